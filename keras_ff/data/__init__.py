@@ -1,0 +1,36 @@
+"""From files of first-principles data to the batches that a model is trained on."""
+
+from keras_ff.data.cache import CachedStructures, write_cache
+from keras_ff.data.checks import check
+from keras_ff.data.dataset import Dataset
+from keras_ff.data.filters import filter, split
+from keras_ff.data.labels import MissingLabel, labels
+from keras_ff.data.memory import estimate_memory
+from keras_ff.data.neighbors import dense, neighbor_list
+from keras_ff.data.pymatgen import VASP_STRESS, to_atoms, to_structure
+from keras_ff.data.readers import ReadReport, iread, read, read_with_report
+from keras_ff.data.reference import ReferenceEnergies, fit_reference_energies, subtract_reference_energies
+
+__all__ = [
+    "VASP_STRESS",
+    "CachedStructures",
+    "Dataset",
+    "MissingLabel",
+    "ReadReport",
+    "ReferenceEnergies",
+    "check",
+    "dense",
+    "estimate_memory",
+    "filter",
+    "fit_reference_energies",
+    "iread",
+    "labels",
+    "neighbor_list",
+    "read",
+    "read_with_report",
+    "split",
+    "subtract_reference_energies",
+    "to_atoms",
+    "to_structure",
+    "write_cache",
+]

@@ -1,0 +1,188 @@
+"""Structures and their neighbor lists in an HDF5 file, for data sets larger than memory."""
+
+import collections
+import collections.abc
+from pathlib import Path
+
+import h5py
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
+
+from keras_ff.data.labels import Labels
+from keras_ff.data.neighbors import checked_cutoff
+from keras_ff.data.records import structure_record
+from keras_ff.whole_files import replace_when_complete
+
+VERSION = 1
+
+# Data of the file that are held in memory, one row a structure.
+TABLE = ("offsets", "n_neighbors", "energy", "stress", "has_forces", "pbc", "elements", "compositions")
+
+
+class CachedStructures(collections.abc.Sequence):
+    """Structures in a file made by `write_cache`; each is read when it is asked for.
+
+    Args:
+        path: The file.
+        indices: Structures of the file to show, all by default.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is truncated or was not made by `write_cache`.
+    """
+
+    def __init__(self, path, indices=None):
+        self.path = Path(path)
+        if not self.path.exists():
+            raise FileNotFoundError(f"There is no file {str(path)!r}. Make it with keras_ff.data.write_cache.")
+        self._file = None
+        try:
+            attributes = self._open().attrs
+            version, self.cutoff = int(attributes["keras_ff_cache"]), float(attributes["cutoff"])
+            self._table = {name: self._open()[name][:] for name in TABLE} if version == VERSION else {}
+        except (OSError, KeyError) as error:
+            raise ValueError(f"{path} is truncated or was not made by keras_ff.data.write_cache ({error}).") from error
+        if version != VERSION:
+            raise ValueError(
+                f"{path} is a cache of version {version}, this program reads version {VERSION}. Write it anew with write_cache."
+            )
+        self._indices = np.arange(len(self._table["energy"])) if indices is None else np.asarray(indices, dtype=np.int64)
+
+    def __len__(self):
+        return len(self._indices)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return self.subset(range(len(self))[index])
+        record = self.record(index)
+        pbc = self._table["pbc"][self._indices[index]]
+        atoms = Atoms(numbers=record["numbers"], positions=record["positions"], cell=record["cell"], pbc=pbc)
+        results = {kind: record[kind] for kind in ("energy", "forces", "stress") if np.isfinite(record[kind]).all()}
+        atoms.calc = Labels(atoms, **results)
+        return atoms
+
+    def subset(self, indices):
+        """The structures `indices` of these, still in the file."""
+        return CachedStructures(self.path, self._indices[np.asarray(indices, dtype=np.int64)])
+
+    def check_cutoff(self, cutoff):
+        """Raise a ValueError unless the neighbor lists were made for this cutoff in Å."""
+        if abs(cutoff - self.cutoff) > 1e-6:
+            raise ValueError(
+                f"{self.path} has neighbor lists for a cutoff of {self.cutoff:g} Å, the model has {cutoff:g} Å. "
+                "Write the file anew with write_cache and the cutoff of the model."
+            )
+
+    def survey(self):
+        """What a `Dataset` needs to know of all structures, without reading them.
+
+        Returns:
+            Dictionary of arrays (structures,): `n_atoms`, `n_neighbors` (the most of an atom), `n_pairs`, `energies` in eV and for
+            each label whether it is there; `elements`, atomic numbers, and `compositions`, (structures, elements).
+        """
+        table, rows = self._table, self._indices
+        sizes = np.diff(table["offsets"], axis=0)[rows]
+        return {
+            "n_atoms": sizes[:, 2],
+            "n_pairs": sizes[:, 3],
+            "n_neighbors": table["n_neighbors"][rows],
+            "energies": table["energy"][rows],
+            "energy": np.isfinite(table["energy"][rows]),
+            "forces": table["has_forces"][rows],
+            "stress": np.isfinite(table["stress"][rows]).all(axis=1),
+            "elements": table["elements"],
+            "compositions": table["compositions"][rows],
+        }
+
+    def record(self, index):
+        """One structure as float64 arrays: positions, numbers, cell, sorted pairs (i, j, S) and labels."""
+        number = self._indices[index]
+        (f0, i0, n0, p0), (f1, i1, n1, p1) = self._table["offsets"][number : number + 2]
+        n_atoms, n_pairs = n1 - n0, p1 - p0
+        floats, integers = self._open()["floats"][f0:f1], self._open()["integers"][i0:i1]
+        numbers, counts, j, S = np.split(integers, np.cumsum([n_atoms, n_atoms, n_pairs]))
+        forces = floats[9 + 3 * n_atoms :].reshape(-1, 3) if self._table["has_forces"][number] else np.full((n_atoms, 3), np.nan)
+        return {
+            "cell": floats[:9].reshape(3, 3),
+            "positions": floats[9 : 9 + 3 * n_atoms].reshape(-1, 3),
+            "numbers": numbers,
+            "i": np.repeat(np.arange(n_atoms, dtype=np.int32), counts),
+            "j": j,
+            "S": S.reshape(-1, 3),
+            "energy": float(self._table["energy"][number]),
+            "forces": forces,
+            "stress": self._table["stress"][number],
+        }
+
+    def _open(self):
+        if self._file is None:
+            self._file = h5py.File(self.path, "r")
+        return self._file
+
+    def __getstate__(self):
+        return {**self.__dict__, "_file": None}
+
+
+def write_cache(structures, path, cutoff, species=None):
+    """Write structures, labels and neighbor lists to a file that `Dataset` reads batch by batch.
+
+    One structure is held in memory at a time, so `structures` may be a generator such as `iread("huge.xyz")`. The file appears
+    under its name only when it is complete.
+
+    Args:
+        structures: Iterable of `ase.Atoms`.
+        path: The file to write, usually `*.h5`; an older one is replaced.
+        cutoff: Radius of the neighbor lists in Å: that of the model.
+        species: Chemical symbols that the model knows; others are an error. None allows all.
+
+    Returns:
+        `CachedStructures` of the file.
+
+    Raises:
+        ValueError: If there is no structure, one is broken or has an element that is not in `species`.
+    """
+    known = None if species is None else [atomic_numbers[symbol] for symbol in species]
+    with replace_when_complete(path) as part:
+        with h5py.File(part, "w") as file:
+            file.attrs.update({"keras_ff_cache": VERSION, "cutoff": checked_cutoff(cutoff), "units": "eV, Å, eV/Å³"})
+            floats = file.create_dataset("floats", (0,), np.float64, maxshape=(None,), chunks=(65536,))
+            integers = file.create_dataset("integers", (0,), np.int32, maxshape=(None,), chunks=(65536,))
+            offsets, energies, stresses, has_forces, pbc = [np.zeros(4, dtype=np.int64)], [], [], [], []
+            most, compositions = [], []
+            for index, atoms in enumerate(structures):
+                record = structure_record(atoms, index, cutoff)
+                if known is not None and not np.isin(record["numbers"], known).all():
+                    unknown = sorted({chemical_symbols[number] for number in record["numbers"] if number not in known})
+                    raise ValueError(
+                        f"Structure {index} ({atoms.get_chemical_formula()}) has elements that are not in "
+                        f"species={list(species)}: {unknown}."
+                    )
+                labelled = bool(np.isfinite(record["forces"]).all())
+                real = [record["cell"], record["positions"]] + [record["forces"]] * labelled
+                counts = np.bincount(record["i"], minlength=len(atoms))
+                whole = [record["numbers"], counts, record["j"], record["S"]]
+                sizes = [_append(floats, real), _append(integers, whole), len(atoms), len(record["j"])]
+                offsets.append(offsets[-1] + sizes)
+                energies.append(record["energy"])
+                stresses.append(record["stress"])
+                has_forces.append(labelled)
+                pbc.append(atoms.pbc)
+                most.append(counts.max())
+                compositions.append(collections.Counter(record["numbers"].tolist()))
+            if not energies:
+                raise ValueError("There is no structure to write.")
+            elements = sorted(set().union(*compositions))
+            counts = [[composition[element] for element in elements] for composition in compositions]
+            columns = (offsets, most, energies, stresses, has_forces, pbc, elements, counts)
+            for name, values in zip(TABLE, columns):
+                file[name] = np.array(values)
+    return CachedStructures(path)
+
+
+def _append(dataset, arrays):
+    values = np.concatenate([np.ravel(array) for array in arrays]).astype(dataset.dtype)
+    start = dataset.shape[0]
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
+    return len(values)

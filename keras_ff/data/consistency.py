@@ -1,0 +1,115 @@
+"""Energies against forces and stresses, between structures that differ by a small displacement or strain."""
+
+import itertools
+
+import numpy as np
+
+# Two structures are compared if no atom moves further, in Å, and no strain exceeds this.
+LARGEST_MOVE = 0.4
+LARGEST_STRAIN = 0.06
+SMALLEST_STRAIN = 1e-4
+
+# A factor is believed if this many pairs agree on it with this correlation.
+FEWEST_PAIRS = 4
+LEAST_CORRELATION = 0.9
+
+# Another order of the shear components is believed if it leaves half of the error, and this part of the energies, at most.
+LARGEST_ERROR = 0.3
+
+
+def force_factor(structures, found):
+    """How much more energies change than forces x displacement say: `(factor, pairs)`, with None where the data cannot tell.
+
+    Of a pair at the same cell, the energy difference is -(F1 + F2)/2 . (r2 - r1) up to third order.
+    """
+    measured, expected = [], []
+    for a, b in similar_pairs(structures):
+        strain, moves = _difference(structures[a], structures[b])
+        if np.abs(strain).max() > 1e-6 or np.abs(moves).max() < 1e-4:
+            continue
+        measured.append(found[b]["energy"] - found[a]["energy"])
+        expected.append(-0.5 * np.sum((found[a]["forces"] + found[b]["forces"]) * moves))
+    return _slope(np.array(expected), np.array(measured))
+
+
+def stress_factor(structures, found):
+    """How much more energies change than volume x stress : strain says: `(factor, pairs, order)`.
+
+    The work of the forces on what moves within the cell is taken off first. `order` names the order of the shear components that
+    explains the energies clearly better than that of ASE, or is None.
+    """
+    work, measured = [], []
+    for a, b in similar_pairs(structures):
+        strain, moves = _difference(structures[a], structures[b])
+        if np.abs(strain).max() < SMALLEST_STRAIN:
+            continue
+        forces = 0.5 * (found[a]["forces"] + found[b]["forces"])
+        inner = -np.nansum(forces * moves)
+        stress = 0.5 * (found[a]["stress"] * structures[a].get_volume() + found[b]["stress"] * structures[b].get_volume())
+        work.append([stress, [*np.diag(strain), 2 * strain[1, 2], 2 * strain[0, 2], 2 * strain[0, 1]]])
+        measured.append(found[b]["energy"] - found[a]["energy"] - inner)
+    if not work:
+        return None, 0, None
+    stress, strains = np.array(work).swapaxes(0, 1)
+    found = {}
+    for places in itertools.permutations((3, 4, 5)):
+        expected = np.sum(stress[:, [0, 1, 2, *places]] * strains, axis=1)
+        factor, pairs = _slope(expected, np.array(measured))
+        error = np.nansum(np.abs((factor or 1.0) * expected - measured)) / max(np.nansum(np.abs(measured)), 1e-12)
+        found[places] = factor, pairs, error
+    given, best = found[3, 4, 5], min(found, key=lambda places: found[places][2])
+    if found[best][0] is None or found[best][2] > min(0.5 * given[2], LARGEST_ERROR):
+        return *given[:2], None
+    columns = sorted(zip(best, ("yz", "xz", "xy"), strict=True))
+    return *found[best][:2], ", ".join(name for _, name in columns)
+
+
+def similar_pairs(structures):
+    """Pairs of indices that may be compared, of the same atoms in the same order: neighbors in the list and in volume."""
+    groups = {}
+    for index, atoms in enumerate(structures):
+        if len(atoms):
+            groups.setdefault((atoms.numbers.tobytes(), tuple(atoms.pbc)), []).append(index)
+    pairs = set()
+    for group in groups.values():
+        pairs.update(itertools.pairwise(group))
+        if structures[group[0]].pbc.all():
+            by_volume = sorted(group, key=lambda index: structures[index].get_volume())
+            pairs.update(tuple(sorted(pair)) for pair in itertools.pairwise(by_volume))
+    for a, b in sorted(pairs):
+        strain, moves = _difference(structures[a], structures[b])
+        if np.abs(strain).max() <= LARGEST_STRAIN and np.linalg.norm(moves, axis=-1).max() <= LARGEST_MOVE:
+            yield a, b
+
+
+def _difference(one, other):
+    """Strain (3, 3) from the mean cell, and displacement of the atoms beyond it (atoms, 3) in Å, without a rigid shift."""
+    first, second = one.cell.complete()[:], other.cell.complete()[:]
+    middle = 0.5 * (first + second)
+    apart = np.full((3, 3), np.inf), np.full((len(one), 3), np.inf)
+    # Cells of another handedness or orientation are no small strain of each other.
+    if np.linalg.det(first) * np.linalg.det(second) <= 0.0 or np.linalg.cond(middle) > 1e6:
+        return apart
+    gradient = np.linalg.solve(middle, second - first)
+    strain = 0.5 * (gradient + gradient.T)
+    if np.abs(gradient - strain).max() > LARGEST_STRAIN:
+        return apart
+    steps = np.linalg.solve(second.T, other.positions.T).T - np.linalg.solve(first.T, one.positions.T).T
+    steps -= np.round(steps) * one.pbc
+    moves = steps @ middle
+    if one.pbc.any():
+        moves -= moves.mean(axis=0)
+    return strain, moves
+
+
+def _slope(expected, measured):
+    known = np.isfinite(expected) & np.isfinite(measured)
+    expected, measured = expected[known], measured[known]
+    if len(expected) < FEWEST_PAIRS or not expected.any() or not measured.any():
+        return None, len(expected)
+    correlation = np.sum(expected * measured) / np.sqrt(np.sum(expected**2) * np.sum(measured**2))
+    if abs(correlation) < LEAST_CORRELATION:
+        return None, len(expected)
+    # The median does not follow one pair that is off.
+    large = np.abs(expected) >= np.median(np.abs(expected))
+    return float(np.median(measured[large] / expected[large])), len(expected)

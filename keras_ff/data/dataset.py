@@ -1,0 +1,307 @@
+"""Structures as padded batches for `fit`, `evaluate` and `predict`."""
+
+import os
+
+import keras
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+from tqdm import tqdm
+
+from keras_ff.data.buckets import choose_buckets, given_buckets
+from keras_ff.data.cache import CachedStructures
+from keras_ff.data.labels import KINDS
+from keras_ff.data.neighbors import checked_cutoff, dense
+from keras_ff.data.records import structure_record
+
+
+class Dataset(keras.utils.PyDataset):
+    """Batches of structures of a few padded shapes.
+
+    A batch is `(inputs, labels)` of NumPy arrays with S structures, A atoms and K neighbors:
+
+    | inputs    |                       | labels          |           |
+    |-----------|-----------------------|-----------------|-----------|
+    | positions | (S, A, 3), Å          | energy          | (S, 1)    |
+    | species   | (S, A) int32          | energy_per_atom | (S, 1)    |
+    | cell      | (S, 3, 3), Å          | forces          | (S, A, 3) |
+    | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
+    | shifts    | (S, A, K, 3), Å       |                 |           |
+
+    Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the directions of a cell that do not
+    repeat. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension); a missing label is NaN, as is all
+    that belongs to padding, and the stress of a structure that is not periodic in all directions.
+
+    The order of batches and the members of each are a function of `seed` and `epoch` alone. Setting `epoch` gives the order of that
+    epoch; Keras moves it on by one after each epoch.
+
+    Args:
+        structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
+            batch by batch.
+        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å.
+        batch_size: Number of structures in a batch.
+        shuffle: False keeps the same order in every epoch.
+        seed: Seed of the shuffling.
+        max_shapes: Highest number of distinct padded shapes. Each is compiled once.
+        shapes: Shapes to use instead of choosing them, as from the `shapes` of another data set, so that nothing is compiled anew.
+        dtype: Of the floating-point arrays; that of `keras.config.floatx()` by default.
+        max_memory: Bytes that neighbor lists may take. Beyond that they are computed (or read) anew for each batch.
+        progress: Show a progress bar if it takes longer than two seconds.
+
+    Raises:
+        ValueError: If there is no structure, an element is unknown to the model, a structure is broken, or a structure fits in none
+            of `shapes`.
+    """
+
+    def __init__(
+        self,
+        structures,
+        model,
+        batch_size=8,
+        shuffle=True,
+        seed=0,
+        max_shapes=4,
+        shapes=None,
+        dtype=None,
+        max_memory=2 * 2**30,
+        progress=True,
+    ):
+        super().__init__()
+        self.species = [str(symbol) for symbol in model.species]
+        self.cutoff = checked_cutoff(model.cutoff)
+        self.batch_size = _positive("batch_size", batch_size)
+        self.shuffle = bool(shuffle)
+        self.seed = int(seed)
+        self.dtype = np.dtype(dtype or keras.config.floatx())
+        self.max_memory = max_memory
+        self.structures = _sequence(structures, self.cutoff)
+        if not len(self.structures):
+            raise ValueError("The data set is empty: there is no structure to make batches of.")
+        self._rows, self._bytes = {}, 0
+        self._epoch, self._order, self._within_epoch = 0, None, False
+        self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
+        self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
+        self._survey(progress)
+        if shapes is None:
+            self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("max_shapes", max_shapes))
+        else:
+            self.buckets = given_buckets(self.n_atoms, self.n_neighbors, self.batch_size, shapes)
+
+    def _survey(self, progress):
+        """Sizes, compositions and labels of all structures; keeps the neighbor lists that fit in memory."""
+        survey = self.structures.survey() if isinstance(self.structures, CachedStructures) else self._survey_of_atoms(progress)
+        self.n_atoms, self.n_neighbors, self.n_pairs = survey["n_atoms"], survey["n_neighbors"], survey["n_pairs"]
+        self.energies = survey["energies"]
+        self.labels_found = {kind: int(np.sum(survey[kind])) for kind in KINDS}
+        species = self._index_of[survey["elements"]]
+        foreign = survey["compositions"][:, species < 0].any(axis=1)
+        if foreign.any():
+            self._unknown_element(int(foreign.argmax()))
+        self.compositions = np.zeros((len(self.structures), len(self.species)), dtype=np.int64)
+        self.compositions[:, species[species >= 0]] = survey["compositions"][:, species >= 0]
+
+    def _survey_of_atoms(self, progress):
+        rows = []
+        for index in _progress(range(len(self.structures)), progress):
+            row = self._row(index)
+            n_atoms, n_neighbors = row["neighbors"].shape
+            sizes = {"n_atoms": n_atoms, "n_neighbors": n_neighbors, "n_pairs": row["n_pairs"], "energies": row["energy"]}
+            found = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
+            rows.append({**sizes, **found, "compositions": np.bincount(row["species"], minlength=len(self.species))})
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
+
+    def _unknown_element(self, index):
+        atoms = self.structures[index]
+        unknown = sorted(set(atoms.symbols) - set(self.species))
+        raise ValueError(
+            f"Structure {index} ({atoms.get_chemical_formula()}) has elements that the model does not know: {unknown}. "
+            f"Received species={self.species}. Add them to the species of the model, or leave the structure out."
+        )
+
+    @property
+    def epoch(self):
+        """Number of the epoch whose batches are given, from 0."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch):
+        self._epoch = int(epoch)
+
+    def on_epoch_begin(self):
+        self._within_epoch = True
+
+    def on_epoch_end(self):
+        # Keras calls this once more before the first epoch, without a begin.
+        if self._within_epoch:
+            self._epoch += 1
+        self._within_epoch = False
+
+    def __len__(self):
+        return len(self.buckets)
+
+    def __getitem__(self, index):
+        bucket, members = self._batches()[index]
+        return self._batch(members, *self.buckets.shapes[bucket])
+
+    def members(self, index):
+        """Places in `structures` of the structures of batch `index`, (S,), with -1 for padding."""
+        return self._batches()[index][1].copy()
+
+    def _batches(self):
+        # One assignment, as a thread of TensorFlow may still prefetch batches of the last epoch.
+        order, epoch = self._order, self._epoch if self.shuffle else 0
+        if order is None or order[0] != epoch:
+            order = self._order = (epoch, self.buckets.epoch(self.seed, epoch, self.shuffle))
+        return order[1]
+
+    def _batch(self, members, A, K):
+        S, kind = len(members), self.dtype
+        inputs = {
+            "positions": np.zeros((S, A, 3), kind),
+            "species": np.full((S, A), -1, np.int32),
+            "cell": np.zeros((S, 3, 3), kind),
+            "neighbors": np.full((S, A, K), -1, np.int32),
+            "shifts": np.zeros((S, A, K, 3), kind),
+        }
+        targets = {
+            "energy": np.full((S, 1), np.nan, kind),
+            "energy_per_atom": np.full((S, 1), np.nan, kind),
+            "forces": np.full((S, A, 3), np.nan, kind),
+            "stress": np.full((S, 6), np.nan, kind),
+        }
+        for place, index in enumerate(members):
+            if index < 0:
+                continue
+            row = self._row(int(index))
+            a, k = row["neighbors"].shape
+            for name in ("positions", "species", "cell"):
+                inputs[name][place, : len(row[name])] = row[name]
+            for name in ("neighbors", "shifts"):
+                inputs[name][place, :a, :k] = row[name]
+            targets["energy"][place] = row["energy"]
+            targets["energy_per_atom"][place] = row["energy"] / a
+            targets["forces"][place, :a] = row["forces"]
+            targets["stress"][place] = row["stress"]
+        return inputs, targets
+
+    def _row(self, index):
+        """Arrays of one structure without padding."""
+        row = self._rows.get(index)
+        if row is None:
+            row = self._make_row(index)
+            size = sum(np.asarray(value).nbytes for value in row.values())
+            if self._bytes + size <= self.max_memory:
+                self._rows[index] = row
+                self._bytes += size
+        return row
+
+    def _make_row(self, index):
+        if isinstance(self.structures, CachedStructures):
+            record = self.structures.record(index)
+        else:
+            record = structure_record(self.structures[index], index, self.cutoff)
+        species = self._index_of[record["numbers"]]
+        if (species < 0).any():
+            self._unknown_element(index)
+        i, S, cell = record["i"], record["S"], record["cell"]
+        n_atoms = len(species)
+        most = int(np.bincount(i, minlength=n_atoms).max())
+        shifts = (S @ cell).astype(self.dtype)
+        neighbors, shifts = dense(i, record["j"], shifts, n_atoms, most)
+        return {
+            "positions": record["positions"].astype(self.dtype),
+            "species": species,
+            "cell": cell.astype(self.dtype),
+            "neighbors": neighbors,
+            "shifts": shifts,
+            "energy": record["energy"],
+            "forces": record["forces"].astype(self.dtype),
+            "stress": record["stress"],
+            "n_pairs": len(i),
+        }
+
+    @property
+    def shapes(self):
+        """Distinct shapes of batches as a list of (S, A, K)."""
+        return [(self.batch_size, *shape) for shape, count in zip(self.buckets.shapes, self.buckets.counts, strict=True) if count]
+
+    @property
+    def padding_waste(self):
+        """Part of the pairs in the batches of an epoch that is padding, between 0 and 1."""
+        padded = sum(
+            count * self.batch_size * a * k for count, (a, k) in zip(self.buckets.counts, self.buckets.shapes, strict=True)
+        )
+        return 1.0 - self.n_pairs.sum() / padded if padded else 0.0
+
+    def require_labels(self, *kinds):
+        """Raise a ValueError unless some structure has each of the labels `kinds`: "energy", "forces", "stress"."""
+        for kind in kinds:
+            kind = "energy" if kind == "energy_per_atom" else kind
+            if kind not in KINDS:
+                raise ValueError(f"Labels are {', '.join(KINDS)}. Received {kind!r}.")
+            if not self.labels_found[kind]:
+                raise ValueError(
+                    f"None of the {len(self.structures)} structures has a label {kind!r}, so nothing can be learned from it. "
+                    f"Labels found: {self.labels_found}. Name the key of the file with keras_ff.data.read(..., {kind}_key=...), or "
+                    f"leave {kind} out of the loss."
+                )
+
+    def report(self):
+        """Table of what the data set holds and how much of the batches is padding."""
+        pairs = self.n_pairs / self.n_atoms
+        kept = len(self._rows)
+        rows = [
+            ("structures", f"{len(self.structures)} ({self.n_atoms.min()} to {self.n_atoms.max()} atoms)"),
+            (
+                "atoms",
+                f"{self.n_atoms.sum()}: "
+                + ", ".join(f"{s} {n}" for s, n in zip(self.species, self.compositions.sum(0), strict=True)),
+            ),
+            ("labels", ", ".join(f"{kind} {count}" for kind, count in self.labels_found.items())),
+            (
+                "neighbors",
+                f"{np.average(pairs, weights=self.n_atoms):.1f} mean, {self.n_neighbors.max()} most, within {self.cutoff:g} Å",
+            ),
+            ("batches", f"{len(self)} of {self.batch_size} structures"),
+        ]
+        for count, (a, k) in zip(self.buckets.counts, self.buckets.shapes, strict=True):
+            if count:
+                rows.append(("  shape", f"{count} batches of {a} atoms x {k} neighbors"))
+        rows.append(("padding", f"{100 * self.padding_waste:.1f} % of the pairs"))
+        rows.append(
+            (
+                "memory",
+                f"{self._bytes / 2**20:.1f} MiB in {kept} neighbor lists"
+                + ("" if kept == len(self.structures) else ", the others are made anew for each batch"),
+            )
+        )
+        return "\n".join(f"{name:<11} {text}" for name, text in rows)
+
+
+def _sequence(structures, cutoff):
+    if isinstance(structures, Atoms):
+        return [structures]
+    if isinstance(structures, (str, os.PathLike)):
+        structures = CachedStructures(structures)
+    if isinstance(structures, CachedStructures):
+        structures.check_cutoff(cutoff)
+        return structures
+    structures = list(structures)
+    wrong = [type(item).__name__ for item in structures if not isinstance(item, Atoms)]
+    if wrong:
+        raise TypeError(
+            f"A Dataset takes a list of ase.Atoms. Received a list with {wrong[0]}. "
+            "Read files and other objects with keras_ff.data.read."
+        )
+    return structures
+
+
+def _positive(name, value):
+    if int(value) != value or value < 1:
+        raise ValueError(f"{name} is a positive integer. Received {name}={value}.")
+    return int(value)
+
+
+def _progress(iterable, show):
+    return tqdm(iterable, desc="neighbor lists", unit=" structures", delay=2.0, disable=not show, leave=False)

@@ -1,0 +1,168 @@
+"""Structures of pymatgen and their JSON, to and from `ase.Atoms`."""
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.units import GPa
+
+from keras_ff.data.labels import KEYS, find_labels
+
+# VASP prints kbar, positive under compression. pymatgen keeps these numbers wherever it has read them from VASP.
+VASP_STRESS = -0.1 * GPa
+
+# Modules whose objects a JSON file may ask for; monty would import any other as well.
+TRUSTED = ("pymatgen", "numpy", "monty", "ase", "datetime")
+
+# The shear components of `virial_stress` in the mlearn files are not all in the order of VASP, xy yz xz, but in part xy xz yz. This
+# was found by comparing them with the stresses of the published qSNAP potentials; for the surfaces of Si and Ge it stayed open.
+# Data: Zuo et al., J. Phys. Chem. A 124, 731 (2020).
+MLEARN_XY_XZ_YZ = {
+    **dict.fromkeys(("Si", "Ge"), ("Vacancy", "AIMD-NVT")),
+    **dict.fromkeys(("Mo", "Ni", "Cu"), ("Vacancy", "AIMD-NVT", "Elastic", "Surface")),
+}
+MLEARN_UNKNOWN = dict.fromkeys(("Si", "Ge"), ("Surface",))
+
+
+def to_atoms(item, stress_factor=1.0):
+    """An `ase.Atoms` with labels from one pymatgen object, its dictionary, or a record of the mlearn data sets.
+
+    Energy, forces and stress come from the properties of the structure and its sites, from `data` of a `ComputedStructureEntry`
+    (with its energy before corrections), or from `outputs` of an mlearn record.
+
+    Args:
+        item: `Structure`, `Molecule`, `ComputedStructureEntry`, a dictionary that one of these makes (`as_dict`), or a
+            dictionary with `structure` and labels.
+        stress_factor: Number that turns `stress` into eV/Å³, positive under tension: 1 where it is so already, `VASP_STRESS`
+            where it is in kbar as VASP prints it. `virial_stress` of mlearn is always taken as kbar.
+
+    Raises:
+        ImportError: If pymatgen is not installed.
+        ValueError: If the object has no structure, or is a disordered one.
+    """
+    found = list(iter_atoms(item, stress_factor))
+    if len(found) != 1:
+        raise ValueError(f"Expected one structure, found {len(found)} in a {type(item).__name__}. Use iter_atoms for several.")
+    return found[0]
+
+
+def to_structure(atoms):
+    """A pymatgen `Structure`, or a `Molecule` where nothing repeats, with the labels of `atoms`.
+
+    The energy (eV) and the stress (eV/Å³, xx, yy, zz, yz, xz, xy, positive under tension) are in `properties`, the forces (eV/Å) in
+    `site_properties`, as lists that survive JSON. `to_atoms` finds them there.
+    """
+    adaptor, _ = _pymatgen()
+    found, _, _ = find_labels(atoms)
+    bare = atoms.copy()
+    for kind in ("energy", "forces", "stress"):
+        for name in KEYS[kind]:
+            bare.info.pop(name, None)
+            bare.arrays.pop(name, None)
+    structure = adaptor.get_structure(bare) if atoms.pbc.any() else adaptor.get_molecule(bare)
+    if "energy" in found:
+        structure.properties["energy"] = found["energy"]
+    if "stress" in found:
+        structure.properties["stress"] = found["stress"].tolist()
+    if "forces" in found:
+        structure.add_site_property("forces", found["forces"].tolist())
+    return structure
+
+
+def iter_atoms(content, stress_factor=1.0):
+    """All structures of pymatgen objects, trajectories, decoded JSON and lists or dictionaries of these, one by one as `ase.Atoms`.
+
+    Args:
+        content: What `to_atoms` takes, a `Trajectory`, or a list or dictionary of these.
+        stress_factor: As in `to_atoms`.
+    """
+    adaptor, decoder = _pymatgen()
+    if isinstance(content, dict) and "@class" in content:
+        _check_modules(content)
+        content = decoder.process_decoded(content)
+    if isinstance(content, Atoms):
+        yield content
+    elif isinstance(content, dict) and "structure" in content:
+        yield _record(content, stress_factor)
+    elif isinstance(content, (list, tuple)):
+        for item in content:
+            yield from iter_atoms(item, stress_factor)
+    elif isinstance(content, dict):
+        for item in content.values():
+            yield from iter_atoms(item, stress_factor)
+    elif type(content).__name__ == "Trajectory":
+        for item in content:
+            yield from iter_atoms(item, stress_factor)
+    elif getattr(content, "structure", None) is not None:
+        labels = {"energy": content.uncorrected_energy} if hasattr(content, "uncorrected_energy") else {}
+        data = {name: value for name, value in (getattr(content, "data", None) or {}).items() if name in LABEL_NAMES}
+        yield _labelled(_plain(adaptor, content.structure, stress_factor), {**data, **labels}, stress_factor)
+    elif hasattr(content, "sites"):
+        yield _plain(adaptor, content, stress_factor)
+    else:
+        raise ValueError(
+            f"A {type(content).__name__} holds no structure. Expected pymatgen Structure, Molecule, Trajectory or "
+            "ComputedStructureEntry, records with 'structure' and labels, or lists of these."
+        )
+
+
+LABEL_NAMES = {name for names in KEYS.values() for name in names}
+
+
+def _record(record, stress_factor):
+    """A dictionary with a structure, labels beside it or in `outputs`, and anything else, which goes to `info`."""
+    atoms = to_atoms(record["structure"], stress_factor)
+    values = {**record, **(record.get("outputs") or {})}
+    labels = {name: value for name, value in values.items() if name in LABEL_NAMES}
+    element, group = record.get("element"), record.get("group")
+    atoms = _labelled(atoms, labels, stress_factor)
+    if "virial_stress" in values and group not in MLEARN_UNKNOWN.get(element, ()):
+        xx, yy, zz, xy, fifth, sixth = values["virial_stress"]
+        yz, xz = (sixth, fifth) if group in MLEARN_XY_XZ_YZ.get(element, ()) else (fifth, sixth)
+        atoms = _labelled(atoms, {"stress": [xx, yy, zz, yz, xz, xy]}, VASP_STRESS)
+    rest = {name: value for name, value in record.items() if isinstance(value, (str, int, float, bool)) and name not in LABEL_NAMES}
+    atoms.info.update(rest)
+    return atoms
+
+
+def _plain(adaptor, structure, stress_factor):
+    """Atoms of a structure, whose properties are in `info` and whose site properties are in `arrays`."""
+    atoms = adaptor.get_atoms(structure, msonable=False)
+    for name in LABEL_NAMES:
+        if "stress" in name.lower() and atoms.info.get(name) is not None:
+            atoms.info[name] = np.asarray(atoms.info[name], dtype=np.float64) * stress_factor
+    return atoms
+
+
+def _labelled(atoms, labels, stress_factor):
+    """Atoms with `labels` added to the results of the calculator; a stress is scaled and in the order of ASE."""
+    results = dict(getattr(atoms.calc, "results", None) or {})
+    for kind, names in KEYS.items():
+        values = [labels[name] for name in names if labels.get(name) is not None and "virial" not in name.lower()]
+        if values:
+            results[kind] = np.asarray(values[0], dtype=np.float64) * (stress_factor if kind == "stress" else 1.0)
+    if results:
+        atoms.calc = SinglePointCalculator(atoms)
+        atoms.calc.results.update(results)
+    return atoms
+
+
+def _check_modules(content):
+    """Raise a ValueError where JSON names a class that is none of pymatgen, NumPy or ASE."""
+    if isinstance(content, dict):
+        module = str(content.get("@module", "pymatgen"))
+        if module.split(".")[0] not in TRUSTED:
+            raise ValueError(f"The JSON asks for an object of the module {module!r}; only {', '.join(TRUSTED)} are read.")
+        content = list(content.values())
+    for value in content:
+        if isinstance(value, (dict, list)):
+            _check_modules(value)
+
+
+def _pymatgen():
+    """The ASE adaptor of pymatgen and the JSON decoder."""
+    try:
+        from monty.json import MontyDecoder
+        from pymatgen.io.ase import AseAtomsAdaptor
+    except ImportError as error:
+        raise ImportError('Structures of pymatgen and their JSON need pymatgen: pip install "keras_ff[pymatgen]"') from error
+    return AseAtomsAdaptor, MontyDecoder()

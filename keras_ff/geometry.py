@@ -1,0 +1,113 @@
+"""From positions and neighbor indices to the vectors that a potential sees."""
+
+from functools import cached_property
+
+from keras import ops
+
+
+class Neighborhood:
+    """Atoms and the vectors to their neighbors: all that a potential may look at.
+
+    Padding and neighbors at or beyond `cutoff` are masked. Their vectors are
+    replaced by one of length `cutoff` before anything is computed from them, so
+    that no potential can divide by zero, and their derivatives are exactly 0.
+
+    Args:
+        vectors: From each atom to its neighbors, `(atoms, neighbors, 3)`, in Å.
+        is_neighbor: Boolean `(atoms, neighbors)`; False is padding.
+        center_species: int `(atoms,)`, index into the species of the potential.
+            Padding atoms have -1.
+        neighbor_species: int `(atoms, neighbors)`. Padding may hold any value.
+        cutoff: Radius in Å from which atoms are no neighbors.
+    """
+
+    def __init__(self, vectors, is_neighbor, center_species, neighbor_species, cutoff):
+        squared = ops.sum(vectors * vectors, axis=-1)
+        inside = ops.logical_and(is_neighbor, squared < cutoff**2)
+        far = ops.convert_to_tensor([cutoff, 0.0, 0.0], dtype=vectors.dtype)
+        self.vectors = ops.where(inside[..., None], vectors, far)
+        self.is_neighbor = inside
+        self.center_species = ops.maximum(center_species, 0)
+        self.is_atom = center_species >= 0
+        self.neighbor_species = ops.where(inside, neighbor_species, 0)
+        self.cutoff = cutoff
+
+    @property
+    def dtype(self):
+        return self.vectors.dtype
+
+    @cached_property
+    def mask(self):
+        """1 for a neighbor, 0 for padding, `(atoms, neighbors)`, in the dtype of the vectors."""
+        return ops.cast(self.is_neighbor, self.dtype)
+
+    @cached_property
+    def squared_distances(self):
+        """`(atoms, neighbors)`, in Å²; `cutoff**2` at padding."""
+        return ops.sum(self.vectors * self.vectors, axis=-1)
+
+    @cached_property
+    def distances(self):
+        """`(atoms, neighbors)`, in Å; `cutoff` at padding. The gradient is finite at contact."""
+        positive = self.squared_distances > 0
+        root = ops.sqrt(ops.where(positive, self.squared_distances, 1.0))
+        return ops.where(positive, root, 0.0)
+
+    def within(self, cutoff):
+        """The same atoms with the neighbors closer than `cutoff`, which may not exceed the present one."""
+        if cutoff == self.cutoff:
+            return self
+        return Neighborhood(
+            self.vectors, self.is_neighbor, ops.where(self.is_atom, self.center_species, -1), self.neighbor_species, cutoff
+        )
+
+
+def pair_vectors(positions, cell, neighbors, shifts):
+    """Vectors from each atom to its neighbors.
+
+    Args:
+        positions: `(structures, atoms, 3)`, in Å.
+        cell: `(structures, 3, 3)`, rows are lattice vectors, in Å.
+        neighbors: int `(structures, atoms, neighbors)`, -1 is padding.
+        shifts: `(structures, atoms, neighbors, 3)`, whole lattice translations.
+
+    Returns:
+        `(structures, atoms, neighbors, 3)`, in Å; meaningless at padding.
+    """
+    rows = flat_indices(neighbors)
+    others = ops.take(ops.reshape(positions, (-1, 3)), rows, axis=0)
+    # Three products instead of a matrix product: the matrices are too small for one.
+    translations = sum(shifts[..., axis, None] * cell[:, None, None, axis, :] for axis in range(3))
+    return others + translations - positions[:, :, None, :]
+
+
+def flat_indices(neighbors):
+    """Indices of the neighbors among the atoms of all structures; padding points to the first of its structure."""
+    structures, atoms = ops.shape(neighbors)[0], ops.shape(neighbors)[1]
+    first = ops.cast(ops.arange(structures) * atoms, neighbors.dtype)
+    return ops.maximum(neighbors, 0) + first[:, None, None]
+
+
+def determinant(matrices):
+    """Determinants of 3x3 matrices `(..., 3, 3)`, by hand: all derivatives exist on every backend."""
+    a, b, c = (matrices[..., row, :] for row in range(3))
+    return ops.sum(a * cross(b, c), axis=-1)
+
+
+def cross(a, b):
+    """Vector product over the last axis, which has length 3."""
+    return ops.stack(
+        [
+            a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1],
+            a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2],
+            a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0],
+        ],
+        axis=-1,
+    )
+
+
+def inverse(matrices):
+    """Inverses of 3x3 matrices `(..., 3, 3)` by cofactors; singular ones give infinities."""
+    a, b, c = (matrices[..., row, :] for row in range(3))
+    columns = ops.stack([cross(b, c), cross(c, a), cross(a, b)], axis=-1)
+    return columns / determinant(matrices)[..., None, None]

@@ -1,0 +1,114 @@
+"""The force field as a calculator of ASE."""
+
+import numpy as np
+from ase.calculators.calculator import Calculator as ASECalculator
+from ase.calculators.calculator import all_changes
+
+from keras_ff import backend
+from keras_ff.data.neighbors import dense, neighbor_list
+
+# Neighbor columns are added in steps of this many, so that a fluctuating number of neighbors compiles once.
+COLUMNS = 4
+
+
+class Calculator(ASECalculator):
+    """Energy, free_energy, energies, forces and stress for ASE.
+
+    Neighbors are searched within `cutoff + skin` and searched again when an atom
+    has moved by half of the skin or the cell or the number of atoms has changed.
+    The compiled function is used again as long as the shapes are the same: more
+    neighbors than ever before compile it once more.
+
+    Args:
+        force_field: A `keras_ff.ForceField`.
+        skin: Thickness in Å of the shell in which neighbors are kept ready.
+
+    Raises:
+        ValueError: At a calculation, if the atoms have an element that the model does not know.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(self, force_field, skin=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.force_field = force_field
+        self.skin = float(skin)
+        self._columns = 0
+        self._listed = None
+        self._function = backend.jit(force_field.atomic, layer=force_field)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        batch = self._batch(self.atoms)
+        outputs = self._function(batch)
+        outputs = {name: np.asarray(value, dtype="float64")[0] for name, value in outputs.items()}
+        energies = outputs["energies"]
+        self.results = {
+            # Summed in float64, so that the energy of a large system keeps its digits.
+            "energy": float(energies.sum()),
+            "free_energy": float(energies.sum()),
+            "energies": energies,
+            "forces": outputs["forces"],
+        }
+        if atoms.cell.rank == 3:
+            self.results["stress"] = outputs["stress"]
+
+    def _batch(self, atoms):
+        i, j, shifts, species = self._neighbors(atoms)
+        cell = atoms.cell.array
+        vectors = atoms.positions[j] - atoms.positions[i] + shifts @ cell
+        near = np.einsum("ij,ij->i", vectors, vectors) < self.force_field.cutoff**2
+        i, j, shifts = i[near], j[near], shifts[near]
+        most = np.bincount(i, minlength=1).max()
+        if most > self._columns:
+            self._columns = COLUMNS * int(np.ceil((most + 1) / COLUMNS))
+        neighbors, shifts = dense(i, j, shifts, len(atoms), self._columns)
+        dtype = self.force_field.compute_dtype
+        return {
+            "positions": atoms.positions[None].astype(dtype),
+            "species": species[None],
+            "cell": cell[None].astype(dtype),
+            "neighbors": neighbors[None],
+            "shifts": shifts[None].astype(dtype),
+        }
+
+    def _neighbors(self, atoms):
+        """Pairs within cutoff + skin as of the last search, and the species."""
+        if self._listed is not None and self._is_current(atoms):
+            return self._listed["pairs"]
+        known = {symbol: index for index, symbol in enumerate(self.force_field.species)}
+        unknown = sorted(set(atoms.symbols) - set(known))
+        if unknown:
+            raise ValueError(
+                f"The atoms ({atoms.get_chemical_formula()}) have elements that the model does not know: {unknown}. "
+                f"It was made for {self.force_field.species}."
+            )
+        species = np.array([known[symbol] for symbol in atoms.symbols], dtype="int32")
+        i, j, shifts = neighbor_list(atoms, self.force_field.cutoff + self.skin)
+        self._listed = {
+            "pairs": (i, j, shifts.astype("float64"), species),
+            "positions": atoms.positions.copy(),
+            "cell": atoms.cell.array.copy(),
+            "pbc": atoms.pbc.copy(),
+            "numbers": atoms.numbers.copy(),
+        }
+        return self._listed["pairs"]
+
+    def _is_current(self, atoms):
+        listed = self._listed
+        if not (
+            np.array_equal(atoms.numbers, listed["numbers"])
+            and np.array_equal(atoms.pbc, listed["pbc"])
+            and np.array_equal(atoms.cell.array, listed["cell"])
+        ):
+            return False
+        moved = atoms.positions - listed["positions"]
+        return np.einsum("ij,ij->i", moved, moved).max(initial=0.0) < (0.5 * self.skin) ** 2
+
+    def __getstate__(self):
+        # The compiled function cannot be pickled, and the list is cheap.
+        return {**self.__dict__, "_function": None, "_listed": None}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._function = backend.jit(self.force_field.atomic, layer=self.force_field)

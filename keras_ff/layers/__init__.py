@@ -1,0 +1,20 @@
+"""Layers without a notion of energy: cutoffs, radial functions, harmonics, descriptors, networks."""
+
+from keras_ff.layers.atomic_networks import MLP, LinearPlusMLP, ResNet
+from keras_ff.layers.cutoffs import cosine_cutoff, polynomial_cutoff
+from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
+from keras_ff.layers.spherical_bessel import SphericalBessel
+from keras_ff.layers.spherical_harmonics import solid_harmonics, spherical_harmonics
+
+__all__ = [
+    "FullPowerSpectrum",
+    "LinearPlusMLP",
+    "MLP",
+    "PowerSpectrum",
+    "ResNet",
+    "SphericalBessel",
+    "cosine_cutoff",
+    "polynomial_cutoff",
+    "solid_harmonics",
+    "spherical_harmonics",
+]

@@ -1,0 +1,153 @@
+"""Rotation-invariant descriptors of an atomic environment."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff.layers.base import NeighborhoodLayer
+from keras_ff.layers.spherical_bessel import SphericalBessel
+from keras_ff.layers.spherical_harmonics import solid_harmonics
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class PowerSpectrum(NeighborhoodLayer):
+    """Spherical-Bessel power spectrum of the element-resolved neighbor density.
+
+    For each pair of elements J <= K,
+
+        p_nl^JK(i) = (2l+1)/(4 pi) sum_{j in J} sum_{k in K} g_nl(r_ij) g_nl(r_ik) P_l(cos theta_jik)
+
+    with j = k included. The addition theorem of the Legendre polynomials turns the
+    double sum into products of one density per element,
+
+        c_nlm^J(i) = sum_{j in J} g_nl(r_ij) Y_lm(r_ij),    p_nl^JK = sum_m c_nlm^J c_nlm^K,
+
+    so that the cost grows linearly with the number of neighbors. The result and its
+    first two derivatives vanish with a neighbor that reaches the cutoff.
+
+    Args:
+        cutoff: Radius in Å.
+        n_max: l runs from 0 to n_max and n from 0 to n_max - l.
+        n_species: Number of elements.
+
+    Reference:
+        Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022), eqs. 1-4;
+        Kocer, Mason and Erturk, AIP Adv. 10, 015021 (2020).
+    """
+
+    def __init__(self, cutoff, n_max, n_species=1, **kwargs):
+        super().__init__(**kwargs)
+        if n_species < 1:
+            raise ValueError(f"There must be at least one species. Received n_species={n_species}.")
+        self.radial = SphericalBessel(cutoff, n_max, dtype=self.dtype_policy)
+        self.cutoff = self.radial.cutoff
+        self.n_max = self.radial.n_max
+        self.n_species = int(n_species)
+
+    @property
+    def n_coefficients(self):
+        """Number of (n, l) for each pair of elements."""
+        return (self.n_max + 1) * (self.n_max + 2) // 2
+
+    @property
+    def n_features(self):
+        return self.n_species * (self.n_species + 1) // 2 * self.n_coefficients
+
+    def densities(self, neighborhood):
+        """c_nlm^J in Å^(-3/2): list over l of `(atoms, n, species, 2 l + 1)`."""
+        vectors = neighborhood.vectors / self.cutoff
+        x_squared = ops.minimum(ops.sum(vectors * vectors, axis=-1), 1.0)
+        radial = ops.where(neighborhood.is_neighbor[..., None], self.radial.reduced(x_squared), 0.0)
+        if self.n_species > 1:
+            # (atoms, neighbors, functions, 1) x (atoms, neighbors, 1, species)
+            element = ops.one_hot(neighborhood.neighbor_species, self.n_species, dtype=radial.dtype)
+            radial = radial[..., :, None] * element[..., None, :]
+        else:
+            radial = radial[..., None]
+        result, first = [], 0
+        for l, angular in enumerate(solid_harmonics(vectors, self.n_max)):
+            count = self.radial.counts[l]
+            functions = radial[:, :, first : first + count, :]
+            functions = ops.reshape(functions, (*ops.shape(angular)[:2], count * self.n_species))
+            density = ops.matmul(ops.swapaxes(functions, 1, 2), angular)
+            result.append(ops.reshape(density, (-1, count, self.n_species, 2 * l + 1)))
+            first += count
+        return result
+
+    def call(self, neighborhood):
+        """`(atoms, features)` in Å^-3: pairs of elements (0, 0), (0, 1), .. slowest, then l, then n."""
+        densities = self.densities(neighborhood)
+        blocks = []
+        for first in range(self.n_species):
+            pairs = [ops.sum(c[:, :, first : first + 1] * c[:, :, first:], axis=-1) for c in densities]
+            block = ops.swapaxes(ops.concatenate(pairs, axis=1), 1, 2)
+            blocks.append(ops.reshape(block, (-1, (self.n_species - first) * self.n_coefficients)))
+        return ops.concatenate(blocks, axis=-1)
+
+    def labels(self, species):
+        """Names of the features for figures and tables, such as `Si-Si n=0 l=2`."""
+        return [
+            f"{species[a]}-{species[b]} n={n} l={l}"
+            for a, b in np.transpose(np.triu_indices(self.n_species))
+            for l in range(self.n_max + 1)
+            for n in range(self.n_max - l + 1)
+        ]
+
+    @property
+    def groups(self):
+        """Slices of the features that have the same dimension."""
+        return [slice(0, self.n_features)]
+
+    def get_config(self):
+        return {**super().get_config(), "cutoff": self.cutoff, "n_max": self.n_max, "n_species": self.n_species}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class FullPowerSpectrum(PowerSpectrum):
+    """Neighbor densities of each element and all products of two of them.
+
+    The published descriptor of `PowerSpectrum` keeps the products of a radial
+    function with itself. Here, for the same densities c_nlm^J, are
+
+        c_n00^J                                             (two-body terms)
+        p_nn'l^JK = sum_m c_nlm^J c_n'lm^K                  (three-body terms, each product once)
+
+    which is nearly as cheap and describes an environment far better.
+
+    Args:
+        cutoff: Radius in Å.
+        n_max: l runs from 0 to n_max and n, n' from 0 to n_max - l.
+        n_species: Number of elements.
+
+    Reference:
+        Bartok, Kondor and Csanyi, Phys. Rev. B 87, 184115 (2013), eq. 25, for the products.
+    """
+
+    @property
+    def groups(self):
+        pairs = self.radial.counts[0] * self.n_species
+        return [slice(0, pairs), slice(pairs, self.n_features)]
+
+    @property
+    def n_features(self):
+        rows = [count * self.n_species for count in self.radial.counts]
+        return rows[0] + sum(n * (n + 1) // 2 for n in rows)
+
+    def call(self, neighborhood):
+        """`(atoms, features)`: the densities in Å^(-3/2), then the products in Å^-3, l slowest."""
+        features = []
+        for l, density in enumerate(self.densities(neighborhood)):
+            rows = self.radial.counts[l] * self.n_species
+            density = ops.reshape(density, (-1, rows, 2 * l + 1))
+            if l == 0:
+                features.append(density[..., 0])
+            features += [ops.sum(density[:, row : row + 1] * density[:, row:], axis=-1) for row in range(rows)]
+        return ops.concatenate(features, axis=-1)
+
+    def labels(self, species):
+        """Names of the features for figures and tables."""
+        names = [[f"{symbol} n={n}" for n in range(count) for symbol in species] for count in self.radial.counts]
+        products = [
+            f"{row[a]}, {row[b]} l={l}" for l, row in enumerate(names) for a, b in np.transpose(np.triu_indices(len(row)))
+        ]
+        return names[0] + products

@@ -1,0 +1,141 @@
+"""Orthonormal radial functions made of spherical Bessel functions."""
+
+import keras
+import numpy as np
+from keras import ops
+
+N_MAX_LIMIT = 16
+
+
+def bessel_roots(l_max, count):
+    """Positive roots of the spherical Bessel functions.
+
+    Args:
+        l_max: Largest order.
+        count: Number of roots of each order.
+
+    Returns:
+        float64 `(l_max + 1, count)`, ascending along the last axis.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import spherical_jn
+
+    roots = np.pi * np.arange(1, count + l_max + 1)
+    rows = [roots[:count]]
+    for l in range(1, l_max + 1):
+        # The roots of consecutive orders interlace.
+        roots = np.array(
+            [brentq(lambda x: spherical_jn(l, x), low, high, xtol=1e-14, rtol=1e-15) for low, high in zip(roots, roots[1:])]
+        )
+        rows.append(roots[:count])
+    return np.array(rows)
+
+
+def orthonormal_functions(x, n_max):
+    """The radial functions g_nl of Kocer, Mason and Erturk at `x = r / cutoff`, in NumPy.
+
+    Args:
+        x: float64 `(points,)`, from 0 to 1.
+        n_max: l runs from 0 to n_max and n from 0 to n_max - l.
+
+    Returns:
+        float64 `(points, functions)`, times `cutoff**1.5`; n runs fastest.
+
+    Reference:
+        Kocer, Mason and Erturk, AIP Adv. 10, 015021 (2020), eqs. 11-13.
+    """
+    from scipy.special import spherical_jn
+
+    roots = bessel_roots(n_max, n_max + 2)
+    columns = []
+    for l in range(n_max + 1):
+        u = roots[l]
+        d = 1.0
+        for n in range(n_max - l + 1):
+            g = np.sqrt(2 / (u[n] ** 2 + u[n + 1] ** 2)) * (
+                u[n + 1] / spherical_jn(l + 1, u[n]) * spherical_jn(l, u[n] * x)
+                - u[n] / spherical_jn(l + 1, u[n + 1]) * spherical_jn(l, u[n + 1] * x)
+            )
+            if n:
+                e = u[n - 1] ** 2 * u[n + 1] ** 2 / ((u[n - 1] ** 2 + u[n] ** 2) * (u[n] ** 2 + u[n + 1] ** 2))
+                previous, d = d, 1 - e / d
+                g = (g + np.sqrt(e / previous) * columns[-1]) / np.sqrt(d)
+            columns.append(g)
+    return np.stack(columns, axis=-1)
+
+
+def chebyshev_coefficients(n_max, tolerance):
+    """Chebyshev series in `2 x**2 - 1` of `g_nl(x) / x**l`, which are entire functions of x**2.
+
+    The series is cut where its coefficients fall below `tolerance` of the largest.
+
+    Returns:
+        float64 `(terms, functions)`.
+    """
+    points = 2 * (3 * n_max + 30)
+    angles = np.pi * (np.arange(points) + 0.5) / points
+    x = np.sqrt(0.5 + 0.5 * np.cos(angles))
+    orders = np.repeat(np.arange(n_max + 1), np.arange(n_max + 1, 0, -1))
+    values = orthonormal_functions(x, n_max) / x[:, None] ** orders
+    coefficients = 2 / points * np.cos(np.outer(np.arange(points), angles)) @ values
+    coefficients[0] /= 2
+    size = np.abs(coefficients / np.abs(coefficients).max(axis=0)).max(axis=1)
+    return coefficients[: np.flatnonzero(size > tolerance)[-1] + 1]
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class SphericalBessel(keras.layers.Layer):
+    """Radial functions g_nl, orthonormal on [0, cutoff] with weight r².
+
+    They, their first and their second derivatives vanish at the cutoff. Each is
+    `(r/cutoff)**l` times an entire function of r², which is summed as a Chebyshev
+    series to the precision of the dtype: no root, no sine, and smooth at r = 0.
+
+    Args:
+        cutoff: Radius in Å.
+        n_max: l runs from 0 to n_max and n from 0 to n_max - l.
+
+    Reference:
+        Kocer, Mason and Erturk, AIP Adv. 10, 015021 (2020), eqs. 11-13.
+    """
+
+    def __init__(self, cutoff, n_max, **kwargs):
+        super().__init__(**kwargs)
+        if not cutoff > 0:
+            raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
+        if not (isinstance(n_max, (int, np.integer)) and 0 <= n_max <= N_MAX_LIMIT):
+            raise ValueError(f"n_max must be an integer from 0 to {N_MAX_LIMIT}. Received n_max={n_max}.")
+        self.cutoff = float(cutoff)
+        self.n_max = int(n_max)
+        double = self.compute_dtype == "float64"
+        series = chebyshev_coefficients(self.n_max, 1e-15 if double else 1e-8)
+        self.series = (series / self.cutoff**1.5).astype("float64" if double else "float32")
+        self.built = True
+
+    @property
+    def counts(self):
+        """Number of functions of each l."""
+        return [self.n_max - l + 1 for l in range(self.n_max + 1)]
+
+    def reduced(self, x_squared):
+        """`g_nl / x**l` at `x_squared = (r / cutoff)**2` between 0 and 1: `(...)` to `(..., functions)`, n fastest."""
+        t = 2.0 * x_squared - 1.0
+        terms = [ops.ones_like(t), t]
+        while len(terms) < len(self.series):
+            terms.append(2.0 * t * terms[-1] - terms[-2])
+        basis = ops.stack(terms[: len(self.series)], axis=-1)
+        return ops.matmul(basis, ops.convert_to_tensor(self.series, dtype=basis.dtype))
+
+    def call(self, distances):
+        """g_nl in Å^(-3/2), `(..., functions)`; 0 from the cutoff on."""
+        x = distances / self.cutoff
+        inside = x < 1.0
+        x = ops.where(inside, x, 0.0)
+        powers = [ops.ones_like(x)]
+        for _ in range(self.n_max):
+            powers.append(powers[-1] * x)
+        powers = ops.stack([powers[l] for l, count in enumerate(self.counts) for _ in range(count)], axis=-1)
+        return ops.where(inside[..., None], self.reduced(x * x) * powers, 0.0)
+
+    def get_config(self):
+        return {**super().get_config(), "cutoff": self.cutoff, "n_max": self.n_max}

@@ -1,0 +1,63 @@
+"""Real spherical harmonics as polynomials of the vector components."""
+
+from math import factorial, pi, sqrt
+
+from keras import ops
+
+
+def solid_harmonics(vectors, l_max):
+    """Real solid harmonics r^l Y_lm, orthonormal on the sphere.
+
+    They are polynomials of x, y, z, so that every derivative exists everywhere,
+    also at the origin.
+
+    Args:
+        vectors: `(..., 3)`.
+        l_max: Largest l.
+
+    Returns:
+        List over l of `(..., 2 l + 1)`, m from -l to l (sine terms first).
+
+    Reference:
+        Helgaker, Jorgensen and Olsen, Molecular Electronic-Structure Theory (2000), section 6.4.
+    """
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    r2 = x * x + y * y + z * z
+    one = ops.ones_like(x)
+    cosines, sines = [one], [ops.zeros_like(x)]
+    for m in range(l_max):
+        cosines.append(x * cosines[m] - y * sines[m])
+        sines.append(x * sines[m] + y * cosines[m])
+    # Associated Legendre functions without their (1 - cos²)^(m/2), times r^(l - m).
+    legendre = {}
+    for m in range(l_max + 1):
+        legendre[m, m] = one * float(factorial(2 * m) // (2**m * factorial(m)))
+        if m < l_max:
+            legendre[m + 1, m] = (2 * m + 1) * z * legendre[m, m]
+        for l in range(m + 2, l_max + 1):
+            legendre[l, m] = ((2 * l - 1) * z * legendre[l - 1, m] - (l + m - 1) * r2 * legendre[l - 2, m]) / (l - m)
+
+    def harmonic(l, m):
+        k = abs(m)
+        norm = sqrt((2 * l + 1) / (4 * pi) * factorial(l - k) / factorial(l + k) * (2 if k else 1))
+        return norm * legendre[l, k] * (cosines[k] if m >= 0 else sines[k])
+
+    return [ops.stack([harmonic(l, m) for m in range(-l, l + 1)], axis=-1) for l in range(l_max + 1)]
+
+
+def spherical_harmonics(vectors, l_max):
+    """Real spherical harmonics of the directions of `vectors`, orthonormal on the sphere.
+
+    A zero vector has no direction: it counts as Y_00 and zeros.
+
+    Args:
+        vectors: `(..., 3)`.
+        l_max: Largest l.
+
+    Returns:
+        List over l of `(..., 2 l + 1)`, m from -l to l.
+    """
+    squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
+    positive = squared > 0
+    inverse = 1.0 / ops.sqrt(ops.where(positive, squared, 1.0))
+    return solid_harmonics(ops.where(positive, vectors * inverse, 0.0), l_max)

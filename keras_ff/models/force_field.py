@@ -1,0 +1,249 @@
+"""The Keras model: atomic energies summed, and their derivatives."""
+
+import os
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.data.reference import fit_reference_energies
+from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
+from keras_ff.potentials.base import Potential
+from keras_ff.potentials.sum import Sum
+from keras_ff.whole_files import replace_when_complete
+
+# Of the configuration in a model file. Raise it when older code cannot read newer files.
+FORMAT = 1
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class ForceField(keras.Model):
+    """Energy, forces and stress of structures from a potential.
+
+    Args:
+        potential: A `keras_ff.potentials.Potential`.
+
+    A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
+    `keras_ff.data.Dataset` makes it. The result is a dict of
+
+    * `energy` `(structures, 1)` in eV, reference energies of the species included,
+    * `energy_per_atom` `(structures, 1)` in eV,
+    * `forces` `(structures, atoms, 3)` in eV/Å,
+    * `stress` `(structures, 6)` in eV/Å³, xx yy zz yz xz xy, positive under tension;
+      NaN without three lattice vectors.
+    """
+
+    def __init__(self, potential, **kwargs):
+        super().__init__(**kwargs)
+        self.potential = potential
+        self.reference_energies = self.add_weight(
+            name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    @property
+    def species(self):
+        return self.potential.species
+
+    @property
+    def cutoff(self):
+        return self.potential.cutoff
+
+    def call(self, batch):
+        outputs = self.atomic(batch)
+        del outputs["energies"]
+        return outputs
+
+    def atomic(self, batch):
+        """What `call` returns, and `energies` `(structures, atoms)` in eV, reference energies included."""
+        species, neighbors = batch["species"], batch["neighbors"]
+        vectors, is_neighbor, center, others = self.pairs(batch)
+        energies, gradient = self.energies_and_gradient(vectors, is_neighbor, center, others)
+        energies = ops.reshape(energies, ops.shape(species))
+        vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
+        reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
+        n_atoms = ops.maximum(ops.sum(ops.cast(species >= 0, energies.dtype), axis=1, keepdims=True), 1.0)
+        learned, constant = (ops.sum(part, axis=1, keepdims=True) for part in (energies, reference))
+        return {
+            "energy": learned + constant,
+            # Divided before they are added: the sum of float32 energies would lose digits.
+            "energy_per_atom": learned / n_atoms + constant / n_atoms,
+            "energies": energies + reference,
+            "forces": forces(gradient, neighbors),
+            "stress": stress(vectors, gradient, batch["cell"]),
+        }
+
+    def pairs(self, batch):
+        """The batch as flat rows of neighbors: the arguments of `energies_and_gradient`."""
+        neighbors = batch["neighbors"]
+        count = ops.shape(neighbors)[2]
+        vectors = pair_vectors(batch["positions"], batch["cell"], neighbors, batch["shifts"])
+        center = ops.reshape(batch["species"], (-1,))
+        others = ops.take(center, flat_indices(neighbors), axis=0)
+        return (
+            ops.reshape(vectors, (-1, count, 3)),
+            ops.reshape(neighbors, (-1, count)) >= 0,
+            center,
+            ops.reshape(others, (-1, count)),
+        )
+
+    def energies_and_gradient(self, vectors, is_neighbor, center_species, neighbor_species):
+        """Atomic energies and their derivatives by the vectors to the neighbors.
+
+        Args:
+            vectors: `(atoms, neighbors, 3)`, in Å.
+            is_neighbor: Boolean `(atoms, neighbors)`.
+            center_species: int `(atoms,)`, -1 at padding.
+            neighbor_species: int `(atoms, neighbors)`.
+
+        Returns:
+            Tuple of atomic energies `(atoms,)` in eV, without reference energies, and
+            the gradient of their sum `(atoms, neighbors, 3)` in eV/Å.
+        """
+
+        def total(vectors):
+            neighborhood = Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
+            energies = ops.where(neighborhood.is_atom, self.potential(neighborhood), 0.0)
+            return ops.sum(energies), energies
+
+        (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
+        return energies, gradient
+
+    def adapt(self, dataset, samples=20_000):
+        """Set reference energies, scales and descriptor statistics from data, before training.
+
+        Reference energies of the species are fitted by least squares to the energies
+        that fixed terms of the potential (a repulsion, say) leave over, unless no
+        term adapts: a classical potential keeps its own zero.
+
+        Args:
+            dataset: `keras_ff.data.Dataset` with energies or forces.
+            samples: Number of atoms whose descriptors are looked at.
+
+        Raises:
+            ValueError: If the data set has neither energies nor forces.
+        """
+        learned = [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
+        if not learned:
+            return
+        if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
+            raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
+        fixed = [term for term in self.potential.terms() if term not in learned]
+        summary = _Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
+        features = _features(self, learned)
+        gathered = [[] for _ in learned]
+        seen = 0
+        for index in np.random.default_rng(0).permutation(len(dataset)):
+            batch, labels = dataset[index]
+            summary.add(batch, labels)
+            if seen < samples:
+                is_atom = batch["species"].reshape(-1) >= 0
+                seen += int(is_atom.sum())
+                for rows, values in zip(gathered, features(batch)):
+                    rows.append(np.asarray(values)[is_atom])
+        if summary.energies:
+            self.reference_energies.assign(summary.reference_energies(self.species))
+        for term, rows in zip(learned, gathered):
+            term.adapt(np.concatenate(rows).astype("float64"), summary.force_scale())
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """Write a `.keras` file, whole or not at all."""
+        if not overwrite and os.path.exists(filepath):
+            raise FileExistsError(f"{filepath} exists, and overwrite is False.")
+        with replace_when_complete(filepath) as part:
+            super().save(part, **kwargs)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+            "format": FORMAT,
+            "potential": keras.saving.serialize_keras_object(self.potential),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        version = config.pop("format", 1)
+        if version > FORMAT:
+            raise ValueError(
+                f"The model has format {version}, and this version of keras_ff reads up to {FORMAT}. Update keras_ff to read it."
+            )
+        config["potential"] = keras.saving.deserialize_keras_object(config["potential"], custom_objects=custom_objects)
+        return cls(**config)
+
+
+class _Summary:
+    """Labels of a data set minus the prediction of fixed terms, as far as `adapt` needs them."""
+
+    def __init__(self, fixed, n_species):
+        self.predict = backend.jit(fixed, layer=fixed) if fixed else None
+        self.n_species = n_species
+        self.energies, self.compositions = [], []
+        self.squares = self.count = 0.0
+
+    def add(self, batch, labels):
+        energy, forces = labels["energy"][:, 0].astype("float64"), labels["forces"].astype("float64")
+        if self.predict:
+            fixed = self.predict(batch)
+            energy, forces = energy - np.asarray(fixed["energy"])[:, 0], forces - np.asarray(fixed["forces"])
+        self.squares += np.nansum(forces**2)
+        self.count += np.isfinite(forces).sum()
+        for value, species in zip(energy, batch["species"]):
+            if np.isfinite(value):
+                self.energies.append(value)
+                self.compositions.append(np.bincount(species[species >= 0], minlength=self.n_species))
+
+    def reference_energies(self, species):
+        return fit_reference_energies(self.compositions, self.energies, species).energies
+
+    def force_scale(self):
+        """Of the forces, or of the energies per atom over 1 Å where there are no forces; never 0."""
+        if self.count:
+            scale = np.sqrt(self.squares / self.count)
+        else:
+            scale = np.std(np.array(self.energies) / np.sum(self.compositions, axis=1))
+        return max(float(scale), 1e-3)
+
+
+def _features(model, terms):
+    """Compiled function from a batch to what each term sees of it."""
+
+    def features(batch):
+        vectors, is_neighbor, center, others = model.pairs(batch)
+        neighborhood = Neighborhood(vectors, is_neighbor, center, others, model.cutoff)
+        return [term.describe(neighborhood.within(term.cutoff)) for term in terms]
+
+    return backend.jit(features, layer=model)
+
+
+def forces(gradient, neighbors):
+    """Forces from the derivatives of the energy by the vectors to the neighbors.
+
+    Args:
+        gradient: `(structures, atoms, neighbors, 3)`, in eV/Å; 0 at padding.
+        neighbors: int `(structures, atoms, neighbors)`, -1 is padding.
+
+    Returns:
+        `(structures, atoms, 3)`, in eV/Å.
+    """
+    shape = ops.shape(gradient)
+    pulls = ops.segment_sum(
+        ops.reshape(gradient, (-1, 3)), ops.reshape(flat_indices(neighbors), (-1,)), num_segments=shape[0] * shape[1]
+    )
+    return ops.sum(gradient, axis=2) - ops.reshape(pulls, (shape[0], shape[1], 3))
+
+
+def stress(vectors, gradient, cell):
+    """Stress from the same derivatives, `(structures, 6)` in eV/Å³, ASE's sign and order.
+
+    The virial is sum R (x) dE/dR. Without three lattice vectors the result is NaN.
+    """
+    virial = ops.einsum("saki,sakj->sij", vectors, gradient)
+    virial = 0.5 * (virial + ops.swapaxes(virial, 1, 2))
+    volume = ops.abs(determinant(cell))
+    periodic = volume > 0
+    full = virial / ops.where(periodic, volume, 1.0)[:, None, None]
+    voigt = ops.stack([full[:, 0, 0], full[:, 1, 1], full[:, 2, 2], full[:, 1, 2], full[:, 0, 2], full[:, 0, 1]], axis=-1)
+    return ops.where(periodic[:, None], voigt, np.nan)

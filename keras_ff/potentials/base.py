@@ -1,0 +1,64 @@
+"""The one contract that all potentials share."""
+
+import keras
+import numpy as np
+
+from keras_ff.layers.base import NeighborhoodLayer
+
+
+class Potential(NeighborhoodLayer):
+    """Maps a `Neighborhood` to atomic energies in eV, `(atoms,)`.
+
+    A potential is strictly local: the energy of an atom depends on the vectors to
+    its neighbors within `cutoff` and on the species, and on nothing else. Forces,
+    stress and all other derivatives follow by automatic differentiation, so a new
+    potential is a constructor and a `call`. It creates its weights in the constructor.
+
+    Args:
+        species: Chemical symbols. Their order defines the integers in the batch.
+        cutoff: Radius in Å beyond which atoms do not interact.
+
+    Raises:
+        ValueError: If a species appears twice or none is given, or the cutoff is not positive.
+    """
+
+    def __init__(self, species, cutoff, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(species, str):
+            species = [species]
+        self.species = [str(symbol) for symbol in species]
+        if not self.species or len(set(self.species)) < len(self.species):
+            raise ValueError(f"A potential needs a list of different chemical symbols. Received species={list(species)}.")
+        if not (np.isfinite(cutoff) and cutoff > 0):
+            raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
+        self.cutoff = float(cutoff)
+
+    def add_parameter(self, name, value, trainable=True):
+        """A weight that starts at `value`, a number or an array, without loss of precision."""
+        value = np.asarray(value, dtype="float64")
+        return self.add_weight(
+            name=name, shape=value.shape, initializer=lambda shape, dtype: keras.ops.convert_to_tensor(value, dtype), trainable=trainable
+        )
+
+    def call(self, neighborhood):
+        raise NotImplementedError
+
+    # Not a property: Keras walks through properties when it saves, and would never come back from this one.
+    def terms(self):
+        """The potentials that this one is a sum of."""
+        return [self]
+
+    def describe(self, neighborhood):
+        """Features of the atoms, `(atoms, features)`, that `adapt` wants to see; None for a potential without `adapt`."""
+        return None
+
+    def adapt(self, features, force_scale):
+        """Set what can be set before training, such as means and scales.
+
+        Args:
+            features: What `describe` gave for atoms of the training set, NumPy `(samples, features)`.
+            force_scale: Root mean square in eV/Å of the force components that are left to learn.
+        """
+
+    def get_config(self):
+        return {**super().get_config(), "species": self.species, "cutoff": self.cutoff}

@@ -1,0 +1,47 @@
+"""Potentials that add up."""
+
+import keras
+
+from keras_ff.potentials.base import Potential
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class Sum(Potential):
+    """Sum of potentials for the same species: a network on top of a repulsion, say.
+
+    Its cutoff is the largest one; each part sees the neighbors within its own.
+
+    Args:
+        parts: Potentials with the same species in the same order.
+
+    Raises:
+        ValueError: If there are no parts or their species differ.
+    """
+
+    def __init__(self, parts, **kwargs):
+        parts = list(parts)
+        if not parts:
+            raise ValueError("A sum needs at least one potential. Received none.")
+        for part in parts[1:]:
+            if part.species != parts[0].species:
+                raise ValueError(
+                    "The parts of a sum must have the same species in the same order. "
+                    f"Received {parts[0].species} ({type(parts[0]).__name__}) and {part.species} ({type(part).__name__})."
+                )
+        super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
+        self.parts = parts
+
+    def call(self, neighborhood):
+        return sum(part(neighborhood.within(part.cutoff)) for part in self.parts)
+
+    def terms(self):
+        return [term for part in self.parts for term in part.terms()]
+
+    def get_config(self):
+        config = keras.layers.Layer.get_config(self)
+        return {**config, "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
+        return cls(parts, **config)

@@ -1,0 +1,129 @@
+"""The laws of layers of arrays. Each takes a layer and inputs `(rows, ...)`, and returns a `LawResult`."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.testing.law import LawResult, Worst
+from keras_ff.testing.potential_laws import FIVE_POINTS
+from keras_ff.testing.probe import with_weights
+
+STEP = 1e-4
+
+
+def layer_results(layer, inputs, seed=0):
+    """The `LawResult` of every law of a layer, one after the other."""
+    functions = _functions(layer, inputs, seed)
+    yield double_precision(layer, inputs, functions)
+    yield rows_are_independent(layer, inputs, functions)
+    yield input_derivatives(layer, inputs, functions)
+    yield weight_derivatives(layer, inputs, functions)
+    yield serialization(layer, inputs, functions)
+
+
+def double_precision(layer, inputs, functions=None, tolerance=0.0):
+    """The output is float64, and finite, for float64 inputs."""
+    output, _ = _use(functions, layer, inputs)
+    found = output(_values(layer), inputs)
+    detail = f"The output is {found.dtype}, {found.shape} for inputs {inputs.shape}."
+    good = found.dtype == np.float64 and np.isfinite(found).all()
+    return LawResult("double precision", 0.0 if good else np.nan, tolerance, detail)
+
+
+def rows_are_independent(layer, inputs, functions=None, tolerance=1e-12):
+    """Rows in reversed order have the reversed outputs, and other rows do not matter."""
+    output, _ = _use(functions, layer, inputs)
+    values = _values(layer)
+    before = output(values, inputs)
+    worst = Worst()
+    worst.compare("output", output(values, inputs[::-1].copy())[::-1], before, " of rows in reversed order")
+    changed = inputs.copy()
+    changed[1:] = inputs[0]
+    worst.compare("output", output(values, changed)[0], before[0], " of row 0 with other rows beside it")
+    return worst.result("rows are independent", tolerance)
+
+
+def input_derivatives(layer, inputs, functions=None, tolerance=1e-7):
+    """The derivatives by the inputs are those of five-point differences."""
+    return _compare_derivatives(layer, inputs, functions, "derivatives by the inputs", tolerance, by_weights=False)
+
+
+def weight_derivatives(layer, inputs, functions=None, tolerance=1e-7):
+    """The derivatives by the trainable weights are those of five-point differences."""
+    if not layer.trainable_weights:
+        return Worst("The layer has no trainable weights.").result("derivatives by the weights", tolerance)
+    return _compare_derivatives(layer, inputs, functions, "derivatives by the weights", tolerance, by_weights=True)
+
+
+def serialization(layer, inputs, functions=None, tolerance=1e-12):
+    """The layer made from its configuration has the same configuration, takes the weights, and gives the same outputs."""
+    name = "serialization"
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    if copy.get_config() != layer.get_config():
+        return LawResult(name, np.nan, tolerance, f"The configuration {layer.get_config()} became {copy.get_config()}.")
+    if not copy.built:
+        copy.build(inputs.shape)
+    copy.set_weights(layer.get_weights())
+    output, _ = _use(functions, layer, inputs)
+    again, _ = _functions(copy, inputs, 0)
+    worst = Worst()
+    worst.compare("output", again(_values(copy), inputs), output(_values(layer), inputs))
+    return worst.result(name, tolerance)
+
+
+def _compare_derivatives(layer, inputs, functions, name, tolerance, by_weights):
+    _, derivatives = _use(functions, layer, inputs)
+    rng = np.random.default_rng(1)
+    values = _values(layer)
+    trainable = {id(weight) for weight in layer.trainable_weights}
+    step_inputs = np.zeros_like(inputs) if by_weights else rng.normal(size=inputs.shape)
+    step_values = [
+        rng.normal(size=value.shape) if by_weights and id(weight) in trainable else np.zeros_like(value)
+        for weight, value in zip(layer.weights, values)
+    ]
+
+    def at(steps):
+        return derivatives([v + steps * STEP * d for v, d in zip(values, step_values)], inputs + steps * STEP * step_inputs)
+
+    _, gradient = at(0)
+    expected = np.dot([at(steps)[0] for steps, _ in FIVE_POINTS], [weight for _, weight in FIVE_POINTS]) / STEP
+    parts = [float(np.sum(g * d)) for g, d in zip(gradient, [*step_values, step_inputs])]
+    worst = Worst()
+    worst.compare("derivative", [sum(parts), *parts], [expected, *parts], " along a random direction")
+    return worst.result(name, tolerance)
+
+
+def _values(layer):
+    return [ops.convert_to_numpy(weight) for weight in layer.weights]
+
+
+def _use(functions, layer, inputs):
+    return functions or _functions(layer, inputs, 0)
+
+
+def _functions(layer, inputs, seed):
+    """Compiled functions of weights and inputs: the output; and a random sum of it with its derivatives."""
+    mix = []
+
+    def output(values, inputs):
+        return with_weights(layer, values, layer, inputs)
+
+    def loss(arguments):
+        values, inputs = arguments
+        found = output(values, inputs)
+        if not mix:
+            mix.append(np.random.default_rng(seed).normal(size=tuple(found.shape)))
+        return ops.sum(found * ops.convert_to_tensor(mix[0], dtype=found.dtype))
+
+    def derivatives(values, inputs):
+        value, (by_values, by_inputs) = backend.value_and_grad(loss)((values, inputs))
+        return value, [*by_values, by_inputs]
+
+    compiled_output, compiled_derivatives = backend.jit(output), backend.jit(derivatives)
+
+    def numpy_derivatives(values, inputs):
+        value, gradient = compiled_derivatives(values, inputs)
+        return float(value), [ops.convert_to_numpy(g) for g in gradient]
+
+    return lambda values, inputs: ops.convert_to_numpy(compiled_output(values, inputs)), numpy_derivatives

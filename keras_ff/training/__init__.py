@@ -1,0 +1,28 @@
+"""Training: losses, metrics, schedules and callbacks that Keras lacks."""
+
+from keras_ff.training import losses, metrics
+from keras_ff.training.best_model import BestModel, save_model
+from keras_ff.training.callbacks import EvaluateAverage, SetEpoch, StopOnNaN, averaged_weights, has_average
+from keras_ff.training.checkpoint import RunState
+from keras_ff.training.logs import CSVLog, TensorBoardLog
+from keras_ff.training.metrics import default_metrics
+from keras_ff.training.progress import Progress
+from keras_ff.training.schedules import one_cycle
+
+__all__ = [
+    "BestModel",
+    "CSVLog",
+    "EvaluateAverage",
+    "Progress",
+    "RunState",
+    "SetEpoch",
+    "StopOnNaN",
+    "TensorBoardLog",
+    "averaged_weights",
+    "default_metrics",
+    "has_average",
+    "losses",
+    "metrics",
+    "one_cycle",
+    "save_model",
+]

@@ -1,0 +1,161 @@
+"""Callbacks that Keras lacks: averaged weights, order of the data, stop at NaN."""
+
+import contextlib
+import math
+
+import keras
+from keras import ops
+
+
+def has_average(model):
+    """Whether the optimizer of `model` keeps a running average of the weights."""
+    return any(getattr(part, "use_ema", False) for part in _optimizers(model))
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Inside the block the weights of `model` are their running averages.
+
+    Afterwards they are what they were, bit for bit. Nothing happens if the
+    optimizer keeps no average or has made no step yet.
+
+    Args:
+        model: Compiled with an optimizer such as `Adam(..., use_ema=True)`.
+    """
+    own = _put_averages(model)
+    try:
+        yield
+    finally:
+        _put_back(own)
+
+
+class EvaluateAverage(keras.callbacks.Callback):
+    """Validate the running average of the weights, not the weights of the last step.
+
+    With `use_ema=True` Keras trains the weights, validates the weights, and
+    replaces them by their average when `fit` ends: the model that is returned
+    was never validated. With this callback `val_loss` and its companions are
+    those of the average; `BestModel` saves the same.
+
+    `keras.callbacks.SwapEMAWeights` does this too, but rounds the weights at
+    each swap on TensorFlow, and with `swap_on_epoch` leaves the weights that
+    are not averaged in the model when training stops early. For the same reason
+    do not use `EarlyStopping(restore_best_weights=True)` with an average: it
+    keeps weights that are not averaged. Load the file of `BestModel` instead.
+
+    Raises:
+        ValueError: When training begins, if the optimizer keeps no average.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._own = []
+
+    def on_train_begin(self, logs=None):
+        if not has_average(self.model):
+            raise ValueError(
+                "EvaluateAverage needs an optimizer that averages the weights, such as "
+                f"keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.99). Received {self.model.optimizer!r}."
+            )
+
+    def on_train_end(self, logs=None):
+        # Keras has made the average the weights, and on JAX both are then one array in memory, which the next
+        # compiled step consumes: `evaluate` would destroy the average, `save` and a second `fit` would fail.
+        for variable, average in _averages(self.model):
+            variable.assign(ops.copy(ops.convert_to_tensor(average)))
+
+    def on_test_begin(self, logs=None):
+        self._own = _put_averages(self.model)
+
+    def on_test_end(self, logs=None):
+        _put_back(self._own)
+        self._own = []
+
+
+class SetEpoch(keras.callbacks.Callback):
+    """Tell the data which epoch begins, so that the order of batches follows from it.
+
+    A resumed run then sees the batches that the uninterrupted run would have
+    seen. Pass `shuffle=False` to `fit`: by default Keras shuffles the batches
+    of a `PyDataset` once more, with the global random numbers of Python.
+
+    Args:
+        data: Anything with an attribute `epoch`, such as `keras_ff.data.Dataset`.
+    """
+
+    def __init__(self, data):
+        super().__init__()
+        if not hasattr(data, "epoch"):
+            raise TypeError(f"SetEpoch takes data with an attribute `epoch`. Received {type(data).__name__}.")
+        self.data = data
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.data.epoch = epoch
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """End the training with an error that says what to do when the loss is NaN or infinite.
+
+    `keras.callbacks.TerminateOnNaN` stops quietly, and the weights that are not
+    numbers go on to be saved.
+
+    Raises:
+        FloatingPointError: After a batch whose loss is not finite.
+    """
+
+    # Keras may call this from another thread and need not wait for each step.
+    async_safe = True
+
+    def __init__(self):
+        super().__init__()
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise FloatingPointError(explain_nan(f"The loss became {loss} at batch {batch + 1} of epoch {self._epoch + 1}."))
+
+
+def explain_nan(what):
+    return (
+        f"{what} The weights are lost; what was saved after earlier epochs is good. Usual causes, in this order: "
+        "a learning rate that is too high (divide it by 10, or give the optimizer clipnorm=1.0); labels with "
+        "extreme values or in other units than eV, Å and eV/Å^3 (look at the largest forces); atoms almost on "
+        "top of each other; a model that was not adapted to the data (model.adapt(dataset))."
+    )
+
+
+def _averages(model):
+    """Pairs of a variable and its average; none before the first step, which fills them."""
+    return [
+        (variable, average)
+        for part in _optimizers(model)
+        if getattr(part, "use_ema", False) and part.built and int(ops.convert_to_tensor(part.iterations)) > 0
+        for variable, average in zip(part._trainable_variables, part._model_variables_moving_average)
+        if average is not None
+    ]
+
+
+def _put_averages(model):
+    """Give the variables their averages; returns the variables with their own values."""
+    pairs = _averages(model)
+    # Copies: a compiled step on JAX reuses the memory of the variables it is given.
+    own = [(variable, ops.copy(ops.convert_to_tensor(variable))) for variable, _ in pairs]
+    for variable, average in pairs:
+        variable.assign(ops.copy(ops.convert_to_tensor(average)))
+    return own
+
+
+def _put_back(own):
+    for variable, value in own:
+        variable.assign(value)
+
+
+def _optimizers(model):
+    """The optimizers that apply updates, inside loss scaling or a group of optimizers."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return [] if optimizer is None else list(getattr(optimizer, "optimizers", [optimizer]))

@@ -1,0 +1,221 @@
+"""Losses that leave out missing labels.
+
+A label that does not exist is NaN: an energy without stress, the atoms and
+structures that pad a batch. These losses average over the labels that exist.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+_LN2 = math.log(2.0)
+
+
+class LabelLoss(keras.losses.Loss):
+    """Mean of a penalty over the finite labels of a batch.
+
+    Subclasses implement `penalty`. A missing label (NaN) changes neither value
+    nor gradient, whatever the model predicts there; without any label the loss
+    is 0. The mean runs over labels, not structures: each force component of a
+    batch counts the same.
+
+    Sample weights are one number for a structure, of shape (structures,) or
+    (structures, 1), or one for each label. They weight the mean: the sum of
+    weighted penalties is divided by the sum of the weights of existing labels.
+    """
+
+    def __init__(self, name=None, dtype=None):
+        # This reduction divides by the sum of the weights; Keras' default
+        # divides by the number of values, padding included.
+        super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
+        self._given_dtype = dtype
+
+    def penalty(self, error):
+        """Penalty of each error, in the shape of `error`."""
+        raise NotImplementedError
+
+    def exists(self, y_true):
+        """Which labels exist, of a shape that broadcasts to `y_true`."""
+        return ops.isfinite(y_true)
+
+    def call(self, y_true, y_pred):
+        return self.penalty(y_pred - y_true)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        exists = self.exists(y_true)
+        weights = ops.cast(exists, self.dtype)
+        if sample_weight is not None:
+            weights = weights * _trailing_axes(ops.convert_to_tensor(sample_weight, dtype=self.dtype), weights)
+        # Before the penalty: a `where` around it would still give NaN gradients.
+        y_true = ops.where(exists, y_true, ops.zeros_like(y_true))
+        y_pred = ops.where(exists, y_pred, ops.zeros_like(y_pred))
+        return super().__call__(y_true, y_pred, sample_weight=weights)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self._given_dtype}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class LogCosh(LabelLoss):
+    """Log-cosh: half of `p` times the squared error near zero, the error itself far out.
+
+        L_p(x) = (softplus(2 p x) - ln 2) / p - x = ln(cosh(p x)) / p
+
+    It has the unit of the label. The loss of NeuralIL is
+
+        loss={"energy_per_atom": LogCosh(p=1 / 0.020), "forces": ForceNorm(LogCosh(p=1 / 0.200))},
+        loss_weights={"energy_per_atom": 0.5, "forces": 0.5},
+
+    and `{"forces": LogCosh(p=10.0)}` where only forces are trained.
+
+    Args:
+        p: Inverse of the error at which the parabola turns into a line, in the
+            inverse unit of the label: 1/eV for energies, Å/eV for forces.
+        name: Of the loss in logs.
+        dtype: Of the computation, by default Keras' `floatx`.
+
+    Raises:
+        ValueError: If `p` is not a positive number.
+
+    Example:
+        >>> loss = LogCosh(p=10.0)
+        >>> round(float(loss([[0.0, 0.0, float("nan")]], [[0.5, -0.5, 7.0]])), 4)
+        0.4307
+
+    Reference:
+        Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022), arXiv 2106.16220.
+    """
+
+    def __init__(self, p, name="log_cosh", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.p = _positive("p", p)
+
+    def penalty(self, error):
+        size = ops.abs(error) * self.p
+        near = size < 1.0
+        # ln cosh u = -ln(1 - tanh(u)^2) / 2 keeps its digits near zero, where
+        # the form of the paper is a difference of two numbers close to ln 2,
+        # and |u| + ln(1 + exp(-2 |u|)) - ln 2 does not overflow far out.
+        growth = ops.expm1(2.0 * ops.where(near, size, ops.zeros_like(size)))
+        tanh = growth / (growth + 2.0)
+        far = ops.where(near, ops.ones_like(size), size)
+        value = ops.where(near, -0.5 * ops.log1p(-tanh * tanh), far + ops.log1p(ops.exp(-2.0 * far)) - _LN2)
+        return value / self.p
+
+    def get_config(self):
+        return {"p": self.p, **super().get_config()}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class Huber(LabelLoss):
+    """Half the squared error up to `delta`, a line of the same slope beyond.
+
+    Args:
+        delta: Error at which the parabola turns into a line, in the unit of the
+            label: eV for energies, eV/Å for forces.
+        name: Of the loss in logs.
+        dtype: Of the computation, by default Keras' `floatx`.
+
+    Raises:
+        ValueError: If `delta` is not a positive number.
+
+    Reference:
+        Huber, Ann. Math. Statist. 35, 73 (1964).
+    """
+
+    def __init__(self, delta, name="huber", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.delta = _positive("delta", delta)
+
+    def penalty(self, error):
+        size = ops.abs(error)
+        core = ops.minimum(size, self.delta)
+        return core * (size - 0.5 * core)
+
+    def get_config(self):
+        return {"delta": self.delta, **super().get_config()}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class MSE(LabelLoss):
+    """Mean squared error, in the squared unit of the label."""
+
+    def __init__(self, name="mse", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def penalty(self, error):
+        return error * error
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class MAE(LabelLoss):
+    """Mean absolute error, in the unit of the label."""
+
+    def __init__(self, name="mae", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def penalty(self, error):
+        # Not `abs`: its slope at zero is 1 on JAX.
+        return error * ops.sign(error)
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class ForceNorm(LabelLoss):
+    """A loss of the length of the force error of each atom, |F - F_true|.
+
+    Unlike a loss of the three components it does not depend on the orientation
+    of the structure. The mean runs over the atoms with all three components.
+
+    Args:
+        loss: The loss to apply, such as `LogCosh(p=5.0)`; its penalty is used.
+        name: Of the loss in logs.
+        dtype: Of the computation, by default Keras' `floatx`.
+
+    Raises:
+        TypeError: If `loss` is not a loss of this module.
+    """
+
+    def __init__(self, loss, name="force_norm", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        if not isinstance(loss, LabelLoss) or isinstance(loss, ForceNorm):
+            raise TypeError(
+                f"ForceNorm takes one of LogCosh, Huber, MSE and MAE, as in ForceNorm(LogCosh(p=5.0)). Received loss={loss!r}."
+            )
+        self.loss = loss
+
+    def exists(self, y_true):
+        return ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
+
+    def penalty(self, error):
+        squared = ops.sum(error * error, axis=-1, keepdims=True)
+        # The square root has no derivative at zero.
+        zero = squared == 0.0
+        norm = ops.sqrt(ops.where(zero, ops.ones_like(squared), squared))
+        return self.loss.penalty(ops.where(zero, ops.zeros_like(norm), norm))
+
+    def get_config(self):
+        return {"loss": keras.saving.serialize_keras_object(self.loss), **super().get_config()}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
+
+
+def _positive(name, value):
+    if not (isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < math.inf):
+        raise ValueError(f"Expected {name} to be a positive number. Received {name}={value!r}.")
+    return value
+
+
+def _trailing_axes(weights, values):
+    """`weights` with axes of length 1 at the end, up to the rank of `values`."""
+    missing = len(values.shape) - len(weights.shape)
+    if missing < 0:
+        raise ValueError(
+            "Sample weights are one number for a structure or for a label. "
+            f"Received weights of shape {tuple(weights.shape)} for labels of shape {tuple(values.shape)}."
+        )
+    return ops.reshape(weights, (*ops.shape(weights), *[1] * missing))

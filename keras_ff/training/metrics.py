@@ -1,0 +1,89 @@
+"""Errors of a model in the units of its outputs, over the labels that exist."""
+
+import keras
+from keras import ops
+
+
+class LabelMetric(keras.metrics.Metric):
+    """Mean of a penalty over all finite labels since the last reset.
+
+    Sum and count are kept, not means of batches, so that the number does not
+    depend on how the data were cut into batches or padded. Missing labels (NaN)
+    do not count; without any label the result is NaN, not a perfect 0.
+    """
+
+    _direction = "down"  # Keras: less is better.
+
+    def __init__(self, name=None, dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
+        self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+
+    def penalty(self, error):
+        """Penalty of each error, in the shape of `error`."""
+        raise NotImplementedError
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        exists = ops.isfinite(y_true)
+        weights = ops.cast(exists, self.dtype)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+            missing = len(weights.shape) - len(sample_weight.shape)
+            weights = weights * ops.reshape(sample_weight, (*ops.shape(sample_weight), *[1] * missing))
+        error = ops.where(exists, y_pred - y_true, ops.zeros_like(y_true))
+        self.total.assign_add(ops.sum(weights * self.penalty(error)))
+        self.count.assign_add(ops.sum(weights))
+
+    def mean(self):
+        total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
+        some = count > 0
+        return ops.where(some, total / ops.where(some, count, ops.ones_like(count)), ops.full_like(total, float("nan")))
+
+    def result(self):
+        return self.mean()
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class MeanAbsoluteError(LabelMetric):
+    """Mean absolute error of the labels that exist, in the unit of the label."""
+
+    def __init__(self, name="mae", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def penalty(self, error):
+        return ops.abs(error)
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class RootMeanSquareError(LabelMetric):
+    """Root of the mean squared error of the labels that exist, in the unit of the label."""
+
+    def __init__(self, name="rmse", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def penalty(self, error):
+        return error * error
+
+    def result(self):
+        return ops.sqrt(self.mean())
+
+
+def default_metrics(outputs=("energy_per_atom", "forces", "stress")):
+    """Mean absolute and root-mean-square errors, for `model.compile(metrics=...)`.
+
+    Keras names them after the output: `energy_per_atom_mae` (eV),
+    `forces_rmse` (eV/Å, over components), `stress_mae` (eV/Å^3), and with
+    `val_` in front for the validation data.
+
+    Args:
+        outputs: Which outputs of the model to measure.
+
+    Example:
+        >>> sorted(default_metrics(["forces"]))
+        ['forces']
+        >>> [metric.name for metric in default_metrics()["stress"]]
+        ['mae', 'rmse']
+    """
+    return {output: [MeanAbsoluteError(), RootMeanSquareError()] for output in outputs}

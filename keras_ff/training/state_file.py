@@ -1,0 +1,88 @@
+"""One file for the state of a run: values and arrays, guarded by a checksum."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_ff.whole_files import replace_when_complete
+
+_FORMAT = b"keras_ff run state 1"
+
+
+class DamagedFile(ValueError):
+    """The file is truncated or altered."""
+
+
+def write_state(path, state):
+    """Write a nest of values and arrays, complete or not at all.
+
+    Args:
+        path: The file, replaced if it is there.
+        state: Dictionaries with string keys, lists, tuples (which return as
+            lists), strings, numbers, None, and NumPy or backend arrays. Floats
+            and arrays return bit for bit.
+
+    Raises:
+        TypeError: If there is something else in `state`.
+    """
+    arrays = []
+    text = json.dumps(_pack(state, arrays))
+    buffer = io.BytesIO()
+    np.savez(buffer, json=np.frombuffer(text.encode(), np.uint8), **{str(i): array for i, array in enumerate(arrays)})
+    content = buffer.getvalue()
+    with replace_when_complete(path) as part, open(part, "wb") as file:
+        file.write(_FORMAT + b"\n" + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_state(path):
+    """What `write_state` wrote.
+
+    Raises:
+        DamagedFile: If the file is not complete or its checksum differs.
+        ValueError: If another version of the library wrote it.
+    """
+    head, _, rest = Path(path).read_bytes().partition(b"\n")
+    checksum, _, content = rest.partition(b"\n")
+    if head != _FORMAT and head.startswith(_FORMAT[:-1]):
+        raise ValueError(
+            f"{path} was written by another version of keras_ff, as {head.decode(errors='replace')!r}; "
+            f"this version reads {_FORMAT.decode()!r}."
+        )
+    if head != _FORMAT or hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise DamagedFile(f"{path} is truncated or damaged: its checksum does not fit its content.")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        text = arrays["json"].tobytes().decode()
+        return _unpack(json.loads(text), arrays)
+
+
+def _pack(value, arrays):
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) and key != "array" for key in value):
+            raise TypeError(f'Expected keys that are strings other than "array". Received {list(value)}.')
+        return {key: _pack(item, arrays) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_pack(item, arrays) for item in value]
+    if isinstance(value, (np.integer, np.floating, np.bool_)):
+        return value.item()
+    if keras.ops.is_tensor(value) or isinstance(value, keras.Variable):
+        value = keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(value))
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    raise TypeError(f"The state of a run holds numbers, strings and arrays. Received {type(value).__name__}: {value!r}.")
+
+
+def _unpack(value, arrays):
+    if isinstance(value, dict):
+        if set(value) == {"array"}:
+            return arrays[str(value["array"])]
+        return {key: _unpack(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unpack(item, arrays) for item in value]
+    return value

@@ -1,0 +1,32 @@
+"""What all tests share: the backend, its compilation cache, and double precision where a test asks for it."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import keras  # noqa: E402
+import pytest  # noqa: E402
+
+from keras_ff import backend  # noqa: E402
+
+CACHE = Path(__file__).parents[1] / ".cache"
+backend.enable_compilation_cache(CACHE / f"compiled-{backend.backend_name()}")
+
+
+def pytest_report_header():
+    from importlib.metadata import version
+
+    name = backend.backend_name()
+    return f"backend: {name} {version(name)}, keras {keras.__version__}"
+
+
+@pytest.fixture
+def float64():
+    """Double precision for one test; the policy of before comes back, and JAX stays able to compute in float64."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    backend.enable_float64()
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)

@@ -1,0 +1,20 @@
+from types import SimpleNamespace
+
+import numpy as np
+
+from keras_ff.data import estimate_memory
+
+DATA = SimpleNamespace(shapes=[(8, 10, 5), (8, 64, 30)], dtype=np.dtype("float32"))
+
+
+def test_it_grows_with_the_largest_batch_and_the_features():
+    pairs = 8 * 64 * 30
+    assert estimate_memory(DATA, features_per_pair=10) == pairs * (10 * 6 + 4) * 4
+    double = SimpleNamespace(shapes=[(16, 64, 30)], dtype=np.dtype("float64"))
+    assert estimate_memory(double, features_per_pair=10) == 4 * estimate_memory(DATA, features_per_pair=10)
+
+
+def test_the_model_is_asked():
+    model = SimpleNamespace(potential=SimpleNamespace(features_per_pair=10), built=True, count_params=lambda: 1000)
+    assert estimate_memory(DATA, model) == estimate_memory(DATA, features_per_pair=10) + 16000
+    assert estimate_memory(DATA) > 0

@@ -1,0 +1,43 @@
+"""Networks: the laws of layers, initial weights, and refused arguments."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_ff.layers import MLP, LinearPlusMLP, ResNet
+from keras_ff.layers.atomic_networks import LeCunNormal
+from keras_ff.testing import check_layer
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+NETWORKS = [MLP, ResNet, LinearPlusMLP]
+INPUTS = np.random.default_rng(0).normal(size=(5, 7))
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_laws(kind):
+    check_layer(kind(7, units=(8, 4), dtype="float64"), INPUTS)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_seed_decides_all_weights(kind):
+    first, same, other = (kind(7, units=(8, 4), seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, same))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_network_without_layers_is_refused(kind):
+    for units in ((), (8, 0)):
+        with pytest.raises(ValueError, match="hidden layer"):
+            kind(7, units=units)
+
+
+def test_lecun_normal_has_the_variance_one_over_inputs():
+    kernel = ops.convert_to_numpy(LeCunNormal(0)((400, 100), "float64"))
+    assert kernel.var() == pytest.approx(1 / 400, rel=0.02) and abs(kernel.mean()) < 1e-3
+
+
+def test_the_published_pyramid_has_its_widths():
+    kernels = [layer.kernel.shape for layer in MLP(152).layers]
+    assert [tuple(shape) for shape in kernels] == [(152, 64), (64, 32), (32, 16), (16, 16), (16, 16)]

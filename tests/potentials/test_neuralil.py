@@ -1,0 +1,65 @@
+"""NeuralIL: the laws, for one and for four elements; what `adapt` does; refused arguments."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from keras import ops
+
+from keras_ff.layers import MLP, PowerSpectrum
+from keras_ff.potentials import NeuralIL
+from keras_ff.testing import Probe, check_potential
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+# Ethylammonium nitrate in miniature: four elements, bonds of real lengths.
+FOUR_ELEMENTS = Atoms(
+    "CHNO",
+    [[0.0, 0.0, 0.0], [1.1, 0.1, 0.0], [-0.3, 1.4, 0.2], [-0.6, 2.0, 1.3]],
+    cell=[4.5, 4.8, 5.1],
+    pbc=True,
+)
+
+
+def test_laws_for_one_element():
+    check_potential(NeuralIL(["Si"], cutoff=4.0, n_max=2), bulk("Si", cubic=True), smoothness=2)
+
+
+def test_laws_of_the_published_model_for_four_elements():
+    check_potential(NeuralIL.published(["C", "H", "N", "O"], cutoff=3.5, n_max=2), FOUR_ELEMENTS, smoothness=2)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, same, other = (NeuralIL(["Si"], n_max=2, seed=seed).get_weights() for seed in (0, 0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(first, same))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other))
+
+
+def test_adapt_gives_energies_of_the_scale_asked_for():
+    potential = NeuralIL(["Si"], cutoff=4.0, n_max=2)
+    features = np.random.default_rng(0).normal(3.0, 0.01, size=(50, potential.descriptor.n_features))
+    features[:, 0] = 1.0
+    potential.adapt(features, force_scale=0.7)
+    assert float(ops.convert_to_numpy(potential.energy_scale)) == 0.7
+    np.testing.assert_allclose(ops.convert_to_numpy(potential.feature_mean), features.mean(axis=0), rtol=1e-12)
+    assert (ops.convert_to_numpy(potential.feature_scale) > 0).all()
+
+
+def test_elements_are_told_apart():
+    potential = NeuralIL(["C", "Si"], cutoff=3.0, n_max=2)
+    probe = Probe(potential, bulk("Si"))
+    carbon, silicon = probe.evaluate([Atoms("C"), Atoms("Si")])
+    assert abs(carbon["energy"] - silicon["energy"]) > 1e-6
+
+
+@pytest.mark.parametrize("species, cutoff", [([], 4.0), (["Si", "Si"], 4.0), (["Si"], -1.0), (["Si"], float("inf"))])
+def test_impossible_arguments_are_refused(species, cutoff):
+    with pytest.raises(ValueError, match="Received"):
+        NeuralIL(species, cutoff=cutoff)
+
+
+def test_parts_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="inputs"):
+        NeuralIL(["Si"], n_max=2, network=MLP(3))
+    with pytest.raises(ValueError, match="2 species"):
+        NeuralIL(["Si"], descriptor=PowerSpectrum(4.0, 2, n_species=2))

@@ -1,0 +1,66 @@
+"""ZBL and the repulsive Morse term: laws, and formulas written once more in NumPy."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from keras_ff.potentials import ZBL, RepulsiveMorse
+from keras_ff.testing import Probe, check_potential
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+SILICON_CARBIDE = bulk("SiC", "zincblende", a=4.36, cubic=True)
+
+
+def dimer_energy(potential, symbols, r):
+    dimers = [Atoms(symbols, [[0, 0, 0], [0, 0, distance]]) for distance in r]
+    return np.array([result["energy"] for result in Probe(potential, dimers[0], rattle=0).evaluate(dimers)])
+
+
+def fade(r, cutoff):
+    x = np.minimum(r / cutoff, 1)
+    return 1 - 10 * x**3 + 15 * x**4 - 6 * x**5
+
+
+def test_laws_of_zbl():
+    check_potential(ZBL(["Si", "C"], cutoff=2.5), SILICON_CARBIDE, smoothness=2)
+
+
+def test_laws_of_repulsive_morse():
+    potential = RepulsiveMorse(["Si", "C"], well_depth=[1.0, 2.0], stiffness=[1.5, 2.0], bond_length=[2.2, 1.5], cutoff=3.2)
+    check_potential(potential, SILICON_CARBIDE, smoothness=2)
+
+
+def test_zbl_equals_its_formula():
+    r = np.array([0.05, 0.3, 1.0, 1.9, 2.0, 2.5])
+    x = r * (14**0.23 + 6**0.23) / 0.46850
+    screening = (
+        0.18175 * np.exp(-3.19980 * x) + 0.50986 * np.exp(-0.94229 * x) + 0.28022 * np.exp(-0.40290 * x)
+        + 0.02817 * np.exp(-0.20162 * x)
+    )  # fmt: skip
+    expected = 14.399645478425668 * 14 * 6 / r * screening * fade(r, 2.0)
+    np.testing.assert_allclose(dimer_energy(ZBL(["Si", "C"]), "SiC", r), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_zbl_is_coulomb_repulsion_at_contact():
+    r = np.array([1e-4])
+    # The coefficients of the screening function add up to 1 within their digits.
+    assert dimer_energy(ZBL(["W"]), "WW", r)[0] * r[0] == pytest.approx(14.399645 * 74**2, rel=2e-3)
+
+
+def test_repulsive_morse_equals_its_formula():
+    r = np.array([0.5, 1.5, 2.5, 2.99, 3.0])
+    potential = RepulsiveMorse(["Si", "C"], well_depth=[1.0, 4.0], stiffness=[1.0, 2.0], bond_length=[2.2, 1.2])
+    expected = 2.0 * np.exp(-2 * 1.5 * (r - 1.7)) * fade(r, 3.0)
+    np.testing.assert_allclose(dimer_energy(potential, "SiC", r), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_morse_parameters_must_be_positive():
+    with pytest.raises(ValueError, match="stiffness"):
+        RepulsiveMorse(["Si"], stiffness=-1.0)
+
+
+def test_zbl_needs_elements():
+    with pytest.raises(ValueError, match="Xx"):
+        ZBL(["Si", "Xx"])

@@ -1,0 +1,1 @@
+"""The command line: `keras-ff VERB`. Each verb is a module with `add_arguments(parser)` and `run(args)`."""

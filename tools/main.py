@@ -1,0 +1,131 @@
+"""The program `keras-ff`: finds the verb, sets the backend, and prints errors as sentences."""
+
+import argparse
+import importlib
+import os
+import re
+import sys
+import traceback
+import warnings
+
+# Modules are imported when their verb is used, so that help appears at once.
+VERBS = {
+    "convert": "structures and labels from any source into one checked file",
+    "train": "train a NeuralIL force field; everything lands in a run folder",
+    "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
+    "info": "what a model file, a run folder or a data file holds",
+    "check": "test a saved model on your structures: derivatives, invariances, backends",
+    "benchmark": "measure speed, memory and accuracy on this machine",
+}
+
+DESCRIPTION = """\
+Interatomic force fields with Keras, on JAX or TensorFlow.
+
+A force field in four steps:
+
+  keras-ff convert vasp_runs/ -o data.xyz            collect the data, and look at it with doubt
+  keras-ff train --train data.xyz --minutes 5 --out runs/first
+  keras-ff evaluate runs/first test.xyz              errors on structures it has not seen
+  keras-ff info runs/first                           what was trained, from what, with which versions
+
+In Python:  atoms.calc = keras_ff.Calculator(keras_ff.load("runs/first/best.keras"))
+"""
+
+# What the library recommends in Python is another spelling here.
+SPELLINGS = (
+    (r"\b(energy|forces|stress)_key=(\.\.\.)?", r"--\1-key "),
+    (r"\bskip_bad=True", "--skip-bad"),
+)
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Args:
+        arguments: Words after `keras-ff`; those of the process by default.
+
+    Returns:
+        Exit status: 0, 1 if a check has failed, 2 for an error, 130 for Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    args = _parser(arguments).parse_args(arguments)
+    if args.verb is None:
+        _parser([]).print_help()
+        return 2
+    # XLA prints a page of false alarms for each function that it finds in the compilation cache.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    format_before, warnings.formatwarning = warnings.formatwarning, _format_warning
+    try:
+        if args.backend:
+            _set_backend(args.backend)
+        return args.run(args) or 0
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"keras-ff {args.verb}: {_explain(error)}", file=sys.stderr)
+        return 2
+    finally:
+        warnings.formatwarning = format_before
+
+
+def _parser(arguments):
+    parser = argparse.ArgumentParser("keras-ff", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(verb=None)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb")
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in VERBS.items():
+        verb = verbs.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == wanted:
+            module = importlib.import_module(f"keras_ff_tools.{name}")
+            verb.description = module.__doc__
+            module.add_arguments(verb)
+            verb.set_defaults(run=module.run)
+        common = verb.add_argument_group("every verb")
+        common.add_argument("--backend", metavar="NAME", help="jax or tensorflow; by default KERAS_BACKEND, or the installed one")
+        common.add_argument("--debug", action="store_true", help="show the Python traceback of an error")
+    return parser
+
+
+def _set_backend(name):
+    if "keras" in sys.modules and sys.modules["keras"].config.backend() != name:
+        raise ValueError(
+            f"Keras runs on {sys.modules['keras'].config.backend()} in this process already. Received --backend {name}: "
+            "start another process for it."
+        )
+    before = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = name
+    try:
+        importlib.import_module("keras_ff")  # Looks whether the backend is known and installed, and imports Keras.
+    except (ValueError, ImportError):
+        os.environ.pop("KERAS_BACKEND")
+        if before is not None:
+            os.environ["KERAS_BACKEND"] = before
+        raise
+
+
+def _explain(error):
+    """One paragraph that a user can act on."""
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower():
+        return (
+            "The memory does not suffice. Use a smaller --batch-size, or leave the largest structures out. "
+            f"({text.splitlines()[0][:300]})"
+        )
+    for pattern, spelling in SPELLINGS:
+        text = re.sub(pattern, spelling, text)
+    # Errors of other libraries say little without their kind.
+    return text if isinstance(error, (ValueError, OSError, ImportError, FloatingPointError)) else f"{type(error).__name__}: {text}"
+
+
+def _format_warning(message, category, filename, lineno, line=None):
+    text = str(message)
+    for pattern, spelling in SPELLINGS:
+        text = re.sub(pattern, spelling, text)
+    return f"Warning: {text}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

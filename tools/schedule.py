@@ -1,0 +1,101 @@
+"""One cycle of the learning rate, over a number of epochs or within a time."""
+
+import math
+import time
+
+import keras
+
+# The rate of the first epoch and of the last, as parts of the peak, and the part of the epochs in which it rises.
+START, FINAL, WARMUP = 0.04, 0.001, 0.1
+
+# Part of the minutes that is left unplanned, as not every epoch takes the same time.
+RESERVE = 0.04
+
+# The time of an epoch is measured, compilation apart, for this part of the minutes.
+MEASURE = 0.03
+
+
+class _Open(int):
+    """A number of epochs that nobody knows yet, printed as such."""
+
+    def __format__(self, spec):
+        return format("?", spec)
+
+
+class OneCycle(keras.callbacks.Callback):
+    """Set the learning rate of each epoch: a line up to `peak`, then half a cosine wave down.
+
+    With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. The plan belongs to
+    the state of the run (`get_state`), so that a resumed run has the same epochs and the same rates. Unlike a schedule inside the
+    optimizer, the rate is no constant of the compiled training step, which is compiled once although the plan comes later.
+
+    Args:
+        peak: Highest learning rate.
+        epochs: Length of the run. Give this or `minutes`.
+        minutes: Wall time at which the run is to end, counted from `began`.
+        began: Value of `time.monotonic()` at the beginning of the run.
+        on_plan: Called with the number of epochs once it is known.
+
+    `fit` takes `epochs=one_cycle.most_epochs`.
+    """
+
+    def __init__(self, peak, epochs=None, minutes=None, began=None, on_plan=None):
+        super().__init__()
+        self.peak, self.epochs, self.minutes, self.on_plan = peak, epochs, minutes, on_plan
+        self.began = time.monotonic() if began is None else began
+        self._warmup = None if epochs is None else WARMUP * epochs
+        self._ends = []
+
+    @property
+    def most_epochs(self):
+        """For `fit`: the number of epochs, or a number beyond any plan."""
+        return self.epochs or _Open(10**6)
+
+    def get_state(self):
+        return {"epochs": self.epochs, "warmup": self._warmup}
+
+    def set_state(self, state):
+        self.epochs, self._warmup = state["epochs"], state["warmup"]
+        if self.epochs:
+            self._announce()
+
+    def on_train_begin(self, logs=None):
+        self._ends = []
+
+    def rate(self, epoch):
+        """Learning rate of an epoch, counted from 0."""
+        if self.epochs is None:
+            # As in the rise of a run of 100 epochs.
+            return self.peak * min(START + 0.1 * (epoch + 0.5), 1.0)
+        now = epoch + 0.5
+        if now < self._warmup:
+            return self.peak * (START + (1 - START) * now / self._warmup)
+        fall = (now - self._warmup) / max(self.epochs - self._warmup, 1e-9)
+        return self.peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._ends.append(time.monotonic())
+        if self.epochs is None:
+            self._plan(epoch + 1)
+        if self.epochs is not None and epoch + 1 >= self.epochs:
+            self.model.stop_training = True
+
+    def _plan(self, done):
+        budget = 60 * self.minutes
+        left = self.began + (1 - RESERVE) * budget - self._ends[-1]
+        measured = self._ends[-1] - self._ends[0]
+        if left > 0 and (len(self._ends) < 2 or measured < MEASURE * budget and len(self._ends) < 20):
+            return
+        each = measured / (len(self._ends) - 1) if len(self._ends) > 1 else math.inf
+        self.epochs = done + max(0, int(left / each))
+        self._warmup = max(WARMUP * self.epochs, done)
+        self._announce()
+
+    def _announce(self):
+        # Keras hands the same dictionary to all callbacks, which read the length of the run from it.
+        self.params["epochs"] = self.epochs
+        if self.on_plan:
+            self.on_plan(self.epochs)
