@@ -67,6 +67,7 @@ def learning_curves(history):
                 _log_axis(axes)
             if place == 1:
                 axes.legend()
+            axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
@@ -125,7 +126,8 @@ def error_histogram(reference, predicted, quantity="force components", unit="eV/
     extent = np.abs(error).max() or 1.0
     with _figure(4.2, 3.2) as figure:
         axes = figure.add_subplot()
-        axes.hist(error, bins=np.linspace(-extent, extent, 61), color=BLUE, log=True)
+        counts, _, _ = axes.hist(error, bins=np.linspace(-extent, extent, 61), color=BLUE, log=True)
+        axes.set_ylim(0.7, 8 * counts.max())  # Room for the text.
         axes.axvline(0.0, color=GRAY, linewidth=0.8)
         axes.set(title=f"Errors of {quantity}", xlabel=f"predicted - reference ({error_unit})", ylabel="number of values")
         _note(axes, _errors_text(error, error_unit))

@@ -68,7 +68,7 @@ def predict(model, structures, batch_size=8, progress=True):
     from keras_ff import backend
     from keras_ff.data import Dataset
 
-    dataset = Dataset(structures, model, batch_size=batch_size, shuffle=False, dtype=model.compute_dtype, progress=progress)
+    dataset = Dataset(structures, model, batch_size=batch_size, shuffle=False, max_shapes=2, dtype=model.compute_dtype, progress=progress)
     function = backend.jit(lambda batch: model(batch), layer=model)
     count = len(structures)
     reference = {kind: [None] * count for kind, *_ in QUANTITIES}

@@ -90,6 +90,8 @@ def _parser(arguments):
 
 
 def _set_backend(name):
+    if name not in ("jax", "tensorflow"):
+        raise ValueError(f"The backends are jax and tensorflow. Received --backend {name}.")
     if "keras" in sys.modules and sys.modules["keras"].config.backend() != name:
         raise ValueError(
             f"Keras runs on {sys.modules['keras'].config.backend()} in this process already. Received --backend {name}: "

@@ -18,6 +18,7 @@ class Settings:
         cutoff: Radius in Å.
         n_max: Size of the descriptor of NeuralIL.
         batch_size: Structures in a batch.
+        max_shapes: Number of padded shapes of batches. Each is compiled; more of them pad less.
         epochs: Length of the run in epochs,
         minutes: or in minutes of wall time, from which epochs are planned.
         learning_rate: Peak of the one-cycle schedule of Adam.
@@ -41,6 +42,7 @@ class Settings:
     cutoff: float = 5.0
     n_max: int = 6
     batch_size: int = 4
+    max_shapes: int = 4
     epochs: int | None = None
     minutes: float | None = None
     learning_rate: float = 5e-3
@@ -66,7 +68,7 @@ class Settings:
             object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
         elif self.epochs is not None and self.minutes is not None:
             raise ValueError(f"Give the length of a run in epochs or in minutes. Received both: {self.epochs} and {self.minutes}.")
-        for name in ("cutoff", "batch_size", "epochs", "minutes", "learning_rate", "energy_p", "forces_p", "stress_p"):
+        for name in ("cutoff", "batch_size", "max_shapes", "epochs", "minutes", "learning_rate", "energy_p", "forces_p", "stress_p"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is a positive number. Received {name}={value}.")

@@ -46,6 +46,8 @@ def add_arguments(parser):
     add(length, "epochs", f"length of the run (default {DEFAULT_EPOCHS})", type=int, metavar="N")
     add(length, "minutes", "wall time of the run; epochs are planned to fit", type=float, metavar="M")
     add(training, "batch-size", f"structures in a batch (default {default['batch_size']})", type=int, metavar="N")
+    text = f"padded shapes of batches; each is compiled once, more of them pad less (default {default['max_shapes']})"
+    add(training, "max-shapes", text, type=int, metavar="N")
     add(training, "learning-rate", f"peak of the one-cycle schedule of Adam (default {default['learning_rate']:g})", type=float, metavar="X")
     for kind in ("energy", "forces", "stress"):
         text = f"weight of the {kind} in the loss, 0 leaves it out (default {default[kind + '_weight']:g})"

@@ -70,10 +70,10 @@ class TrainingRun:
             species=list(settings.species), cutoff=settings.cutoff, n_max=settings.n_max, seed=settings.seed, dtype=settings.dtype
         )
         self.model = kff.ForceField(potential, dtype=settings.dtype)
-        self.train = self._dataset(train, "training")
-        self.valid = None if valid is None else self._dataset(valid, "validation", shuffle=False)
+        self.train = self._dataset(train, "training", settings.max_shapes)
+        self.valid = None if valid is None else self._dataset(valid, "validation", min(settings.max_shapes, 2), shuffle=False)
         if self.test is not None:
-            self._dataset(self.test, "test", shuffle=False)
+            self._dataset(self.test, "test", 1, shuffle=False)  # Now, so that bad data is known before the training.
         self._check_labels()
 
     def _read(self, sources):
@@ -85,10 +85,11 @@ class TrainingRun:
         keys = {f"{kind}_key": getattr(self.settings, f"{kind}_key") for kind in self.settings.weights}
         return kff.data.read(sources, **keys)
 
-    def _dataset(self, structures, name, shuffle=True):
+    def _dataset(self, structures, name, max_shapes, shuffle=True):
+        settings = self.settings
         try:
             return kff.data.Dataset(
-                structures, self.model, self.settings.batch_size, shuffle=shuffle, seed=self.settings.seed, dtype=self.settings.dtype
+                structures, self.model, settings.batch_size, shuffle, settings.seed, max_shapes, dtype=settings.dtype
             )
         except ValueError as error:
             raise ValueError(f"In the {name} set: {error}") from error

@@ -1,34 +1,26 @@
-"""The backend functions on JAX."""
+"""The backend functions on JAX: settings and transformations, with the derivatives and the mathematics."""
 
-import functools
 import os
 
 import jax
-import jax.numpy as jnp
 import keras
-import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
+from . import jax_derivatives, jax_math
+from .jax_arrays import arrays
+from .jax_derivatives import *  # noqa: F403
 from .jax_math import *  # noqa: F403
-from .jax_math import __all__ as _math_names
-from .precision import set_keras_float64
+from .shared import set_keras_float64, wraps
 
 __all__ = [
     "backend_name",
-    "custom_gradient",
     "enable_compilation_cache",
     "enable_float64",
-    "grad",
-    "hessian",
-    "hvp",
     "jit",
-    "jvp",
     "scan",
-    "stop_gradient",
-    "value_and_grad",
-    "vjp",
     "vmap",
-    *_math_names,
+    *jax_derivatives.__all__,
+    *jax_math.__all__,
 ]
 
 
@@ -66,115 +58,32 @@ def enable_compilation_cache(folder):
     compilation_cache.reset_cache()
 
 
-def value_and_grad(function, has_aux=False):
-    """Value and reverse-mode derivative of a scalar function.
+def jit(function, layer=None):
+    """Compile a function with XLA, once for each set of shapes and dtypes.
+
+    Arguments are arrays, nests of arrays, and Python numbers, which become
+    arrays of Keras' floatx or int32. Inside another compiled function it becomes
+    part of that.
 
     Args:
-        function: Takes an array (or a nest of arrays) to differentiate by, and
-            any further arguments; returns a scalar, or with `has_aux` a tuple
-            `(scalar, anything)`.
-        has_aux: Whether `function` returns such a tuple.
-
-    Returns:
-        A function of the same arguments that returns `(value, gradient)`, or
-        `((value, anything), gradient)`. The gradient has the structure of the
-        first argument, and is zero where the value does not depend on it.
-
-    Raises:
-        TypeError: When called, if the value is not a scalar, or the first
-            argument holds something that is not of a floating dtype.
-
-    Example:
-        >>> value, gradient = value_and_grad(lambda x: keras.ops.sum(x**3))(keras.ops.array([1.0, 2.0]))
-        >>> float(value), keras.ops.convert_to_numpy(gradient).tolist()
-        (9.0, [3.0, 12.0])
+        function: The function to compile.
+        layer: Keras layer or model whose variables `function` reads; each call
+            sees their present values. On JAX the values of variables that are
+            reached in another way are constants of the compiled function.
     """
-    differentiated = jax.value_and_grad(function, has_aux=has_aux)
+    variables = [] if layer is None else layer.variables
 
-    @functools.wraps(function)
-    def wrapped(x, *args, **kwargs):
-        return differentiated(_arrays(x), *args, **kwargs)
+    def with_values(values, args, kwargs):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+            return function(*args, **kwargs)
 
-    return wrapped
+    compiled = jax.jit(with_values if variables else lambda _, args, kwargs: function(*args, **kwargs))
 
-
-def grad(function, has_aux=False):
-    """Reverse-mode derivative of a scalar function; see `value_and_grad`.
-
-    Returns:
-        A function that returns the gradient, or with `has_aux`
-        `(gradient, anything)`.
-    """
-    differentiated = value_and_grad(function, has_aux=has_aux)
-
-    @functools.wraps(function)
+    @wraps(function)
     def wrapped(*args, **kwargs):
-        value, gradient = differentiated(*args, **kwargs)
-        return (gradient, value[1]) if has_aux else gradient
+        return compiled([variable.value for variable in variables], *arrays((args, kwargs)))
 
     return wrapped
-
-
-def jvp(function, primals, tangents):
-    """Derivative of a function along a direction.
-
-    Args:
-        function: Takes arrays or nests of arrays, returns the same.
-        primals: Tuple with one entry for each argument.
-        tangents: Tuple of directions, with the structure of `primals`.
-
-    Returns:
-        `(output, derivative of the output)`.
-    """
-    return jax.jvp(function, _arrays(tuple(primals)), _arrays(tuple(tangents)))
-
-
-def vjp(function, *primals):
-    """Output of a function, and the product of any cotangent with its Jacobian.
-
-    Returns:
-        `(output, pullback)`: `pullback(cotangent)`, with a cotangent of the
-        structure of the output, returns a tuple with one entry for each primal.
-        It can be called more than once.
-    """
-    output, pullback = jax.vjp(function, *_arrays(primals))
-    return output, lambda cotangent: pullback(_arrays(cotangent))
-
-
-def hvp(function, x, v):
-    """Product of the Hessian matrix of a scalar function with a vector.
-
-    Args:
-        function: Takes one array (or nest of arrays), returns a scalar.
-        x: Where the Hessian is taken.
-        v: Vector, with the structure of `x`.
-
-    Returns:
-        Product, with the structure of `x`.
-    """
-    return jvp(grad(function), (x,), (v,))[1]
-
-
-def hessian(function, x, chunk=None):
-    """All second derivatives of a scalar function of one array.
-
-    Rows are computed together, as products of the Hessian with unit vectors.
-
-    Args:
-        function: Takes one array, returns a scalar.
-        x: Array of any shape.
-        chunk: Number of rows computed at a time, to bound the memory; all if None.
-
-    Returns:
-        Second derivatives, of shape `x.shape + x.shape`.
-    """
-    x = _arrays(x)
-
-    def row(index):
-        return hvp(function, x, jnp.zeros(x.size, x.dtype).at[index].set(1).reshape(x.shape))
-
-    rows = jax.vmap(row)(jnp.arange(x.size)) if chunk is None else jax.lax.map(row, jnp.arange(x.size), batch_size=chunk)
-    return rows.reshape(x.shape + x.shape)
 
 
 def vmap(function, in_axes=0):
@@ -190,7 +99,7 @@ def vmap(function, in_axes=0):
         mapped axis first.
     """
     mapped = jax.vmap(function, in_axes)
-    return functools.wraps(function)(lambda *args: mapped(*_arrays(args)))
+    return wraps(function)(lambda *args: mapped(*arrays(args)))
 
 
 def scan(function, init, xs=None, length=None, checkpoint=False):
@@ -223,90 +132,4 @@ def scan(function, init, xs=None, length=None, checkpoint=False):
         raise ValueError("scan needs xs or length to know the number of steps. Received xs=None and length=None.")
     if checkpoint:
         function = jax.checkpoint(function, prevent_cse=False)
-    return jax.lax.scan(function, _arrays(init), _arrays(xs), length)
-
-
-def jit(function, layer=None):
-    """Compile a function with XLA, once for each set of shapes and dtypes.
-
-    Arguments are arrays, Python numbers and nests of them. Inside another
-    compiled function it becomes part of that.
-
-    Args:
-        function: The function to compile.
-        layer: Keras layer or model whose variables `function` reads; each call
-            sees their present values. On JAX the values of variables that are
-            reached in another way are constants of the compiled function.
-    """
-    variables = [] if layer is None else layer.variables
-
-    def with_values(values, args, kwargs):
-        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
-            return function(*args, **kwargs)
-
-    compiled = jax.jit(with_values if variables else lambda _, args, kwargs: function(*args, **kwargs))
-
-    @functools.wraps(function)
-    def wrapped(*args, **kwargs):
-        return compiled([variable.value for variable in variables], *_arrays((args, kwargs)))
-
-    return wrapped
-
-
-def custom_gradient(function):
-    """Give a function a derivative written by hand.
-
-    Args:
-        function: Maps arrays (or nests of arrays) to `(output, pullback)`, where
-            `pullback(cotangent)` takes a cotangent with the structure of the
-            output and returns a tuple with one gradient for each argument (None
-            for zero). For one argument it may return the gradient itself. What
-            `pullback` computes is differentiated in turn for higher orders.
-            Arrays and variables to differentiate by must be arguments: those
-            that `function` reads from around it get no gradient.
-
-    Returns:
-        A function of the same positional arguments that returns the output.
-    """
-
-    def with_tuple(*args):
-        output, pullback = function(*args)
-
-        def full_pullback(cotangent):
-            gradients = pullback(cotangent)
-            gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-            return tuple(
-                jax.tree.map(_zero_cotangent, arg) if gradient is None else gradient
-                for arg, gradient in zip(args, gradients, strict=True)
-            )
-
-        return output, full_pullback
-
-    differentiable = jax.custom_gradient(with_tuple)
-    return functools.wraps(function)(lambda *args: differentiable(*_arrays(args)))
-
-
-def stop_gradient(x):
-    """The same array or nest of arrays, a constant to every derivative."""
-    return jax.lax.stop_gradient(_arrays(x))
-
-
-def _zero_cotangent(x):
-    if jnp.issubdtype(x.dtype, jnp.inexact):
-        return jnp.zeros_like(x)
-    return np.zeros(x.shape, jax.dtypes.float0)
-
-
-def _arrays(nest):
-    """Keras variables, NumPy arrays and Python numbers become arrays."""
-    return jax.tree.map(_array, nest)
-
-
-def _array(x):
-    if isinstance(x, jax.Array):
-        return x
-    if type(x) is float:
-        return jnp.asarray(x, keras.config.floatx())
-    if type(x) is int:
-        return jnp.asarray(x, "int32")
-    return keras.ops.convert_to_tensor(x)
+    return jax.lax.scan(function, arrays(init), arrays(xs), length)

@@ -3,10 +3,47 @@
 import keras
 import tensorflow as tf
 
+from .tensorflow_arrays import arrays
 from .tensorflow_recompute import recomputed
 
 
-def scan_loop(function, init, xs, length):
+def scan(function, init, xs=None, length=None, checkpoint=False):
+    """Repeat a step a fixed number of times; can be differentiated in reverse.
+
+    Args:
+        function: Maps `(carry, x)` to `(carry, y)`. The carry keeps its structure,
+            shapes and dtypes; `y` may be None.
+        init: Carry before the first step.
+        xs: Array or nest of arrays whose leading axis is the steps, or None.
+        length: Number of steps; needed if `xs` is None.
+        checkpoint: Whether a reverse pass computes the inside of each step anew
+            from its carry instead of storing it: the memory of one step and of
+            `length` carries, for one more evaluation of `function`.
+
+    Returns:
+        `(carry, ys)`: the carry after the last step, and the outputs stacked
+        along a leading axis.
+
+    Raises:
+        TypeError: If the carry changes its shape or dtype.
+        ValueError: If neither `xs` nor `length` is given.
+        NotImplementedError: On TensorFlow, if a step to be checkpointed uses
+            variables in another way than by their values.
+
+    TensorFlow without `jit` runs a Python loop, or with `checkpoint` traces the
+    step at each call; with `jit` it cannot differentiate the loop four times.
+    """
+    if xs is None and length is None:
+        raise ValueError("scan needs xs or length to know the number of steps. Received xs=None and length=None.")
+    init, xs = arrays(init), arrays(xs)
+    if tf.executing_eagerly() and not checkpoint:
+        return _scan_loop(function, init, xs, length)
+    if tf.executing_eagerly():
+        return tf.function(lambda init, xs: _scan_graph(function, init, xs, length, True), autograph=False)(init, xs)
+    return _scan_graph(function, init, xs, length, checkpoint)
+
+
+def _scan_loop(function, init, xs, length):
     """Python loop, for eager execution."""
     length = _steps(xs, length)
     step = _checked(function, init)
@@ -19,21 +56,21 @@ def scan_loop(function, init, xs, length):
     return carry, _map(lambda *leaves: tf.stack(leaves), *ys)
 
 
-def scan_graph(function, init, xs, length, checkpoint):
+def _scan_graph(function, init, xs, length, checkpoint):
     """`tf.while_loop` with a known number of steps, which XLA can differentiate."""
     length = _steps(xs, length)
     step = _checked(function, init)
     outputs = _output_spec(step, init, xs)
     if checkpoint:
         step = _recomputed(step, init, xs, outputs)
-    arrays = [tf.TensorArray(spec.dtype, size=length, element_shape=spec.shape) for spec in _leaves(outputs)]
+    stacks = [tf.TensorArray(spec.dtype, size=length, element_shape=spec.shape) for spec in _leaves(outputs)]
 
-    def body(index, carry, arrays):
+    def body(index, carry, stacks):
         carry, y = step(carry, _at(xs, index))
-        return index + 1, carry, [array.write(index, leaf) for array, leaf in zip(arrays, _leaves(y), strict=True)]
+        return index + 1, carry, [stack.write(index, leaf) for stack, leaf in zip(stacks, _leaves(y), strict=True)]
 
-    _, carry, arrays = tf.while_loop(lambda index, *_: index < length, body, (0, init, arrays), maximum_iterations=length)
-    return carry, _rebuild(outputs, [array.stack() for array in arrays])
+    _, carry, stacks = tf.while_loop(lambda index, *_: index < length, body, (0, init, stacks), maximum_iterations=length)
+    return carry, _rebuild(outputs, [stack.stack() for stack in stacks])
 
 
 def _recomputed(step, init, xs, outputs):

@@ -16,9 +16,9 @@ def structure_record(atoms, index, cutoff):
         cutoff: Radius of the neighbor list in Å.
 
     Returns:
-        Dictionary of `positions` (atoms, 3), `numbers` (atoms,), `cell` (3, 3) with zeros where the structure does not repeat, pairs
-        `i`, `j` (pairs,) and `S` (pairs, 3) as in `neighbor_list`, and the labels `energy`, `forces` (atoms, 3) and `stress` (6,),
-        NaN where missing. A stress needs three periodic directions.
+        Dictionary of `positions` (atoms, 3), `numbers` (atoms,), `cell` (3, 3) with zeros where the structure does not repeat,
+        pairs `i`, `j` (pairs,) and `S` (pairs, 3) as in `neighbor_list`, and the labels `energy`, `forces` (atoms, 3) and `stress`
+        (6,), NaN where missing. A stress needs three periodic directions.
 
     Raises:
         ValueError: If the structure or a label is broken.

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.data.epochs import SetEpoch
 from keras_ff.data.reference import fit_reference_energies
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
 from keras_ff.potentials.base import Potential
@@ -15,6 +16,9 @@ from keras_ff.whole_files import replace_when_complete
 
 # Of the configuration in a model file. Raise it when older code cannot read newer files.
 FORMAT = 1
+
+# Atoms whose intermediate results are kept at the same time where no training needs all of them.
+CHUNK = 1024
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -50,16 +54,17 @@ class ForceField(keras.Model):
     def cutoff(self):
         return self.potential.cutoff
 
-    def call(self, batch):
-        outputs = self.atomic(batch)
+    def call(self, batch, training=False):
+        outputs = self.atomic(batch, training)
         del outputs["energies"]
         return outputs
 
-    def atomic(self, batch):
+    def atomic(self, batch, training=False):
         """What `call` returns, and `energies` `(structures, atoms)` in eV, reference energies included."""
         species, neighbors = batch["species"], batch["neighbors"]
-        vectors, is_neighbor, center, others = self.pairs(batch)
-        energies, gradient = self.energies_and_gradient(vectors, is_neighbor, center, others)
+        rows = self.pairs(batch)
+        vectors = rows[0]
+        energies, gradient = self.energies_and_gradient(*rows) if training else self._in_chunks(rows)
         energies = ops.reshape(energies, ops.shape(species))
         vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
         reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
@@ -110,6 +115,22 @@ class ForceField(keras.Model):
         (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
         return energies, gradient
 
+    def _in_chunks(self, rows):
+        """`energies_and_gradient` of a bounded number of atoms at a time, so that memory does not limit the system."""
+        atoms = rows[0].shape[0]
+        if atoms is None or atoms <= 2 * CHUNK:
+            return self.energies_and_gradient(*rows)
+        count = -(-atoms // CHUNK)
+        chunks = [
+            ops.reshape(
+                ops.pad(row, [(0, count * CHUNK - atoms)] + [(0, 0)] * (row.ndim - 1), constant_values=fill),
+                (count, CHUNK, *row.shape[1:]),
+            )
+            for row, fill in zip(rows, (0.0, False, -1, 0))
+        ]
+        _, results = backend.scan(lambda carry, chunk: (carry, self.energies_and_gradient(*chunk)), ops.zeros(()), chunks)
+        return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
+
     def adapt(self, dataset, samples=20_000):
         """Set reference energies, scales and descriptor statistics from data, before training.
 
@@ -146,6 +167,13 @@ class ForceField(keras.Model):
             self.reference_energies.assign(summary.reference_energies(self.species))
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), summary.force_scale())
+
+    def fit(self, x=None, *args, callbacks=None, **kwargs):
+        """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch."""
+        if hasattr(x, "epoch"):
+            kwargs["shuffle"] = False
+            callbacks = [SetEpoch(x), *(callbacks or [])]
+        return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def save(self, filepath, overwrite=True, **kwargs):
         """Write a `.keras` file, whole or not at all."""

@@ -48,15 +48,20 @@ class Probe:
         with self.float64():
             if model.potential.compute_dtype != "float64":
                 self.model = astype(model, "float64")
-        self.structure = self._rattled(structure, rattle)
         self.cutoff = self.model.cutoff
         self.cutoffs = sorted({term.cutoff for term in self.model.potential.terms()})
         self.species = self.model.species
-        # Room for neighbors that the laws bring nearer, and for those that are listed beyond the cutoff.
         self.reach = min(1.0, 0.2 * self.cutoff)
-        self._rows = 2 * len(structure) + 2
-        self._columns = _most_neighbors(self.structure, self.cutoff + self.reach) + 4
+        self._rows = self._columns = 0
         self._functions = {}
+        self.look_at(structure, rattle)
+
+    def look_at(self, structure, rattle=0.0):
+        """Take another structure of the same species; compiled functions serve again where the shapes allow."""
+        self.structure = self._rattled(structure, rattle)
+        self._rows = max(self._rows, 2 * len(structure) + 2)
+        # Room for neighbors that the laws bring nearer, and for those that are listed beyond the cutoff.
+        self._columns = max(self._columns, _most_neighbors(self.structure, self.cutoff + self.reach) + 4)
 
     @staticmethod
     @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from keras_ff.training import losses, metrics
 from keras_ff.training.best_model import BestModel, save_model
-from keras_ff.training.callbacks import EvaluateAverage, SetEpoch, StopOnNaN, averaged_weights, has_average
+from keras_ff.training.callbacks import EvaluateAverage, StopOnNaN, averaged_weights, has_average
 from keras_ff.training.checkpoint import RunState
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.metrics import default_metrics

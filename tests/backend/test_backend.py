@@ -43,10 +43,12 @@ def declared(name):
             return [item.value for item in node.value.elts if isinstance(item, ast.Constant)]
 
 
-@pytest.mark.parametrize("suffix", ["", "_math"])
+@pytest.mark.parametrize("suffix", ["", "_derivatives", "_math"])
 def test_both_backends_have_the_same_names_arguments_and_docstrings(suffix):
     assert declared(f"jax{suffix}") == declared(f"tensorflow{suffix}") == sorted(declared(f"jax{suffix}"))
     jax, tensorflow = functions(f"jax{suffix}"), functions(f"tensorflow{suffix}")
+    if not suffix:
+        tensorflow |= functions("tensorflow_scan")
     assert set(jax) == set(tensorflow) <= set(declared(f"jax{suffix}"))
     for name in jax:
         assert jax[name] == tensorflow[name], name

@@ -109,6 +109,20 @@ def test_jit_inside_jit_and_inside_a_derivative(run):
     close(run(grad(lambda x: ops.sum(grad(inner)(x))))(X), 6 * X)
 
 
+def test_jit_of_a_layer_sees_the_present_values_of_its_variables():
+    layer = keras.layers.Dense(1, use_bias=False)
+    layer.build((None, 3))
+    layer.kernel.assign(np.ones((3, 1)))
+    energy = jit(lambda x: ops.sum(layer(x)), layer=layer)
+    forces = jit(grad(lambda x: ops.sum(layer(x))), layer=layer)
+    whole = jit(layer, layer=layer)
+    close(energy(X), np.sum(X))
+    layer.kernel.assign(2.0 * np.ones((3, 1)))
+    close(energy(X), 2 * np.sum(X))
+    close(forces(X), 2 + 0 * X)
+    close(whole(X), 2 * np.sum(X, axis=1, keepdims=True))
+
+
 # scan
 
 
@@ -198,6 +212,41 @@ def test_scan_of_forces_with_custom_gradients_and_compiled_functions_inside(run,
 
     for function, reference in ((grad(by_scan), grad(by_hand)), (grad(grad(by_scan)), grad(grad(by_hand)))):
         close(run(function)(1.3), ops.convert_to_numpy(reference(1.3)), rtol=1e-11)
+
+
+def test_scan_inside_a_checkpointed_scan(run):
+    """As a loop over neighbors inside a loop over time."""
+    offsets = np.array([0.1, 0.2, 0.3])
+
+    def final(p, loop):
+        def step(q, _):
+            moved, inner = loop(lambda c, y: (backend.sin(c * p) + y * c, ops.sum(c)), q, offsets)
+            return q - 0.1 * moved, ops.sum(inner)
+
+        q, record = loop(step, VELOCITY * p, np.zeros(4))
+        return ops.sum(q**2) + ops.sum(record)
+
+    def written_out(step, carry, xs):
+        carry, ys = ops.convert_to_tensor(carry), []
+        for x in xs:
+            carry, y = step(carry, x)
+            ys.append(y)
+        return carry, ops.stack(ys)
+
+    for derivative in (grad, lambda function: grad(grad(function))):
+        found = run(derivative(lambda p: final(p, lambda *args: scan(*args, checkpoint=True))))(1.3)
+        close(found, ops.convert_to_numpy(derivative(lambda p: final(p, written_out))(1.3)), rtol=1e-11)
+
+
+@pytest.mark.skipif(backend.backend_name() == "jax", reason="TensorFlow cannot trace every use of a variable")
+def test_a_checkpointed_step_that_uses_a_variable_inside_another_loop_is_refused():
+    variable = keras.Variable(np.float64(0.7))
+
+    def step(q, _):
+        return scan(lambda c, _: (c * variable, None), q, length=2)[0], None
+
+    with pytest.raises(NotImplementedError, match="checkpoint=False"):
+        jit(lambda q: scan(step, q, length=2, checkpoint=True)[0])(VELOCITY)
 
 
 def test_scan_of_no_steps_and_of_a_given_length():

@@ -75,7 +75,8 @@ def test_a_run_killed_again_and_again_ends_as_the_uninterrupted_one(uninterrupte
         assert process.returncode == -signal.SIGKILL, errors[-3000:]
     # From outside, whatever it is doing.
     process = start(tmp_path)
-    assert process.stdout.readline() == "begin\n"
+    first = process.stdout.readline()
+    assert first == "begin\n", process.communicate()[1][-3000:]
     assert "Continuing after epoch" in process.stdout.readline()
     time.sleep(1.0)
     process.kill()

@@ -1,4 +1,6 @@
-"""One switch for double precision."""
+"""What the two backends share."""
+
+import functools
 
 import keras
 
@@ -16,3 +18,8 @@ def set_keras_float64():
     except ImportError:  # A later Keras has no such table.
         return
     BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+def wraps(function):
+    """`functools.wraps` that leaves the attributes alone, since a function may be a Keras layer."""
+    return functools.wraps(function, updated=())

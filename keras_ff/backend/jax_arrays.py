@@ -1,0 +1,20 @@
+"""Arguments become arrays of JAX."""
+
+import jax
+import jax.numpy as jnp
+import keras
+
+
+def arrays(nest):
+    """Keras variables, NumPy arrays and Python numbers become arrays."""
+    return jax.tree.map(_array, nest)
+
+
+def _array(x):
+    if isinstance(x, jax.Array):
+        return x
+    if type(x) is float:
+        return jnp.asarray(x, keras.config.floatx())
+    if type(x) is int:
+        return jnp.asarray(x, "int32")
+    return keras.ops.convert_to_tensor(x)

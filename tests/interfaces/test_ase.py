@@ -1,0 +1,208 @@
+"""The ASE calculator: the same numbers as `predict`, few searches, few compilations."""
+
+import pickle
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk, fcc111
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.verlet import VelocityVerlet
+
+import keras_ff as kff
+from keras_ff.data import Dataset
+from keras_ff.interfaces import ase as module
+from keras_ff.potentials import NeuralIL, RepulsiveMorse
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def neuralil():
+    model = kff.ForceField(NeuralIL(["Cu", "Au"], cutoff=4.0, n_max=2))
+    model.reference_energies.assign([-3.0, -2.0])
+    return model
+
+
+def repulsive():
+    return kff.ForceField(RepulsiveMorse(["Cu"], cutoff=4.0))
+
+
+def copper(**options):
+    atoms = bulk("Cu", cubic=True)
+    atoms.rattle(0.05, seed=0)
+    return atoms
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """Counts the neighbor searches of calculators."""
+    found = []
+
+    def counted(*args):
+        found.append(args)
+        return original(*args)
+
+    original = module.neighbor_list
+    monkeypatch.setattr(module, "neighbor_list", counted)
+    return found
+
+
+def shapes_of(calculator):
+    """Shapes of the batches that reach the compiled function: one compilation each."""
+    shapes, function = set(), calculator._function
+
+    def counted(batch):
+        shapes.add(batch["neighbors"].shape)
+        return function(batch)
+
+    calculator._function = counted
+    return shapes
+
+
+def predict(model, atoms):
+    return {name: value[0] for name, value in model.predict(Dataset([atoms], model, batch_size=1), verbose=0).items()}
+
+
+def test_numbers_are_those_of_predict():
+    model, atoms = neuralil(), copper()
+    atoms.symbols[1] = "Au"
+    expected = predict(model, atoms)
+    atoms.calc = kff.Calculator(model)
+    assert atoms.get_potential_energy() == pytest.approx(expected["energy"][0], rel=1e-13)
+    assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
+    np.testing.assert_allclose(atoms.get_forces(), expected["forces"], atol=1e-13)
+    np.testing.assert_allclose(atoms.get_stress(), expected["stress"], atol=1e-14)
+    assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), rel=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["slab", "molecule", "atom", "small cell"])
+def test_any_periodicity(kind):
+    model = repulsive()
+    atoms = {
+        "slab": lambda: fcc111("Cu", (1, 1, 3), vacuum=6.0),
+        "molecule": lambda: Atoms("Cu3", [[0, 0, 0], [2.0, 0, 0], [0, 2.0, 0.5]]),
+        "atom": lambda: Atoms("Cu"),
+        "small cell": lambda: bulk("Cu", a=3.4),
+    }[kind]()
+    atoms.calc = kff.Calculator(model)
+    expected = predict(model, atoms)
+    assert atoms.get_potential_energy() == pytest.approx(expected["energy"][0], abs=1e-13)
+    np.testing.assert_allclose(atoms.get_forces(), expected["forces"], atol=1e-13)
+    if atoms.pbc.all():
+        np.testing.assert_allclose(atoms.get_stress(), expected["stress"], atol=1e-14)
+
+
+def test_neighbors_are_searched_when_an_atom_has_moved_half_of_the_skin(searches):
+    atoms = copper()
+    atoms.calc = kff.Calculator(repulsive(), skin=0.5)
+    atoms.get_potential_energy()
+    for _ in range(4):
+        atoms.positions[0, 0] += 0.05
+        atoms.get_potential_energy()
+    assert len(searches) == 1
+    atoms.positions[0, 0] += 0.06
+    atoms.get_potential_energy()
+    assert len(searches) == 2
+    atoms.set_cell(atoms.cell * 1.001, scale_atoms=True)
+    atoms.get_potential_energy()
+    assert len(searches) == 3
+
+
+def test_an_old_list_gives_the_same_numbers():
+    atoms, model = copper(), repulsive()
+    atoms.calc = kff.Calculator(model, skin=1.0)
+    atoms.get_potential_energy()
+    atoms.rattle(0.1, seed=3)
+    expected = predict(model, atoms)
+    assert atoms.get_potential_energy() == pytest.approx(expected["energy"][0], rel=1e-13)
+    np.testing.assert_allclose(atoms.get_forces(), expected["forces"], atol=1e-13)
+
+
+def test_nothing_is_compiled_as_neighbors_come_and_go():
+    atoms = copper() * (2, 2, 1)
+    atoms.calc = kff.Calculator(repulsive())
+    shapes = shapes_of(atoms.calc)
+    atoms.get_potential_energy()
+    counts = set()
+    rng = np.random.default_rng(0)
+    start = atoms.positions.copy()
+    for _ in range(30):
+        atoms.positions = start + rng.normal(scale=0.04, size=start.shape)
+        atoms.get_potential_energy()
+        counts.add(int(np.bincount(kff.data.neighbor_list(atoms, 4.0)[0]).max()))
+    assert len(counts) > 1
+    assert len(shapes) <= 2
+
+
+def test_atoms_may_cross_the_boundary_of_the_cell():
+    atoms, model = copper(), neuralil()
+    atoms.calc = kff.Calculator(model)
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    atoms.positions += [0.9 * atoms.cell[0, 0], -1.3, 0.2]
+    assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-12)
+    atoms.wrap()
+    np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-12)
+    atoms.positions[1] += 3 * atoms.cell[1]
+    assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-12)
+
+
+def test_other_atoms_may_follow():
+    calculator = kff.Calculator(neuralil())
+    for symbols in ("Cu4", "Au4", "CuAu3"):
+        atoms = copper()
+        atoms.symbols = symbols
+        atoms.calc = calculator
+        assert atoms.get_potential_energy() == pytest.approx(predict(calculator.force_field, atoms)["energy"][0], rel=1e-13)
+
+
+def test_weights_that_change_are_seen():
+    model, atoms = repulsive(), copper()
+    atoms.calc = kff.Calculator(model)
+    before = atoms.get_potential_energy()
+    model.potential.log_well_depth.assign(model.potential.log_well_depth + np.log(2.0))
+    atoms.calc.reset()
+    assert atoms.get_potential_energy() == pytest.approx(2 * before, rel=1e-12)
+
+
+def test_a_calculator_can_be_pickled():
+    atoms = copper()
+    atoms.calc = kff.Calculator(repulsive(), skin=0.3)
+    energy = atoms.get_potential_energy()
+    copy = pickle.loads(pickle.dumps(atoms.calc))
+    assert copy.skin == 0.3
+    other = atoms.copy()
+    other.calc = copy
+    other.rattle(0.01, seed=1)
+    assert other.get_potential_energy() != energy
+    other.positions = atoms.positions
+    assert other.get_potential_energy() == pytest.approx(energy, rel=1e-13)
+
+
+def test_an_unknown_element_is_named():
+    atoms = bulk("NaCl", "rocksalt", a=5.6)
+    atoms.calc = kff.Calculator(repulsive())
+    with pytest.raises(ValueError, match=r"\['Cl', 'Na'\].*\['Cu'\]"):
+        atoms.get_potential_energy()
+
+
+def test_stress_needs_a_cell():
+    from ase.calculators.calculator import PropertyNotImplementedError
+
+    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2]])
+    atoms.calc = kff.Calculator(repulsive())
+    atoms.get_forces()
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_stress()
+
+
+def test_molecular_dynamics_conserves_the_energy(searches):
+    atoms = bulk("Cu", a=3.5, cubic=True) * (2, 2, 2)
+    atoms.calc = kff.Calculator(kff.ForceField(RepulsiveMorse(["Cu"], stiffness=1.0, bond_length=2.5, cutoff=4.5)))
+    MaxwellBoltzmannDistribution(atoms, temperature_K=600, rng=np.random.default_rng(0))
+    md = VelocityVerlet(atoms, 2.0 * units.fs)
+    energies = []
+    md.attach(lambda: energies.append(atoms.get_total_energy()))
+    md.run(100)
+    kinetic = atoms.get_kinetic_energy()
+    assert np.ptp(energies) < 1e-3 * kinetic
+    assert 1 <= len(searches) < 30

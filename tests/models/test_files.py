@@ -1,0 +1,141 @@
+"""Model files: exact, whole, and refused with a reason where they are broken."""
+
+import json
+import shutil
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from ase.build import bulk
+
+import keras_ff as kff
+from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
+from keras_ff.testing import Probe, backends_agree, other_backend
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def model():
+    potential = Sum([NeuralIL(["Si", "C"], cutoff=3.5, n_max=2, seed=3), RepulsiveMorse(["Si", "C"]), ZBL(["Si", "C"])])
+    result = kff.ForceField(potential)
+    result.reference_energies.assign([-5.4321, -9.876543210123])
+    return result
+
+
+@pytest.fixture
+def path(float64, tmp_path):
+    model().save(tmp_path / "model.keras")
+    return tmp_path / "model.keras"
+
+
+def change_config(path, change):
+    """Rewrite config.json within a model file."""
+    copy = path.with_name("old.zip")
+    shutil.move(path, copy)
+    with zipfile.ZipFile(copy) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "config.json":
+                config = json.loads(data)
+                change(config)
+                data = json.dumps(config).encode()
+            new.writestr(name, data)
+
+
+def test_a_round_trip_is_exact(path):
+    original, copy = model(), kff.load(path)
+    assert copy.get_config() == original.get_config()
+    for old, new in zip(original.get_weights(), copy.get_weights(), strict=True):
+        assert old.dtype == new.dtype == np.float64
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_float64_model_switches_to_float64(path):
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    assert kff.load(path).potential.compute_dtype == "float64"
+    assert keras.config.floatx() == "float64"
+
+
+def test_load_converts(path):
+    single = kff.load(path, dtype="float32")
+    assert {weight.dtype for weight in single.weights} == {"float32"}
+    assert single.potential.parts[0].descriptor.radial.series.dtype == np.float32
+    with pytest.raises(ValueError, match="float16"):
+        kff.load(path, dtype="float16")
+
+
+def test_a_compiled_model_comes_back_compiled(tmp_path):
+    original = kff.ForceField(RepulsiveMorse(["Si"]))
+    original.compile(optimizer=keras.optimizers.Adam(1e-3), loss={"forces": "mse"})
+    original.save(tmp_path / "model.keras")
+    assert isinstance(kff.load(tmp_path / "model.keras").optimizer, keras.optimizers.Adam)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.keras"):
+        kff.load(tmp_path / "nowhere.keras")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.95])
+def test_a_truncated_file_is_refused(path, part):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(ValueError, match="not a complete model file"):
+        kff.load(path)
+
+
+def test_a_flipped_byte_is_found(path):
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda info: info.file_size)
+    content[largest.header_offset + 200 + largest.file_size // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="damaged"):
+        kff.load(path)
+
+
+def test_a_newer_format_is_refused(path):
+    change_config(path, lambda config: config["config"].update(format=99))
+    with pytest.raises(ValueError, match="format 99"):
+        kff.load(path)
+
+
+def test_another_model_is_refused(tmp_path):
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="holds a Sequential, not a ForceField"):
+        kff.load(tmp_path / "other.keras")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "model.keras").write_text("weights")
+    with pytest.raises(ValueError, match="not a complete model file"):
+        kff.load(tmp_path / "model.keras")
+
+
+def test_an_unknown_potential_is_refused(path):
+    def rename(config):
+        part = config["config"]["potential"]
+        part.update(class_name="Lost", registered_name="keras_ff>Lost", module="nowhere")
+
+    change_config(path, rename)
+    with pytest.raises(ValueError, match="could not be read"):
+        kff.load(path)
+
+
+def test_saving_does_not_replace_unless_allowed(path):
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match="overwrite"):
+        model().save(path, overwrite=False)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.skipif(other_backend() is None, reason="the other backend is not installed")
+def test_the_other_backend_gives_the_same_numbers(path):
+    atoms = bulk("SiC", "zincblende", a=4.36)
+    probe = Probe(model(), atoms)
+    result = backends_agree(probe, path, [probe.structure, atoms * (2, 1, 1)], tolerance=1e-10)
+    assert result.passed, str(result)

@@ -1,0 +1,91 @@
+"""Measure speed, memory and accuracy on this machine.
+
+    keras-ff benchmark speed                        energies, forces, training steps, MD calls, large systems
+    keras-ff benchmark accuracy --data mlearn/      train on each element and evaluate on its test set
+    keras-ff benchmark ean --data neuralil/         the same for ethylammonium nitrate, frozen split
+
+Times are CPU seconds of the process and wall seconds, of compiled and warm
+functions. Nothing else should run meanwhile. With --write FILE the rows are
+added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
+
+The data of `accuracy` are files Si_train.xyz, Si_test.xyz, ... (mlearn set);
+the bundled silicon files are used without --data. The data of `ean` are
+ean_validation.xyz and ean_split_60_15.json.
+"""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+
+SUITES = ("speed", "accuracy", "ean")
+
+
+def add_arguments(parser):
+    parser.add_argument("suite", choices=SUITES, help="what to measure")
+    parser.add_argument("--data", metavar="FOLDER", help="where the data is")
+    parser.add_argument("--elements", nargs="+", metavar="SYMBOL", help="of `accuracy`; by default all that the folder holds")
+    parser.add_argument("--minutes", type=float, default=5.0, help="wall time of each training, start-up included (5)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of `speed`: ean, scaling, calculator")
+    parser.add_argument("--write", metavar="FILE", help="Markdown file that the rows are added to")
+    parser.add_argument("--out", metavar="FOLDER", default="runs/benchmark", help="where the training runs are kept")
+
+
+def run(args):
+    rows = []
+    for command in commands(args):
+        # A process for each, so that memory and compilation are its own.
+        print(f"\n$ {' '.join(command[2:])}", flush=True)
+        finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment())
+        print(finished.stdout, end="", flush=True)
+        if finished.returncode:
+            raise RuntimeError(f"The measurement {' '.join(command[2:])} ended with status {finished.returncode}.")
+        rows += [line[2:] for line in finished.stdout.splitlines() if line.startswith("| ")]
+    if args.write:
+        append(args.write, rows, "keras-ff " + " ".join(word for word in sys.argv[1:] if word))
+        print(f"\n{len(rows)} rows added to {args.write}")
+
+
+def commands(args):
+    """The measurements as command lines, one process each."""
+    module = [sys.executable, "-m"]
+    if args.suite == "speed":
+        names = args.only or ("ean", "scaling", "calculator")
+        return [[*module, "keras_ff_tools.benchmark_speed", name, *([args.data] if args.data else [])] for name in names]
+    data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")
+    if args.suite == "ean":
+        return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]
+    elements = args.elements or sorted(name[:-10] for name in os.listdir(data) if name.endswith("_train.xyz"))
+    if not elements:
+        raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")
+    return [[*module, "keras_ff_tools.benchmark_accuracy", name, data, str(args.minutes), args.out] for name in elements]
+
+
+def environment():
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def machine():
+    """One line: processor, cores, versions."""
+    names = ("keras_ff", "keras", "jax", "tensorflow", "numpy", "vesin")
+    versions = []
+    for name in names:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.processor())
+    except OSError:
+        processor = platform.processor() or platform.machine()
+    return f"{processor}, {os.cpu_count()} cores; Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def append(path, rows, command):
+    """Add rows to a Markdown file as a dated section."""
+    lines = [f"\n### {datetime.date.today()}, `{command}`", "", f"{machine()}", "", "| what | measured |", "|---|---|"]
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("\n".join([*lines, *(f"| {row}" for row in rows)]) + "\n")

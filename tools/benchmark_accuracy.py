@@ -1,0 +1,64 @@
+"""One training run and its errors: `python -m keras_ff_tools.benchmark_accuracy NAME DATA MINUTES OUT`."""
+
+import json
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from ase.io import read, write
+
+from keras_ff_tools.run_folder import RunFolder
+from keras_ff_tools.settings import Settings
+from keras_ff_tools.training_run import TrainingRun
+
+# EAN as in the paper: shorter cutoff, larger batches of forces.
+EAN = {"species": ("C", "H", "N", "O"), "cutoff": 3.5}
+
+
+def main(name, data, minutes, out):
+    data, folder = Path(data), Path(out) / name
+    shutil.rmtree(folder, ignore_errors=True)
+    if name == "EAN":
+        train, test, options = *split_ean(data, Path(out)), EAN
+    else:
+        train, test, options = data / f"{name}_train.xyz", data / f"{name}_test.xyz", {"species": (name,)}
+    settings = Settings(train=(str(train),), test=(str(test),), valid_fraction=0.0, minutes=float(minutes), **options)
+    run = TrainingRun(settings, RunFolder(folder))
+    result = run.finish()
+    energy, forces = (errors(result.predictions, kind) for kind in ("energy", "forces"))
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    print(
+        f"| {name}: test MAE (RMSE), {minutes} min of training | {energy} meV/atom, {forces} meV/Å; "
+        f"{time.process_time():.0f} CPU s, {time.monotonic() - run.began:.0f} s wall, peak {usage.ru_maxrss / 1024:.0f} MB |"
+    )
+    for group in sorted(set(result.predictions.groups)) if name == "EAN" else ():
+        energy, forces = (errors(result.predictions, kind, group) for kind in ("energy", "forces"))
+        print(f"| {name}, {group} structures | {energy} meV/atom, {forces} meV/Å |")
+
+
+def errors(predictions, kind, group=None):
+    reference, predicted = predictions.pairs(kind, group)
+    error = 1e3 * (predicted - reference)
+    return f"{np.abs(error).mean():.2f} ({np.sqrt(np.mean(error**2)):.2f})"
+
+
+def split_ean(data, out):
+    """The frozen split as two files; the kind of a structure becomes its group."""
+    structures = read(data / "ean_validation.xyz", ":")
+    places = json.loads((data / "ean_split_60_15.json").read_text())
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    for part in ("train", "test"):
+        chosen = [structures[index] for index in places[part]]
+        for atoms in chosen:
+            atoms.info["group"] = atoms.info["kind"]
+        files.append(out / f"ean_{part}.xyz")
+        write(files[-1], chosen)
+    return files
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,86 @@
+"""Collect structures and their labels from any source into one file, and look at them with doubt.
+
+Reads extended XYZ, ASE databases, VASP OUTCAR and vasprun.xml, JSON of pymatgen, and whatever else ASE reads; files, folders,
+patterns, and frames of a file as file@start:stop:step. Prints which labels were found under which names, and warns about units, the
+sign of the stress, copies and outliers. What is written has energy in eV, forces in eV/Å and stress in eV/Å³ (positive under
+tension).
+
+  keras-ff convert vasp_runs/ -o data.xyz
+  keras-ff convert a.db b.xyz@::10 "runs/*/OUTCAR" -o data.xyz
+  keras-ff convert raw.xyz -o data.xyz --energy-key E_dft --forces-key F_dft --require energy forces
+  keras-ff convert raw.xyz -o data.xyz --skip-bad              go on after broken frames, and list them
+  keras-ff convert huge.xyz -o huge.h5 --cutoff 5              neighbor lists included, for data larger than memory
+"""
+
+from pathlib import Path
+
+# The checks look at this many structures at most.
+CHECKED = 5000
+
+
+def add_arguments(parser):
+    parser.add_argument("source", nargs="+", metavar="SOURCE", help="file, folder, pattern or file@frames")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".xyz or .extxyz: extended XYZ; .h5: cache for training")
+    for kind in ("energy", "forces", "stress"):
+        parser.add_argument(f"--{kind}-key", metavar="NAME", help=f"name of the {kind} in the files, if it is no common one")
+    parser.add_argument("--require", nargs="+", default=[], metavar="LABEL", help="energy, forces, stress: all structures must have these")
+    parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and go on")
+    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="of the neighbor lists of a .h5 file, in Å (default 5)")
+    parser.add_argument("--no-check", action="store_true", help="do not look for doubtful units, signs, copies and outliers")
+
+
+def run(args):
+    from keras_ff import data
+
+    out = Path(args.out)
+    if out.suffix not in (".xyz", ".extxyz", ".h5"):
+        raise ValueError(f"The file to write ends with .xyz, .extxyz (extended XYZ) or .h5 (cache). Received --out {out}.")
+    keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
+    report, sample = data.ReadReport(), []
+
+    def structures():
+        for atoms in data.iread(args.source, **keys, require=args.require, skip_bad=args.skip_bad, report=report):
+            if len(sample) < CHECKED:
+                sample.append(atoms)
+            yield atoms
+
+    if out.suffix == ".h5":
+        data.write_cache(structures(), out, args.cutoff)
+    else:
+        write_xyz(out, structures())
+    print(report)
+    if not args.no_check:
+        print_check(sample, report.structures)
+    print(f"written     {out}")
+
+
+def write_xyz(path, structures):
+    """Write structures one by one as extended XYZ; the file appears when it is complete.
+
+    Raises:
+        ValueError: If there is no structure.
+    """
+    import ase.io
+
+    from keras_ff.whole_files import replace_when_complete
+
+    count = 0
+    with replace_when_complete(path) as part:
+        with open(part, "w", encoding="utf-8") as file:
+            for atoms in structures:
+                ase.io.write(file, atoms, format="extxyz")
+                count += 1
+        if not count:
+            raise ValueError("There is no structure to write.")
+
+
+def print_check(sample, count):
+    """Print the doubts about a list of structures, the first of `count`."""
+    from keras_ff import data
+
+    doubts = data.check(sample)
+    which = "" if len(sample) == count else f" in the first {len(sample)} structures"
+    if not doubts:
+        print(f"checks      nothing suspicious{which}")
+    for doubt in doubts:
+        print(f"doubt       {doubt}")

@@ -1,0 +1,114 @@
+"""What a model, a run or a data file holds.
+
+A model: species, cutoff, parameters, dtype, versions, checksum. A run folder: the same of its best model, the settings and how far
+it has come. Data: structures, labels, neighbors, and doubts about units, signs, copies and outliers.
+
+  keras-ff info silicon.keras
+  keras-ff info runs/first
+  keras-ff info data.xyz --cutoff 5
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+
+def add_arguments(parser):
+    parser.add_argument("source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, or anything that holds structures")
+    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="for the numbers of neighbors, in Å (default 5)")
+    for kind in ("energy", "forces", "stress"):
+        parser.add_argument(f"--{kind}-key", metavar="NAME", help=f"name of the {kind} in the files, if it is no common one")
+
+
+def run(args):
+    from keras_ff_tools.run_folder import RunFolder
+
+    folder = RunFolder(args.source)
+    if folder.exists:
+        describe_run(folder)
+    elif Path(args.source).suffix == ".keras":
+        describe_model(Path(args.source))
+    else:
+        describe_data(args)
+
+
+def describe_model(path):
+    """Print what a model file holds."""
+    import keras_ff as kff
+    from keras_ff_tools.run_folder import sha256
+
+    model = kff.load(path)
+    with zipfile.ZipFile(path) as archive:
+        metadata = json.loads(archive.read("metadata.json"))
+    terms = " + ".join(type(term).__name__ for term in model.potential.terms)
+    trainable = sum(weight.size for weight in _arrays(model.trainable_weights))
+    rows = {
+        "model": path,
+        "potential": terms,
+        "species": ", ".join(model.species),
+        "cutoff": f"{model.cutoff:g} Å",
+        "parameters": f"{model.count_params()}, {trainable} of them trained",
+        "dtype": model.compute_dtype,
+        "reference": ", ".join(f"{s} {e:.6g} eV" for s, e in zip(model.species, _arrays([model.reference_energies])[0])),
+        "format": model.get_config()["format"],
+        "written": f"{metadata.get('date_saved', 'unknown')} by Keras {metadata.get('keras_version', 'unknown')}",
+        "size": f"{path.stat().st_size / 1024:.0f} KiB",
+        "sha256": sha256(path),
+    }
+    if model.optimizer is not None:
+        rows["optimizer"] = f"{type(model.optimizer).__name__}, {int(model.optimizer.iterations)} steps"
+    _print(rows)
+
+
+def describe_run(folder):
+    """Print what a run folder holds."""
+    settings = folder.settings()
+    if folder.best.exists():
+        describe_model(folder.best)
+        print()
+    _print({"run": folder.path, "epochs": _progress(folder)})
+    _print({f"  {name}": value for name, value in settings.to_dict().items() if value not in (None, (), [])})
+    print("versions")
+    _print({f"  {name}": value for name, value in folder.versions().items()})
+
+
+def describe_data(args):
+    """Print what data holds, and doubts about it."""
+    from types import SimpleNamespace
+
+    from keras_ff import data
+    from keras_ff_tools.convert import CHECKED, print_check
+    from keras_ff_tools.training_run import species_of
+
+    keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
+    if args.source.endswith(".h5"):
+        structures = data.CachedStructures(args.source)
+        args.cutoff = structures.cutoff
+    else:
+        structures, report = data.read_with_report(args.source, **keys)
+        print(report)
+    model = SimpleNamespace(species=species_of(structures), cutoff=args.cutoff)
+    print(data.Dataset(structures, model).report())
+    print_check([structures[index] for index in range(min(len(structures), CHECKED))], len(structures))
+
+
+def _progress(folder):
+    from keras_ff_tools.training_run import read_log
+
+    if not folder.log.exists():
+        return "none yet"
+    log = read_log(folder.log)
+    name = "val_loss" if "val_loss" in log else "loss"
+    return f"{len(log['loss'])}, best {name} {min(log[name]):.4g}"
+
+
+def _arrays(weights):
+    import keras
+
+    return [keras.ops.convert_to_numpy(weight.value) for weight in weights]
+
+
+def _print(rows):
+    for name, value in rows.items():
+        text = ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+        print(f"{name:<18} {text}")
