@@ -40,7 +40,7 @@ def describe_model(path):
     model = kff.load(path)
     with zipfile.ZipFile(path) as archive:
         metadata = json.loads(archive.read("metadata.json"))
-    terms = " + ".join(type(term).__name__ for term in model.potential.terms)
+    terms = " + ".join(type(term).__name__ for term in model.potential.terms())
     trainable = sum(weight.size for weight in _arrays(model.trainable_weights))
     rows = {
         "model": path,

@@ -27,6 +27,7 @@ class RunFolder:
         self.settings_file = self.path / "settings.json"
         self.versions_file = self.path / "versions.json"
         self.data_file = self.path / "data.json"
+        self.plan_file = self.path / "plan.json"
         self.log = self.path / "log.csv"
         self.tensorboard = self.path / "tensorboard"
         self.state = self.path / "state"
@@ -76,6 +77,13 @@ class RunFolder:
             return Settings.from_dict(json.loads(self.settings_file.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{self.settings_file} cannot be used: {error}") from error
+
+    def plan(self):
+        """The epochs that the minutes of the run were turned into: dictionary of "epochs" and "measured", or None."""
+        return json.loads(self.plan_file.read_text(encoding="utf-8")) if self.plan_file.exists() else None
+
+    def write_plan(self, epochs, measured):
+        write_json(self.plan_file, {"epochs": epochs, "measured": measured})
 
     def data(self):
         """What `create` was given as `data`, and the checksums."""

@@ -25,25 +25,25 @@ class _Open(int):
 class OneCycle(keras.callbacks.Callback):
     """Set the learning rate of each epoch: a line up to `peak`, then half a cosine wave down.
 
-    With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. The plan belongs to
-    the state of the run (`get_state`), so that a resumed run has the same epochs and the same rates. Unlike a schedule inside the
-    optimizer, the rate is no constant of the compiled training step, which is compiled once although the plan comes later.
+    With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. A resumed run is
+    given that plan, and has the same epochs and the same rates. Unlike a schedule inside the optimizer, the rate is no constant of
+    the compiled training step, which is compiled once although the plan comes later.
 
     Args:
         peak: Highest learning rate.
         epochs: Length of the run. Give this or `minutes`.
         minutes: Wall time at which the run is to end, counted from `began`.
         began: Value of `time.monotonic()` at the beginning of the run.
-        on_plan: Called with the number of epochs once it is known.
+        measured: With `epochs` that were planned: number of epochs before the plan.
+        on_plan: Called with `epochs` and `measured` when `minutes` have been turned into epochs.
 
     `fit` takes `epochs=one_cycle.most_epochs`.
     """
 
-    def __init__(self, peak, epochs=None, minutes=None, began=None, on_plan=None):
+    def __init__(self, peak, epochs=None, minutes=None, began=None, measured=0, on_plan=None):
         super().__init__()
-        self.peak, self.epochs, self.minutes, self.on_plan = peak, epochs, minutes, on_plan
+        self.peak, self.epochs, self.minutes, self.measured, self.on_plan = peak, epochs, minutes, measured, on_plan
         self.began = time.monotonic() if began is None else began
-        self._warmup = None if epochs is None else WARMUP * epochs
         self._ends = []
 
     @property
@@ -51,27 +51,20 @@ class OneCycle(keras.callbacks.Callback):
         """For `fit`: the number of epochs, or a number beyond any plan."""
         return self.epochs or _Open(10**6)
 
-    def get_state(self):
-        return {"epochs": self.epochs, "warmup": self._warmup}
-
-    def set_state(self, state):
-        self.epochs, self._warmup = state["epochs"], state["warmup"]
-        if self.epochs:
-            self._announce()
+    def rate(self, epoch):
+        """Learning rate of an epoch, counted from 0."""
+        now = epoch + 0.5
+        if self.epochs is None or epoch < self.measured:
+            # As in the rise of a run of 100 epochs.
+            return self.peak * min(START + 0.1 * now, 1.0)
+        warmup = max(WARMUP * self.epochs, self.measured)
+        if now < warmup:
+            return self.peak * (START + (1 - START) * now / warmup)
+        fall = (now - warmup) / max(self.epochs - warmup, 1e-9)
+        return self.peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
 
     def on_train_begin(self, logs=None):
         self._ends = []
-
-    def rate(self, epoch):
-        """Learning rate of an epoch, counted from 0."""
-        if self.epochs is None:
-            # As in the rise of a run of 100 epochs.
-            return self.peak * min(START + 0.1 * (epoch + 0.5), 1.0)
-        now = epoch + 0.5
-        if now < self._warmup:
-            return self.peak * (START + (1 - START) * now / self._warmup)
-        fall = (now - self._warmup) / max(self.epochs - self._warmup, 1e-9)
-        return self.peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.optimizer.learning_rate = self.rate(epoch)
@@ -86,16 +79,12 @@ class OneCycle(keras.callbacks.Callback):
     def _plan(self, done):
         budget = 60 * self.minutes
         left = self.began + (1 - RESERVE) * budget - self._ends[-1]
-        measured = self._ends[-1] - self._ends[0]
-        if left > 0 and (len(self._ends) < 2 or measured < MEASURE * budget and len(self._ends) < 20):
+        spent = self._ends[-1] - self._ends[0]
+        if left > 0 and (len(self._ends) < 2 or spent < MEASURE * budget and len(self._ends) < 20):
             return
-        each = measured / (len(self._ends) - 1) if len(self._ends) > 1 else math.inf
-        self.epochs = done + max(0, int(left / each))
-        self._warmup = max(WARMUP * self.epochs, done)
-        self._announce()
-
-    def _announce(self):
+        more = left * (len(self._ends) - 1) / spent if left > 0 else 0
+        self.epochs, self.measured = done + int(more), done
         # Keras hands the same dictionary to all callbacks, which read the length of the run from it.
         self.params["epochs"] = self.epochs
         if self.on_plan:
-            self.on_plan(self.epochs)
+            self.on_plan(self.epochs, self.measured)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Settings:
     def __post_init__(self):
         for name in ("train", "valid", "test"):
             files = getattr(self, name)
-            object.__setattr__(self, name, (files,) if isinstance(files, str) else tuple(str(file) for file in files))
+            object.__setattr__(self, name, (str(files),) if isinstance(files, (str, os.PathLike)) else tuple(map(str, files)))
         if self.species is not None:
             object.__setattr__(self, "species", (self.species,) if isinstance(self.species, str) else tuple(self.species))
         if not self.train:

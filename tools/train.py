@@ -98,9 +98,7 @@ def train(settings, folder):
 
     folder = RunFolder(folder)
     folder.refuse_if_used()
-    training = TrainingRun(settings, folder)
-    folder.create(training.settings, training.describe_data())
-    return training.finish()
+    return TrainingRun(settings, folder).finish()
 
 
 def resume(folder):

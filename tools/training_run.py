@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import time
-from pathlib import Path
 
 import keras
 
@@ -61,7 +60,7 @@ class TrainingRun:
         if settings.valid:
             valid = self._read(settings.valid)
         elif settings.valid_fraction:
-            train, valid = kff.data.split(train, (1 - settings.valid_fraction, settings.valid_fraction), settings.seed)
+            train, valid = _split(train, settings.valid_fraction, settings.seed)
         else:
             valid = None
         self.test = self._read(settings.test) if settings.test else None
@@ -109,11 +108,13 @@ class TrainingRun:
         return found if self.test is None else {**found, "test": {"structures": len(self.test)}}
 
     def finish(self):
-        """Train to the end (from the last state in the folder, if there is one), evaluate, draw, and write the report.
+        """Begin the run folder if there is none, train to the end (from the last state in the folder), evaluate, write the report.
 
         Returns:
             `Result`.
         """
+        if not self.folder.exists:
+            self.folder.create(self.settings, self.describe_data())
         self._print_summary()
         history = self._fit()
         model = kff.load(self.folder.best)
@@ -154,21 +155,23 @@ class TrainingRun:
         if state.latest is None:
             self.model.adapt(self.train)
 
-        def planned(epochs):
+        plan = folder.plan() or {"epochs": settings.epochs, "measured": 0}
+
+        def planned(epochs, measured):
+            folder.write_plan(epochs, measured)
             progress.every = max(1, epochs // LINES)
 
-        cycle = OneCycle(settings.learning_rate, settings.epochs, settings.minutes, self.began, planned)
-        if settings.epochs:
-            planned(settings.epochs)
+        if plan["epochs"]:
+            progress.every = max(1, plan["epochs"] // LINES)
+        cycle = OneCycle(settings.learning_rate, **plan, minutes=settings.minutes, began=self.began, on_plan=planned)
         compile_model(self.model, settings, self.train.labels_found)
         monitor = "loss" if self.valid is None else "val_loss"
         state.callbacks = [
-            kff.training.SetEpoch(self.train),
             kff.training.StopOnNaN(),
-            cycle,
             kff.training.BestModel(folder.best, monitor=monitor),
             kff.training.CSVLog(folder.log),
             kff.training.TensorBoardLog(folder.tensorboard),
+            cycle,  # Before the lines that tell the planned epochs, after what makes the first epoch slow.
             progress,
         ]
         self.model.fit(
@@ -212,6 +215,17 @@ def read_log(path):
     return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else [])}
 
 
+def _split(structures, fraction, seed):
+    """Training and validation set, the latter of one structure at least."""
+    if len(structures) < 2:
+        raise ValueError(
+            f"{len(structures)} structure is too few to set some aside for validation. Add data, name validation files with --valid, "
+            "or train without any with --valid-fraction 0."
+        )
+    fraction = min(max(fraction, 1 / len(structures)), 1 - 1 / len(structures))
+    return kff.data.split(structures, (1 - fraction, fraction), seed)
+
+
 def _draw(result):
     """Plots and the report page, where matplotlib is installed."""
     try:
@@ -224,7 +238,3 @@ def _draw(result):
 
 def _indented(text):
     return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def name_of(source):
-    return Path(source).name

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff import backend
+
 # 1 / sqrt(E[swish(x)²]) for normal x.
 SWISH_GAIN = 1.6766
 
@@ -34,8 +36,22 @@ def dense(inputs, units, seed, **options):
     return layer
 
 
+class LayerNorm(keras.layers.LayerNormalization):
+    """Layer normalization over the last axis with right derivatives of every order.
+
+    Keras takes the variance from `tf.nn.moments`, which holds the mean constant in
+    it: on TensorFlow the first derivatives of its layer are right, and the second,
+    which training on forces needs, are wrong by some percent.
+    """
+
+    def call(self, x):
+        centered = x - backend.mean(x, axis=-1, keepdims=True)
+        variance = backend.mean(centered * centered, axis=-1, keepdims=True)
+        return centered / ops.sqrt(variance + self.epsilon) * self.gamma + self.beta
+
+
 def layer_norm(units, **options):
-    layer = keras.layers.LayerNormalization(epsilon=1e-6, **options)
+    layer = LayerNorm(epsilon=1e-6, **options)
     layer.build((None, units))
     return layer
 

@@ -1,5 +1,8 @@
 """The laws of layers of arrays. Each takes a layer and inputs `(rows, ...)`, and returns a `LawResult`."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import keras
 import numpy as np
 from keras import ops
@@ -19,12 +22,13 @@ def layer_results(layer, inputs, seed=0):
     yield rows_are_independent(layer, inputs, functions)
     yield input_derivatives(layer, inputs, functions)
     yield weight_derivatives(layer, inputs, functions)
+    yield second_derivatives(layer, inputs, functions)
     yield serialization(layer, inputs, functions)
 
 
 def double_precision(layer, inputs, functions=None, tolerance=0.0):
     """The output is float64, and finite, for float64 inputs."""
-    output, _ = _use(functions, layer, inputs)
+    output = _use(functions, layer, inputs).output
     found = output(_values(layer), inputs)
     detail = f"The output is {found.dtype}, {found.shape} for inputs {inputs.shape}."
     good = found.dtype == np.float64 and np.isfinite(found).all()
@@ -33,7 +37,7 @@ def double_precision(layer, inputs, functions=None, tolerance=0.0):
 
 def rows_are_independent(layer, inputs, functions=None, tolerance=1e-12):
     """Rows in reversed order have the reversed outputs, and other rows do not matter."""
-    output, _ = _use(functions, layer, inputs)
+    output = _use(functions, layer, inputs).output
     values = _values(layer)
     before = output(values, inputs)
     worst = Worst()
@@ -56,6 +60,29 @@ def weight_derivatives(layer, inputs, functions=None, tolerance=1e-7):
     return _compare_derivatives(layer, inputs, functions, "derivatives by the weights", tolerance, by_weights=True)
 
 
+def second_derivatives(layer, inputs, functions=None, tolerance=1e-7):
+    """Second derivatives by inputs and trainable weights, mixed ones among them, are those of differences of the first.
+
+    Training on forces needs them. Keras' own layer normalization fails on TensorFlow.
+    """
+    functions = _use(functions, layer, inputs)
+    rng = np.random.default_rng(2)
+    values = _values(layer)
+    direction = [rng.normal(size=value.shape) for value in values], rng.normal(size=inputs.shape)
+    found = functions.curvature(values, inputs, *direction)
+
+    def gradient(steps):
+        return functions.derivatives([v + steps * STEP * d for v, d in zip(values, direction[0])], inputs + steps * STEP * direction[1])[1]
+
+    gradients = [gradient(steps) for steps, _ in FIVE_POINTS]
+    names = [f" by {weight.path}" for weight in layer.weights] + [" by the inputs"]
+    worst = Worst()
+    for index, name in enumerate(names):
+        expected = sum(weight * g[index] for (_, weight), g in zip(FIVE_POINTS, gradients)) / STEP
+        worst.compare("derivative", found[index], expected, name)
+    return worst.result("second derivatives", tolerance)
+
+
 def serialization(layer, inputs, functions=None, tolerance=1e-12):
     """The layer made from its configuration has the same configuration, takes the weights, and gives the same outputs."""
     name = "serialization"
@@ -65,15 +92,14 @@ def serialization(layer, inputs, functions=None, tolerance=1e-12):
     if not copy.built:
         copy.build(inputs.shape)
     copy.set_weights(layer.get_weights())
-    output, _ = _use(functions, layer, inputs)
-    again, _ = _functions(copy, inputs, 0)
+    output, again = _use(functions, layer, inputs).output, _functions(copy, inputs, 0).output
     worst = Worst()
     worst.compare("output", again(_values(copy), inputs), output(_values(layer), inputs))
     return worst.result(name, tolerance)
 
 
 def _compare_derivatives(layer, inputs, functions, name, tolerance, by_weights):
-    _, derivatives = _use(functions, layer, inputs)
+    derivatives = _use(functions, layer, inputs).derivatives
     rng = np.random.default_rng(1)
     values = _values(layer)
     trainable = {id(weight) for weight in layer.trainable_weights}
@@ -103,7 +129,7 @@ def _use(functions, layer, inputs):
 
 
 def _functions(layer, inputs, seed):
-    """Compiled functions of weights and inputs: the output; and a random sum of it with its derivatives."""
+    """Compiled functions of weights and inputs: the output; a random sum of it with its derivatives; and products with its Hessian."""
     mix = []
 
     def output(values, inputs):
@@ -120,10 +146,23 @@ def _functions(layer, inputs, seed):
         value, (by_values, by_inputs) = backend.value_and_grad(loss)((values, inputs))
         return value, [*by_values, by_inputs]
 
-    compiled_output, compiled_derivatives = backend.jit(output), backend.jit(derivatives)
+    def curvature(values, inputs, by_values, by_inputs):
+        products = backend.hvp(loss, (values, inputs), (by_values, by_inputs))
+        return [*products[0], products[1]]
 
-    def numpy_derivatives(values, inputs):
-        value, gradient = compiled_derivatives(values, inputs)
-        return float(value), [ops.convert_to_numpy(g) for g in gradient]
+    return _Functions(*(_from_numpy_to_numpy(function) for function in (output, derivatives, curvature)))
 
-    return lambda values, inputs: ops.convert_to_numpy(compiled_output(values, inputs)), numpy_derivatives
+
+class _Functions(NamedTuple):
+    output: Callable
+    derivatives: Callable
+    curvature: Callable
+
+
+def _from_numpy_to_numpy(function):
+    compiled = backend.jit(function)
+
+    def convert(result):
+        return type(result)(convert(item) for item in result) if isinstance(result, (list, tuple)) else ops.convert_to_numpy(result)
+
+    return lambda *args: convert(compiled(*args))

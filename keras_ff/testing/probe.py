@@ -59,8 +59,10 @@ class Probe:
     def look_at(self, structure, rattle=0.0):
         """Take another structure of the same species; compiled functions serve again where the shapes allow."""
         self.structure = self._rattled(structure, rattle)
-        self._rows = max(self._rows, 2 * len(structure) + 2)
-        # Room for neighbors that the laws bring nearer, and for those that are listed beyond the cutoff.
+        # Room for the doubled cell, for the clusters of all pairs of species, for neighbors that the laws
+        # bring nearer, and for those that are listed beyond the cutoff.
+        n_species = len(self.species)
+        self._rows = max(self._rows, 2 * len(structure) + 2, 3 * n_species * (n_species + 1) // 2)
         self._columns = max(self._columns, _most_neighbors(self.structure, self.cutoff + self.reach) + 4)
 
     @staticmethod
@@ -87,8 +89,8 @@ class Probe:
 
     @property
     def shape(self):
-        """The shape (structures, atoms, neighbors) that `evaluate` pads to: at least two structures."""
-        return int(np.clip(PAIRS_A_CALL // (self._rows * self._columns), 2, 8)), self._rows, self._columns
+        """The shape (structures, atoms, neighbors) that `evaluate` pads to: at least three structures."""
+        return int(np.clip(PAIRS_A_CALL // (self._rows * self._columns), 3, 8)), self._rows, self._columns
 
     def evaluate(self, structures, model=None):
         """Energies, forces and stress, in float64, of structures of any sizes.

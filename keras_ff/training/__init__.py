@@ -15,7 +15,6 @@ __all__ = [
     "EvaluateAverage",
     "Progress",
     "RunState",
-    "SetEpoch",
     "StopOnNaN",
     "TensorBoardLog",
     "averaged_weights",

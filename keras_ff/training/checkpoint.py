@@ -19,6 +19,9 @@ _KERAS_CALLBACKS = {
     keras.callbacks.ModelCheckpoint: ("best",),
 }
 
+# An epoch that no run reaches.
+_NEVER = 2**62
+
 
 class RunState(keras.callbacks.Callback):
     """Write the state of the training after each epoch, and go on from it.
@@ -31,10 +34,12 @@ class RunState(keras.callbacks.Callback):
     of `callbacks`. Each write makes a new file that is complete or absent; the
     one before it is kept, and used if the newer one is damaged.
 
-    The data must give the batches of an epoch by its number: see `SetEpoch`.
+    The batches of an epoch must follow from its number, as those of `Dataset` in
+    `ForceField.fit`; another model than `ForceField` needs `SetEpoch(data)` of
+    `keras_ff.data.epochs` among its callbacks, and `shuffle=False`.
 
-        callbacks = [SetEpoch(data), StopOnNaN(), BestModel("run/best.keras"), CSVLog("run/log.csv")]
-        model.fit(data, epochs=100, shuffle=False, callbacks=[*callbacks, RunState("run/state", callbacks)])
+        callbacks = [StopOnNaN(), BestModel("run/best.keras"), CSVLog("run/log.csv")]
+        model.fit(data, epochs=100, callbacks=[*callbacks, RunState("run/state", callbacks)])
 
     To begin anew, remove the folder. To train on, raise `epochs`; a run that
     `EarlyStopping` ended stays ended.
@@ -99,10 +104,12 @@ class RunState(keras.callbacks.Callback):
         self._restore(path, state)
         done = len(self._epochs)
         stopped = any(getattr(callback, "stopped_epoch", 0) > 0 for callback in self.callbacks)
+        over = stopped or done >= self.params["epochs"]
         # `fit` starts from this attribute, which Keras has for its own BackupAndRestore.
-        self.model._initial_epoch = max(done, self.params["epochs"]) if stopped else done
-        what = "stopped early, nothing is left to train" if stopped else f"of {self.params['epochs']}"
-        print(f"Continuing after epoch {done} ({what}) from {path}. To begin anew, remove {self.folder}.", flush=True)
+        self.model._initial_epoch = _NEVER if over else done
+        what = "stopped early" if stopped else f"of {self.params['epochs']}"
+        rest = "; nothing is left to train" if over else ""
+        print(f"Continuing after epoch {done} ({what}) from {path}{rest}. To begin anew, remove {self.folder}.", flush=True)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model._initial_epoch = None  # Or the next `fit` would start from there as well.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from toy_training import ToyData, ToyModel, compiled, weights
 
-from keras_ff.training import EvaluateAverage, RunState, SetEpoch
+from keras_ff.data.epochs import SetEpoch
+from keras_ff.training import EvaluateAverage, RunState
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -47,6 +48,20 @@ def six_epochs(tmp_path_factory):
 def test_more_epochs_continue_a_finished_run(six_epochs, tmp_path):
     train(tmp_path, epochs=4)
     assert same(train(tmp_path, epochs=6), six_epochs)
+
+
+def test_a_run_whose_length_a_callback_sets_trains_nothing_when_it_is_over(six_epochs, tmp_path):
+    class Six(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.params["epochs"] = 6
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch + 1 == 6
+
+    for _ in range(2):
+        model = train(tmp_path, epochs=100, callbacks=[Six()])
+        assert same(model, six_epochs)
+        assert len(model.history.epoch) == 6
 
 
 def test_a_state_every_second_epoch_resumes_exactly(six_epochs, tmp_path):

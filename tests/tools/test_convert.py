@@ -1,0 +1,84 @@
+import re
+
+import numpy as np
+from ase.io import read, write
+from conftest import SILICON
+
+from keras_ff import data
+
+
+def test_labels_survive(tmp_path, keras_ff):
+    out = tmp_path / "out.xyz"
+    done = keras_ff("convert", f"{SILICON}@0:5", "-o", out)
+    assert done.status == 0, done.err
+    assert re.search(r"structures +5", done.out) and re.search(r"stress +5", done.out)
+    for before, after in zip(data.read(f"{SILICON}@0:5"), data.read(out), strict=True):
+        one, other = data.labels(before), data.labels(after)
+        np.testing.assert_allclose(after.positions, before.positions, atol=1e-8)
+        for kind in one:
+            np.testing.assert_allclose(other[kind], one[kind], atol=1e-7)
+        assert after.info["group"] == before.info["group"]
+
+
+def test_named_keys_become_labels(tmp_path, keras_ff):
+    structures = read(SILICON, "0:3")
+    for atoms in structures:
+        atoms.info["E_mine"], atoms.arrays["F_mine"] = atoms.get_potential_energy(), atoms.get_forces()
+        atoms.calc = None
+    write(tmp_path / "raw.xyz", structures)
+    plain = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "plain.xyz")
+    assert "None of the 3 structures has an energy or forces" in plain.out
+    required = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--require", "energy")
+    assert required.status == 2 and "E_mine" in required.err and "--energy-key" in required.err
+    named = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--energy-key", "E_mine", "--forces-key", "F_mine")
+    assert named.status == 0 and "E_mine: 3" in named.out
+    assert np.isfinite(data.labels(data.read(tmp_path / "out.xyz")[0])["forces"]).all()
+
+
+def test_bad_frames_stop_or_are_listed(tmp_path, keras_ff, recwarn):
+    structures = read(SILICON, "0:3")
+    write(tmp_path / "bad.xyz", structures)
+    text = (tmp_path / "bad.xyz").read_text().splitlines(keepends=True)
+    text[3] = re.sub(r"-?\d+\.\d+", "nan", text[3], count=1)
+    (tmp_path / "bad.xyz").write_text("".join(text))
+    stopped = keras_ff("convert", tmp_path / "bad.xyz", "-o", tmp_path / "out.xyz")
+    assert stopped.status == 2 and "frame 0" in stopped.err and "--skip-bad" in stopped.err
+    assert not (tmp_path / "out.xyz").exists()
+    # The last frame is cut off as well.
+    (tmp_path / "bad.xyz").write_text("".join(text[:-3]))
+    done = keras_ff("convert", tmp_path / "bad.xyz", "-o", tmp_path / "out.xyz", "--skip-bad")
+    assert done.status == 0
+    assert "skipped 2" in done.out and "frame 0" in done.out and "frame 2" in done.out
+    assert len(data.read(tmp_path / "out.xyz")) == 1
+
+
+def test_wrong_sign_of_the_stress_is_doubted(tmp_path, keras_ff):
+    structures = data.read(SILICON)
+    for atoms in structures:
+        atoms.calc.results["stress"] = -atoms.calc.results["stress"]
+    write(tmp_path / "raw.xyz", structures)
+    done = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz")
+    assert done.status == 0 and re.search("doubt .*stress", done.out), done.out
+    assert "doubt" not in keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--no-check").out
+
+
+def test_cache_trains(tmp_path, keras_ff):
+    cache = tmp_path / "cache.h5"
+    assert keras_ff("convert", f"{SILICON}@0:8", "-o", cache, "--cutoff", "3.5").status == 0
+    words = ["--n-max", "2", "--epochs", "1", "--max-shapes", "1", "--valid", f"{SILICON}@8:11", "--out", tmp_path / "run"]
+    other = keras_ff("train", "--train", cache, "--cutoff", "4", *words)
+    assert other.status == 2 and "cutoff of 3.5" in other.err
+    assert keras_ff("train", "--train", cache, "--cutoff", "3.5", *words).status == 0
+
+
+def test_bad_sources_are_one_sentence(tmp_path, keras_ff):
+    (tmp_path / "empty.xyz").touch()
+    for words, message in (
+        ([tmp_path / "empty.xyz", "-o", tmp_path / "out.xyz"], "empty"),
+        ([tmp_path / "nowhere.xyz", "-o", tmp_path / "out.xyz"], "no file"),
+        ([SILICON, "-o", tmp_path / "out.dat"], "--out"),
+        ([f"{SILICON}@100:", "-o", tmp_path / "out.xyz"], "no structures"),
+    ):
+        done = keras_ff("convert", *words)
+        assert done.status == 2 and message in done.err, done.err
+        assert not (tmp_path / "out.xyz").exists()

@@ -1,0 +1,28 @@
+import hashlib
+
+from conftest import SILICON
+
+
+def test_model(run_folder, keras_ff):
+    done = keras_ff("info", run_folder / "best.keras")
+    assert done.status == 0, done.err
+    assert "NeuralIL" in done.out and "3.5 Å" in done.out and "float32" in done.out
+    assert hashlib.sha256((run_folder / "best.keras").read_bytes()).hexdigest() in done.out
+
+
+def test_run(run_folder, keras_ff):
+    done = keras_ff("info", run_folder)
+    assert done.status == 0, done.err
+    assert "6, best val_loss" in done.out and "learning_rate" in done.out and "keras_ff" in done.out
+
+
+def test_data(keras_ff):
+    done = keras_ff("info", SILICON, "--cutoff", "4")
+    assert done.status == 0, done.err
+    assert "within 4 Å" in done.out and "nothing suspicious" in done.out
+
+
+def test_nothing_there(keras_ff):
+    for name in ("nowhere.keras", "nowhere.xyz"):
+        done = keras_ff("info", name)
+        assert done.status == 2 and name in done.err

@@ -1,0 +1,139 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import SILICON, TRAIN
+
+import keras_ff as kff
+
+
+def weights(path):
+    return [keras.ops.convert_to_numpy(weight.value) for weight in kff.load(path).weights]
+
+
+def test_run_folder_holds_all_that_a_run_is(run_folder):
+    names = {path.name for path in run_folder.iterdir()}
+    assert {"settings.json", "versions.json", "data.json", "log.csv", "tensorboard", "state", "best.keras", "last.keras"} <= names
+    assert {"plots", "report.html", "errors_test.csv", "structures_test.csv"} <= names
+    settings = json.loads((run_folder / "settings.json").read_text())
+    assert settings["species"] == ["Si"] and settings["epochs"] == 6 and settings["backend"] == keras.config.backend()
+    assert len((run_folder / "log.csv").read_text().splitlines()) == 7
+    [(file, checksum)] = json.loads((run_folder / "data.json").read_text())["sha256"].items()
+    assert Path(file) == SILICON and re.fullmatch("[0-9a-f]{64}", checksum)
+
+
+def test_report_needs_no_network(run_folder):
+    page = (run_folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") >= 4
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_training_lowers_the_loss(run_folder):
+    from keras_ff_tools.training_run import read_log
+
+    log = read_log(run_folder / "log.csv")
+    assert log["val_loss"][-1] < log["val_loss"][0]
+
+
+def test_killed_run_resumes_to_the_weights_of_an_uninterrupted_one(run_folder, tmp_path, keras_ff):
+    folder = tmp_path / "killed"
+    program = [sys.executable, str(Path(__file__).parent / "killed_training.py"), "3"]
+    words = ["train", "--train", *TRAIN, "--test", f"{SILICON}@11:14", "--epochs", "6", "--out", str(folder)]
+    done = subprocess.run([*program, *words], capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == -9, done.stderr
+    # The log has the third epoch, the state does not: the epoch is repeated, and appears once.
+    assert not (folder / "last.keras").exists()
+    resumed = keras_ff("train", "--resume", folder)
+    assert resumed.status == 0 and "Continuing after epoch 2" in resumed.out, resumed.err
+    for name in ("best.keras", "last.keras"):
+        for one, other in zip(weights(folder / name), weights(run_folder / name), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert (folder / "log.csv").read_text() == (run_folder / "log.csv").read_text()
+
+
+def test_finished_run_stays_as_it_is(run_folder, keras_ff):
+    before = weights(run_folder / "last.keras")
+    assert keras_ff("train", "--resume", run_folder).status == 0
+    for one, other in zip(weights(run_folder / "last.keras"), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len((run_folder / "log.csv").read_text().splitlines()) == 7
+
+
+def test_minutes_are_planned_and_kept(tmp_path, keras_ff):
+    done = keras_ff("train", "--train", *TRAIN, "--minutes", "0.15", "--out", tmp_path / "run")
+    assert done.status == 0, done.err
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert len(lines) - 1 == plan["epochs"]
+    assert f"{plan['epochs']}/{plan['epochs']}" in done.out
+    assert keras_ff("train", "--resume", tmp_path / "run").status == 0
+    assert (tmp_path / "run" / "log.csv").read_text().splitlines() == lines
+
+
+def test_run_is_not_overwritten(run_folder, keras_ff):
+    done = keras_ff("train", "--train", *TRAIN, "--out", run_folder)
+    assert done.status == 2 and "holds a run already" in done.err and "--resume" in done.err
+
+
+def test_resume_keeps_settings(run_folder, keras_ff):
+    done = keras_ff("train", "--resume", run_folder, "--cutoff", "4")
+    assert done.status == 2 and "--cutoff" in done.err
+
+
+def test_changed_data_is_no_resumption(run_folder, tmp_path, keras_ff):
+    import shutil
+
+    data = tmp_path / "data.xyz"
+    shutil.copy(SILICON, data)
+    folder = tmp_path / "run"
+    assert keras_ff("train", "--train", data, "--epochs", "1", "--n-max", "2", "--cutoff", "3.5", "--max-shapes", "1", "--out", folder).status == 0
+    data.write_text(data.read_text() + "\n")
+    done = keras_ff("train", "--resume", folder)
+    assert done.status == 2 and "has changed since" in done.err and str(data) in done.err
+    data.unlink()
+    done = keras_ff("train", "--resume", folder)
+    assert done.status == 2 and "not there any more" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--train", "nowhere.xyz"], r"no file, folder or glob pattern 'nowhere.xyz'"),
+        ([], r"nothing to train on.*--train"),
+        (["--train", f"{SILICON}@0:4", "--species", "Ge"], r"training set.*does not know: \['Si'\]"),
+        (["--train", f"{SILICON}@0:4", "--forces-key", "F_dft"], r"F_dft.*--forces-key"),
+        (["--train", f"{SILICON}@0:4", "--cutoff", "-1"], r"cutoff.*Received cutoff=-1"),
+        (["--train", f"{SILICON}@0:4", "--n-max", "-1"], r"n_max"),
+        (["--train", f"{SILICON}@0:4", "--dtype", "float16"], r"float16"),
+        (["--train", f"{SILICON}@0:4", "--batch-size", "0"], r"batch_size"),
+        (["--train", f"{SILICON}@0:1"], r"1 structure is too few.*--valid-fraction 0"),
+        (["--train", f"{SILICON}@0:4", "--energy-weight", "0", "--forces-weight", "0"], r"nothing to learn"),
+        (["--resume", "nowhere"], r"no run in nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(words, message, tmp_path, keras_ff, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = keras_ff("train", *words)
+    assert done.status == 2
+    assert re.search(message, done.err, re.DOTALL), done.err
+    assert "Traceback" not in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_that_are_nowhere_are_an_error(tmp_path, keras_ff):
+    from ase.io import read, write
+
+    structures = read(SILICON, "0:4")
+    for atoms in structures:
+        atoms.calc = None
+        atoms.info["energy"] = -5.0 * len(atoms)
+    write(tmp_path / "energies.xyz", structures)
+    done = keras_ff("train", "--train", tmp_path / "energies.xyz", "--out", tmp_path / "run")
+    assert done.status == 2 and "'forces'" in done.err and "--forces-weight 0" in done.err
+    assert not (tmp_path / "run").exists()
