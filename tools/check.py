@@ -137,7 +137,6 @@ def _single_precision(model):
 def _precision(probe, single, structures):
     """Energies and forces of the float32 copy against the float64 one."""
     import keras
-    import numpy as np
 
     from keras_ff import backend
     from keras_ff.testing.law import Worst

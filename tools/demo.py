@@ -62,15 +62,15 @@ def molecular_dynamics(model, repeat=REPEAT, steps=STEPS, temperature=TEMPERATUR
     import numpy as np
     from ase import units
     from ase.build import bulk
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
     from ase.md.verlet import VelocityVerlet
 
     import keras_ff as kff
 
     atoms = bulk("Si", a=LATTICE, cubic=True) * (repeat, repeat, repeat)
     atoms.calc = kff.Calculator(model)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=np.random.default_rng(0))
-    Stationary(atoms)
+    # The distribution of Maxwell and Boltzmann, without a motion of the whole.
+    momenta = np.random.default_rng(0).normal(size=(len(atoms), 3)) * np.sqrt(units.kB * temperature * atoms.get_masses())[:, None]
+    atoms.set_momenta(momenta - momenta.mean(axis=0))
     times, energies, temperatures = [], [], []
 
     def record():
@@ -85,10 +85,10 @@ def molecular_dynamics(model, repeat=REPEAT, steps=STEPS, temperature=TEMPERATUR
     dynamics.run(steps)
     seconds = time.monotonic() - began
     _, drift, fluctuation = kff.plots.energy_drift(times, energies, len(atoms))
+    mean = np.mean(temperatures[len(temperatures) // 2 :])
     text = (
-        f"{len(atoms)} atoms, {steps} steps of 1 fs at constant energy, {np.mean(temperatures[len(temperatures) // 2 :]):.0f} K on average in the "
-        f"second half: the total energy drifts by {drift:+.2g} meV/atom/ps and fluctuates by {fluctuation:.2g} meV/atom. "
-        f"{steps / seconds:.0f} steps per second."
+        f"{len(atoms)} atoms, {steps} steps of 1 fs at constant energy, {mean:.0f} K on average in the second half: the total energy "
+        f"drifts by {drift:+.2g} meV/atom/ps and fluctuates by {fluctuation:.2g} meV/atom. {steps / seconds:.0f} steps per second."
     )
     figure = kff.plots.energy_conservation(times, energies, len(atoms), temperatures)
     return {"text": text, "figure": figure, "times": times, "energies": energies, "temperatures": temperatures}

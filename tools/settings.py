@@ -41,7 +41,7 @@ class Settings:
     stress_key: str | None = None
     species: tuple | None = None
     cutoff: float = 5.0
-    n_max: int = 6
+    n_max: int = 4
     batch_size: int = 4
     max_shapes: int = 4
     epochs: int | None = None

@@ -26,9 +26,10 @@ class Dataset(keras.utils.PyDataset):
     | species   | (S, A) int32          | energy_per_atom | (S, 1)    |
     | cell      | (S, 3, 3), Å          | forces          | (S, A, 3) |
     | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
-    | shifts    | (S, A, K, 3), Å       |                 |           |
+    | shifts    | (S, A, K, 3)          |                 |           |
 
-    Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the directions of a cell that do not
+    The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
+    numbers of lattice vectors. Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the directions of a cell that do not
     repeat. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension); a missing label is NaN, as is all
     that belongs to padding, and the stress of a structure that is not periodic in all directions.
 
@@ -207,8 +208,7 @@ class Dataset(keras.utils.PyDataset):
         i, S, cell = record["i"], record["S"], record["cell"]
         n_atoms = len(species)
         most = int(np.bincount(i, minlength=n_atoms).max())
-        shifts = (S @ cell).astype(self.dtype)
-        neighbors, shifts = dense(i, record["j"], shifts, n_atoms, most)
+        neighbors, shifts = dense(i, record["j"], S.astype(self.dtype), n_atoms, most)
         return {
             "positions": record["positions"].astype(self.dtype),
             "species": species,

@@ -60,7 +60,7 @@ class Calculator(ASECalculator):
         near = np.einsum("ij,ij->i", vectors, vectors) < self.force_field.cutoff**2
         i, j, shifts = i[near], j[near], shifts[near]
         most = np.bincount(i, minlength=1).max()
-        if most > self._columns:
+        if most > self._columns or not self._columns:
             self._columns = COLUMNS * int(np.ceil((most + 1) / COLUMNS))
         neighbors, shifts = dense(i, j, shifts, len(atoms), self._columns)
         dtype = self.force_field.compute_dtype

@@ -9,11 +9,9 @@ import struct
 import time
 from pathlib import Path
 
-from keras_ff.whole_files import sync
-
 
 def append(path, step, scalars):
-    """Append the values of one step, and wait until they are on the disk.
+    """Append the values of one step.
 
     Args:
         path: Made if it does not exist, with its folder. TensorBoard looks for
@@ -28,7 +26,6 @@ def append(path, step, scalars):
     records.append(_record(_event(step, _field(5, b"".join(values)))))
     with open(path, "ab") as file:
         file.write(b"".join(records))
-    sync(path)
 
 
 def read(path, before):

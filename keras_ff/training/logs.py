@@ -8,15 +8,16 @@ import keras
 import numpy as np
 
 from keras_ff.training import event_file
-from keras_ff.whole_files import replace_when_complete, sync
+from keras_ff.whole_files import replace_when_complete
 
 
 class EpochLog(keras.callbacks.Callback):
     """Base of logs with one record for each epoch.
 
     When training begins at epoch n, the records of epoch n and later are removed:
-    they were left by a run that was killed before it wrote its state. Each
-    record reaches the disk before the next epoch begins.
+    they were left by a run that was killed before it wrote its state. No kill
+    loses a record; a power cut may lose the last ones, since to wait for the
+    disk would slow down short epochs.
     """
 
     def __init__(self):
@@ -74,7 +75,6 @@ class CSVLog(EpochLog):
         if set(row) <= set(self._columns):
             with open(self.path, "a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self._columns, restval="", lineterminator="\n").writerow(row)
-            sync(self.path)
         else:
             self._rewrite()
 

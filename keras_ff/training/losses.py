@@ -48,7 +48,7 @@ class LabelLoss(keras.losses.Loss):
         exists = self.exists(y_true)
         weights = ops.cast(exists, self.dtype)
         if sample_weight is not None:
-            weights = weights * _trailing_axes(ops.convert_to_tensor(sample_weight, dtype=self.dtype), weights)
+            weights = weights * with_trailing_axes(ops.convert_to_tensor(sample_weight, dtype=self.dtype), weights)
         # Before the penalty: a `where` around it would still give NaN gradients.
         y_true = ops.where(exists, y_true, ops.zeros_like(y_true))
         y_pred = ops.where(exists, y_pred, ops.zeros_like(y_pred))
@@ -210,7 +210,7 @@ def _positive(name, value):
     return value
 
 
-def _trailing_axes(weights, values):
+def with_trailing_axes(weights, values):
     """`weights` with axes of length 1 at the end, up to the rank of `values`."""
     missing = len(values.shape) - len(weights.shape)
     if missing < 0:

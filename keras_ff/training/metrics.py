@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_ff.training.losses import with_trailing_axes
+
 
 class LabelMetric(keras.metrics.Metric):
     """Mean of a penalty over all finite labels since the last reset.
@@ -29,9 +31,7 @@ class LabelMetric(keras.metrics.Metric):
         exists = ops.isfinite(y_true)
         weights = ops.cast(exists, self.dtype)
         if sample_weight is not None:
-            sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
-            missing = len(weights.shape) - len(sample_weight.shape)
-            weights = weights * ops.reshape(sample_weight, (*ops.shape(sample_weight), *[1] * missing))
+            weights = weights * with_trailing_axes(ops.convert_to_tensor(sample_weight, dtype=self.dtype), weights)
         error = ops.where(exists, y_pred - y_true, ops.zeros_like(y_true))
         self.total.assign_add(ops.sum(weights * self.penalty(error)))
         self.count.assign_add(ops.sum(weights))

@@ -53,7 +53,7 @@ def test_a_batch_holds_the_structures_and_their_labels(silicon):
             r = np.sort(np.linalg.norm(atoms.positions[j] + S @ atoms.cell[:] - atoms.positions[i], axis=-1))
             rows, columns = np.nonzero(row["neighbors"] >= 0)
             to = row["neighbors"][rows, columns]
-            vectors = row["positions"][to] + row["shifts"][rows, columns] - row["positions"][rows]
+            vectors = row["positions"][to] + row["shifts"][rows, columns] @ row["cell"] - row["positions"][rows]
             np.testing.assert_allclose(np.sort(np.linalg.norm(vectors, axis=-1)), r, atol=1e-12)
             found = labels(atoms)
             assert targets["energy"][place, 0] == found["energy"]
@@ -116,7 +116,7 @@ def test_atoms_far_from_the_cell_keep_their_digits():
     near_inputs, far_inputs = (Dataset([one], MODEL, batch_size=1, dtype="float32")[0][0] for one in (atoms, far))
 
     def distances(inputs):
-        vectors = inputs["positions"][0][inputs["neighbors"][0]] + inputs["shifts"][0] - inputs["positions"][0][:, None]
+        vectors = inputs["positions"][0][inputs["neighbors"][0]] + inputs["shifts"][0] @ inputs["cell"][0] - inputs["positions"][0][:, None]
         return np.sort(np.linalg.norm(vectors, axis=-1), axis=-1)
 
     np.testing.assert_allclose(distances(far_inputs), distances(near_inputs), atol=5e-6)

@@ -69,7 +69,7 @@ def check_same(folder, expected):
 
 def test_a_run_killed_again_and_again_ends_as_the_uninterrupted_one(uninterrupted, tmp_path):
     # Before the first state takes its name, while the second is written, and in the middle of an epoch.
-    for point in ("replace 4", "written 16", "batch 7"):
+    for point in ("replace 4", "written 11", "batch 7"):
         process = start(tmp_path, point)
         _, errors = process.communicate(timeout=300)
         assert process.returncode == -signal.SIGKILL, errors[-3000:]
