@@ -37,8 +37,8 @@ def learning_curves(history):
     """Loss and mean absolute errors over the epochs.
 
     Args:
-        history: Dictionary of lists with one number for each epoch: `model.fit(...).history`, or the columns of `CSVLog`. Metrics are
-            those of `keras_ff.training.default_metrics`.
+        history: Dictionary of lists with one number for each epoch: `model.fit(...).history`, or the columns of `CSVLog`. Metrics
+            are those of `keras_ff.training.default_metrics`.
 
     Raises:
         ValueError: If there is no loss.
@@ -99,7 +99,9 @@ def parity(reference, predicted, quantity="energy", unit="eV/atom", error_unit=N
         axes = figure.add_subplot()
         axes.plot(limits, limits, color=GRAY, linewidth=0.8, zorder=1)
         if len(reference) > _MANY_POINTS:
-            picture = axes.hexbin(reference, predicted, gridsize=90, bins="log", mincnt=1, cmap="viridis", extent=(*limits, *limits), zorder=2)
+            picture = axes.hexbin(
+                reference, predicted, gridsize=90, bins="log", mincnt=1, cmap="viridis", extent=(*limits, *limits), zorder=2
+            )
             figure.colorbar(picture, ax=axes, label="number of values", shrink=0.8)
         else:
             axes.plot(reference, predicted, "o", color=BLUE, markersize=3.5, alpha=0.5, markeredgewidth=0, zorder=2)

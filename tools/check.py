@@ -26,9 +26,15 @@ def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help="a .keras file, or a run folder with best.keras")
     parser.add_argument("structures", metavar="STRUCTURES", nargs="?", help="a file of structures that ASE reads")
     parser.add_argument(
-        "--frames", type=_positive, default=3, metavar="N", help="number of structures to look at, spread over the file (default: 3)"
+        "--frames",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="number of structures to look at, spread over the file (default: 3)",
     )
-    parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE", help="a module with classes of yours")
+    parser.add_argument(
+        "--import", dest="modules", action="append", default=[], metavar="MODULE", help="a module with classes of yours"
+    )
 
 
 def run(args):
@@ -123,7 +129,9 @@ def _finite(probe, structures):
         names = ["energies", "forces", *(["stress"] if atoms.pbc.all() else [])]
         bad = [name for name in names if not np.isfinite(found[name]).all()]
         if bad:
-            return LawResult("finite numbers", np.nan, 0.0, f"Structure {index} ({atoms.symbols}) has NaN or infinity in {', '.join(bad)}.")
+            return LawResult(
+                "finite numbers", np.nan, 0.0, f"Structure {index} ({atoms.symbols}) has NaN or infinity in {', '.join(bad)}."
+            )
     return LawResult("finite numbers", 0.0, 0.0)
 
 

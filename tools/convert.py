@@ -23,9 +23,13 @@ def add_arguments(parser):
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".xyz or .extxyz: extended XYZ; .h5: cache for training")
     for kind in ("energy", "forces", "stress"):
         parser.add_argument(f"--{kind}-key", metavar="NAME", help=f"name of the {kind} in the files, if it is no common one")
-    parser.add_argument("--require", nargs="+", default=[], metavar="LABEL", help="energy, forces, stress: all structures must have these")
+    parser.add_argument(
+        "--require", nargs="+", default=[], metavar="LABEL", help="energy, forces, stress: all structures must have these"
+    )
     parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and go on")
-    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="of the neighbor lists of a .h5 file, in Å (default 5)")
+    parser.add_argument(
+        "--cutoff", type=float, default=5.0, metavar="R", help="of the neighbor lists of a .h5 file, in Å (default 5)"
+    )
     parser.add_argument("--no-check", action="store_true", help="do not look for doubtful units, signs, copies and outliers")
 
 

@@ -23,8 +23,9 @@ def add_arguments(parser):
 
 
 def run(args):
-    from keras_ff import data, load
     from keras_ff_tools import evaluation
+
+    from keras_ff import data, load
 
     keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
     path = model_file(args.model)
@@ -59,7 +60,9 @@ def model_file(name):
         return path
     best = RunFolder(path).best
     if not best.exists():
-        raise FileNotFoundError(f"The folder {path} has no {best.name}. Give a .keras file or the folder of a run of keras-ff train.")
+        raise FileNotFoundError(
+            f"The folder {path} has no {best.name}. Give a .keras file or the folder of a run of keras-ff train."
+        )
     return best
 
 

@@ -55,7 +55,9 @@ class Predictions:
                 if len(reference):
                     error = factor * (predicted - reference)
                     row = {"group": group or "all", "label": kind, "unit": unit, "count": len(error)}
-                    rows.append({**row, "mae": _mean(abs(error)), "rmse": _mean(error**2) ** 0.5, "largest": float(abs(error).max())})
+                    rows.append(
+                        {**row, "mae": _mean(abs(error)), "rmse": _mean(error**2) ** 0.5, "largest": float(abs(error).max())}
+                    )
         return rows
 
 
@@ -68,7 +70,9 @@ def predict(model, structures, batch_size=8, progress=True):
     from keras_ff import backend
     from keras_ff.data import Dataset
 
-    dataset = Dataset(structures, model, batch_size=batch_size, shuffle=False, max_shapes=2, dtype=model.compute_dtype, progress=progress)
+    dataset = Dataset(
+        structures, model, batch_size=batch_size, shuffle=False, max_shapes=2, dtype=model.compute_dtype, progress=progress
+    )
     function = backend.jit(lambda batch: model(batch), layer=model)
     count = len(structures)
     reference = {kind: [None] * count for kind, *_ in QUANTITIES}
@@ -111,7 +115,9 @@ def write_structures(path, predictions):
     """One line for each structure as CSV: energies in eV/atom, errors of the forces in eV/Å, stress in eV/Å³."""
     rows = []
     for index, atoms in enumerate(predictions.structures):
-        reference, predicted = ({kind: values[kind][index] for kind in values} for values in (predictions.reference, predictions.predicted))
+        reference, predicted = (
+            {kind: values[kind][index] for kind in values} for values in (predictions.reference, predictions.predicted)
+        )
         error = np.abs(predicted["forces"] - reference["forces"])
         rows.append(
             {

@@ -5,17 +5,21 @@ import datetime
 import html
 import io
 
+from keras_ff_tools.evaluation import QUANTITIES
+
 from keras_ff import plots
 from keras_ff.whole_files import replace_when_complete
-from keras_ff_tools.evaluation import QUANTITIES
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
 p.when { color: #666; margin-top: 0; } img { max-width: 100%; vertical-align: top; }
-table { border-collapse: collapse; margin: 0.6rem 0; } th, td { padding: 0.15rem 0.9rem 0.15rem 0; text-align: left; vertical-align: top; }
-th { border-bottom: 1px solid #999; font-weight: 600; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.name { color: #555; } pre { background: #f6f6f6; padding: 0.7rem 1rem; overflow-x: auto; }
+table { border-collapse: collapse; margin: 0.6rem 0; }
+th, td { padding: 0.15rem 0.9rem 0.15rem 0; text-align: left; vertical-align: top; }
+th { border-bottom: 1px solid #999; font-weight: 600; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.name { color: #555; }
+pre { background: #f6f6f6; padding: 0.7rem 1rem; overflow-x: auto; }
 """
 
 
@@ -49,14 +53,16 @@ class Page:
         mark = [' class="number"' if flag else "" for flag in numeric]
         head = "".join(f"<th{kind}>{html.escape(name)}</th>" for kind, name in zip(mark, columns))
         body = "\n".join(
-            "<tr>" + "".join(f"<td{kind}>{html.escape(_text(cell))}</td>" for kind, cell in zip(mark, row)) + "</tr>" for row in rows
+            "<tr>" + "".join(f"<td{kind}>{html.escape(_text(cell))}</td>" for kind, cell in zip(mark, row)) + "</tr>"
+            for row in rows
         )
         self._parts.append(f"<table><tr>{head}</tr>\n{body}</table>")
 
     def properties(self, values):
         """A table of names and values."""
         rows = "\n".join(
-            f'<tr><td class="name">{html.escape(str(name))}</td><td>{html.escape(_text(value))}</td></tr>' for name, value in values.items()
+            f'<tr><td class="name">{html.escape(str(name))}</td><td>{html.escape(_text(value))}</td></tr>'
+            for name, value in values.items()
         )
         self._parts.append(f"<table>{rows}</table>")
 
@@ -142,7 +148,10 @@ def write_run(result, simulation=None):
     )
     page.heading("Data")
     sets = data["sets"].items()
-    page.table(["set", "structures", "energy", "forces", "stress"], [[name, *(one.get(key, "") for key in ("structures", "energy", "forces", "stress"))] for name, one in sets])
+    page.table(
+        ["set", "structures", "energy", "forces", "stress"],
+        [[name, *(one.get(key, "") for key in ("structures", "energy", "forces", "stress"))] for name, one in sets],
+    )
     page.table(["file", "sha256"], list(data["sha256"].items()))
     page.heading("Settings")
     page.properties({name: value for name, value in settings.to_dict().items() if value not in (None, [], ())})
@@ -153,7 +162,10 @@ def write_run(result, simulation=None):
 
 def error_rows(rows):
     """Rows of `Predictions.errors` for `Page.table`."""
-    return [[row["group"], row["label"], row["count"], *(float(f"{row[name]:.4g}") for name in ("mae", "rmse", "largest")), row["unit"]] for row in rows]
+    return [
+        [row["group"], row["label"], row["count"], *(float(f"{row[name]:.4g}") for name in ("mae", "rmse", "largest")), row["unit"]]
+        for row in rows
+    ]
 
 
 def _image(figure):

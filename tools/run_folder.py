@@ -72,7 +72,9 @@ class RunFolder:
             ValueError: If the file is damaged or of another version.
         """
         if not self.exists:
-            raise FileNotFoundError(f"There is no run in {self.path}: it has no settings.json. Begin one with keras-ff train --out {self.path}.")
+            raise FileNotFoundError(
+                f"There is no run in {self.path}: it has no settings.json. Begin one with keras-ff train --out {self.path}."
+            )
         try:
             return Settings.from_dict(json.loads(self.settings_file.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
@@ -99,7 +101,9 @@ class RunFolder:
         sources = [*settings.train, *settings.valid, *settings.test]
         now = {file for source in sources for file in source_files(source)}
         if missing := sorted(set(then) - now):
-            raise FileNotFoundError(f"The run in {self.path} was trained on files that are not there any more: {', '.join(missing)}.")
+            raise FileNotFoundError(
+                f"The run in {self.path} was trained on files that are not there any more: {', '.join(missing)}."
+            )
         changed = sorted(now - set(then)) + [file for file in sorted(then) if sha256(file) != then[file]]
         if changed:
             raise ValueError(
@@ -143,7 +147,13 @@ def versions():
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return {**found, "platform": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(), "device": _device(backend)}
+    return {
+        **found,
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "device": _device(backend),
+    }
 
 
 def _device(backend):

@@ -69,7 +69,17 @@ class Settings:
             object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
         elif self.epochs is not None and self.minutes is not None:
             raise ValueError(f"Give the length of a run in epochs or in minutes. Received both: {self.epochs} and {self.minutes}.")
-        for name in ("cutoff", "batch_size", "max_shapes", "epochs", "minutes", "learning_rate", "energy_p", "forces_p", "stress_p"):
+        for name in (
+            "cutoff",
+            "batch_size",
+            "max_shapes",
+            "epochs",
+            "minutes",
+            "learning_rate",
+            "energy_p",
+            "forces_p",
+            "stress_p",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is a positive number. Received {name}={value}.")
@@ -77,7 +87,9 @@ class Settings:
             if not 0 <= weight < math.inf:
                 raise ValueError(f"The weight of the {kind} in the loss is 0 or positive. Received {weight}.")
         if not any(self.weights.values()):
-            raise ValueError("All weights of the loss are 0, so there is nothing to learn. Give one of energy, forces, stress a weight.")
+            raise ValueError(
+                "All weights of the loss are 0, so there is nothing to learn. Give one of energy, forces, stress a weight."
+            )
         if not 0 <= self.valid_fraction < 1:
             raise ValueError(f"valid_fraction is from 0 to less than 1. Received valid_fraction={self.valid_fraction}.")
         if self.dtype not in ("float32", "float64"):

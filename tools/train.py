@@ -29,7 +29,9 @@ def add_arguments(parser):
         # Only what was given arrives, so that the defaults stay in Settings.
         group.add_argument(f"--{name}", help=text, default=argparse.SUPPRESS, **options)
 
-    files = parser.add_argument_group("data (extended XYZ, ASE database, VASP output, pymatgen JSON, folder, pattern, file@frames, .h5 of convert)")
+    files = parser.add_argument_group(
+        "data (extended XYZ, ASE database, VASP output, pymatgen JSON, folder, pattern, file@frames, .h5 of convert)"
+    )
     add(files, "train", "files to train on", nargs="+", metavar="FILE")
     add(files, "valid", "files that choose the best model; else a part of the training files", nargs="+", metavar="FILE")
     add(files, "valid-fraction", f"this part, 0 for none (default {default['valid_fraction']})", type=float, metavar="X")
@@ -48,7 +50,13 @@ def add_arguments(parser):
     add(training, "batch-size", f"structures in a batch (default {default['batch_size']})", type=int, metavar="N")
     text = f"padded shapes of batches; each is compiled once, more of them pad less (default {default['max_shapes']})"
     add(training, "max-shapes", text, type=int, metavar="N")
-    add(training, "learning-rate", f"peak of the one-cycle schedule of Adam (default {default['learning_rate']:g})", type=float, metavar="X")
+    add(
+        training,
+        "learning-rate",
+        f"peak of the one-cycle schedule of Adam (default {default['learning_rate']:g})",
+        type=float,
+        metavar="X",
+    )
     for kind in ("energy", "forces", "stress"):
         text = f"weight of the {kind} in the loss, 0 leaves it out (default {default[kind + '_weight']:g})"
         add(training, f"{kind}-weight", text, type=float, metavar="X")

@@ -5,13 +5,13 @@ import dataclasses
 import time
 
 import keras
+from keras_ff_tools import evaluation
+from keras_ff_tools.run_folder import cache_folder
+from keras_ff_tools.schedule import OneCycle
 
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.data.cache import CachedStructures
-from keras_ff_tools import evaluation
-from keras_ff_tools.run_folder import cache_folder
-from keras_ff_tools.schedule import OneCycle
 
 # Lines that a run prints while it trains.
 LINES = 30
@@ -79,7 +79,9 @@ class TrainingRun:
         sources = list(sources)
         if any(source.endswith(".h5") for source in sources):
             if len(sources) > 1:
-                raise ValueError(f"A cache (.h5) is a whole set of its own and cannot be joined with other files. Received {sources}.")
+                raise ValueError(
+                    f"A cache (.h5) is a whole set of its own and cannot be joined with other files. Received {sources}."
+                )
             return CachedStructures(sources[0])
         keys = {f"{kind}_key": getattr(self.settings, f"{kind}_key") for kind in self.settings.weights}
         return kff.data.read(sources, **keys)
@@ -219,8 +221,8 @@ def _split(structures, fraction, seed):
     """Training and validation set, the latter of one structure at least."""
     if len(structures) < 2:
         raise ValueError(
-            f"{len(structures)} structure is too few to set some aside for validation. Add data, name validation files with --valid, "
-            "or train without any with --valid-fraction 0."
+            f"{len(structures)} structure is too few to set some aside for validation. Add data, name validation files with "
+            "--valid, or train without any with --valid-fraction 0."
         )
     fraction = min(max(fraction, 1 / len(structures)), 1 - 1 / len(structures))
     return kff.data.split(structures, (1 - fraction, fraction), seed)
@@ -228,12 +230,12 @@ def _split(structures, fraction, seed):
 
 def _draw(result):
     """Plots and the report page, where matplotlib is installed."""
+    from keras_ff_tools import report
+
     try:
-        from keras_ff_tools import report
+        report.write_run(result)
     except ImportError as error:
-        print(f"\nNo plots: {error}")
-        return
-    report.write_run(result)
+        print(f"\nNo plots and no report: {error}")
 
 
 def _indented(text):

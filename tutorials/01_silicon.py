@@ -14,11 +14,11 @@
 # %% [markdown]
 # # A force field for silicon, from DFT data to molecular dynamics
 #
-# We read energies and forces of silicon computed with density functional theory, train a NeuralIL force field on them for about a
-# minute, measure its errors on structures that it has not seen, and use it: for the lattice constant and for molecular dynamics.
+# We read energies and forces of silicon computed with density functional theory, train a NeuralIL force field on them for about
+# a minute, measure its errors on structures that it has not seen, and use it: for the lattice constant and for molecular dynamics.
 #
-# The data is the silicon set of mlearn (Zuo et al., J. Phys. Chem. A 124, 731, 2020): crystals under strain, surfaces, a vacancy, and
-# snapshots of molecular dynamics up to the melt. It lies in `tutorials/data`.
+# The data is the silicon set of mlearn (Zuo et al., J. Phys. Chem. A 124, 731, 2020): crystals under strain, surfaces, a vacancy,
+# and snapshots of molecular dynamics up to the melt. It lies in `tutorials/data`.
 
 # %%
 import os
@@ -38,12 +38,11 @@ import keras_ff as kff
 from keras_ff import plots
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path(".")
-kff.backend.enable_compilation_cache(Path(tempfile.gettempdir()) / "keras_ff_tutorials" / keras.config.backend())
 
 # %% [markdown]
 # ## What is in the data?
-# `read` takes any format that ASE reads and finds the labels under their common names. `check` looks for what often goes wrong: units,
-# the sign of the stress, copies, outliers.
+# `read` takes any format that ASE reads and finds the labels under their common names. `check` looks for what often goes wrong:
+# units, the sign of the stress, copies, outliers.
 
 # %%
 structures, report = kff.data.read_with_report(HERE / "data" / "Si_train.xyz.gz")
@@ -55,8 +54,8 @@ assert report.labels == {"energy": 214, "forces": 214, "stress": 214}
 
 # %% [markdown]
 # ## Batches
-# A model needs only its species and its cutoff to tell a `Dataset` which neighbors to look for. Structures of similar size share a padded
-# shape; each shape is compiled once, so we allow two. A tenth of the structures is set aside for validation.
+# Species and cutoff of the model tell a `Dataset` which neighbors to look for. Structures of similar size share a padded shape; each
+# shape is compiled once, so we allow two. A tenth of the structures is set aside for validation.
 
 # %%
 model = kff.ForceField(kff.potentials.NeuralIL(species=["Si"], cutoff=5.0, n_max=6))
@@ -70,8 +69,8 @@ assert train.padding_waste < 0.3
 
 # %% [markdown]
 # ## Training is Keras
-# `adapt` fits the energy of the free atom and the scales of descriptors and forces. The rest is `compile` and `fit`: the log-cosh loss of
-# NeuralIL, Adam, and a learning rate that rises quickly and falls to zero.
+# `adapt` fits the reference energy of the element and the scales of descriptors and forces. The rest is `compile` and `fit`: the
+# log-cosh loss of NeuralIL, Adam, and a learning rate that rises quickly and falls to zero.
 
 # %%
 epochs = 40
@@ -172,7 +171,7 @@ plots.energy_conservation(times, totals, len(crystal), temperatures)
 
 # %% [markdown]
 # ## What next?
-# * Longer training lowers the errors further: `keras-ff train --train tutorials/data/Si_train.xyz.gz --minutes 10` does the same as this
-#   page, keeps everything in a run folder and can be interrupted.
+# * `keras-ff train --train tutorials/data/Si_train.xyz.gz --minutes 10` does the same as this page, keeps everything in a run folder
+#   and can be interrupted.
 # * `keras-ff check MODEL FILES` tests a model on your own structures.
 # * Your data: replace the two file names and the list of species.

@@ -14,6 +14,8 @@ from keras_ff.potentials.base import Potential
 from keras_ff.potentials.sum import Sum
 from keras_ff.whole_files import replace_when_complete
 
+OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
+
 # Of the configuration in a model file. Raise it when older code cannot read newer files.
 FORMAT = 1
 
@@ -167,6 +169,18 @@ class ForceField(keras.Model):
             self.reference_energies.assign(summary.reference_energies(self.species))
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), summary.force_scale())
+
+    def compile(self, *args, **kwargs):
+        """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
+
+        Raises:
+            ValueError: If `loss`, `loss_weights` or `metrics` name an output that does not exist.
+        """
+        for option in ("loss", "loss_weights", "metrics"):
+            named = kwargs.get(option)
+            if unknown := sorted(set(named) - set(OUTPUTS)) if isinstance(named, dict) else []:
+                raise ValueError(f"The model has the outputs {list(OUTPUTS)}. Received {option} for {unknown}.")
+        super().compile(*args, **kwargs)
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
         """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch."""

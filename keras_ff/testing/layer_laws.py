@@ -72,7 +72,9 @@ def second_derivatives(layer, inputs, functions=None, tolerance=1e-7):
     found = functions.curvature(values, inputs, *direction)
 
     def gradient(steps):
-        return functions.derivatives([v + steps * STEP * d for v, d in zip(values, direction[0])], inputs + steps * STEP * direction[1])[1]
+        return functions.derivatives(
+            [v + steps * STEP * d for v, d in zip(values, direction[0])], inputs + steps * STEP * direction[1]
+        )[1]
 
     gradients = [gradient(steps) for steps, _ in FIVE_POINTS]
     names = [f" by {weight.path}" for weight in layer.weights] + [" by the inputs"]

@@ -33,8 +33,7 @@ def parameter_gradient(probe, tolerance=1e-6):
     _finite(worst, probe, gradient, "The gradient by")
     if worst.deviation == 0.0:
         losses = [
-            derivatives([w + steps * STEP * d for w, d in zip(weights, direction)], direction, batch)[0]
-            for steps, _ in FIVE_POINTS
+            derivatives([w + steps * STEP * d for w, d in zip(weights, direction)], direction, batch)[0] for steps, _ in FIVE_POINTS
         ]
         expected = np.dot(losses, [weight for _, weight in FIVE_POINTS]) / STEP
         parts = [float(np.sum(g * d)) for g, d in zip(gradient, direction)]
@@ -103,9 +102,7 @@ def _direction(probe, weights):
     """A step of all weights, each in proportion to its size."""
     rng = np.random.default_rng(0)
     count = sum(weight.size for weight in weights)
-    return [
-        rng.normal(size=weight.shape) * (np.abs(weight).mean() if weight.any() else 1.0) / np.sqrt(count) for weight in weights
-    ]
+    return [rng.normal(size=weight.shape) * (np.abs(weight).mean() if weight.any() else 1.0) / np.sqrt(count) for weight in weights]
 
 
 def _derivatives(probe):

@@ -18,6 +18,7 @@ def values(function, *args):
 
 def derivatives(function, r, *args):
     """First and second derivative at the distances r."""
+
     def total(r):
         return ops.sum(function(r, *args))
 

@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 
-import keras_ff as kff
 from keras_ff_tools.main import main
+
+import keras_ff as kff
 
 DIE_AT = int(sys.argv[1])
 

@@ -30,7 +30,9 @@ def test_named_keys_become_labels(tmp_path, keras_ff):
     assert "None of the 3 structures has an energy or forces" in plain.out
     required = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--require", "energy")
     assert required.status == 2 and "E_mine" in required.err and "--energy-key" in required.err
-    named = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--energy-key", "E_mine", "--forces-key", "F_mine")
+    named = keras_ff(
+        "convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--energy-key", "E_mine", "--forces-key", "F_mine"
+    )
     assert named.status == 0 and "E_mine: 3" in named.out
     assert np.isfinite(data.labels(data.read(tmp_path / "out.xyz")[0])["forces"]).all()
 

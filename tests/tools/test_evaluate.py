@@ -3,9 +3,9 @@ import csv
 import numpy as np
 from ase.io import read, write
 from conftest import SILICON
+from keras_ff_tools import evaluation
 
 import keras_ff as kff
-from keras_ff_tools import evaluation
 
 
 def test_errors_are_those_of_the_calculator(run_folder):
@@ -33,7 +33,11 @@ def test_table_groups_and_files(run_folder, tmp_path, keras_ff):
     assert {row["group"] for row in rows} == {"all", *groups}
     with open(tmp_path / "out" / "structures.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 23
-    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"parity_energy.png", "parity_forces.png", "parity_stress.png"}
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {
+        "parity_energy.png",
+        "parity_forces.png",
+        "parity_stress.png",
+    }
 
 
 def test_missing_labels_are_left_out(run_folder):

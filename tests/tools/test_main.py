@@ -40,7 +40,9 @@ def test_backend_that_is_not_the_running_one_needs_another_process(keras_ff):
 
 def test_unknown_backend_in_the_environment_is_refused():
     program = "import sys; from keras_ff_tools.main import main; sys.exit(main(['info', 'x.xyz']))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ, KERAS_BACKEND="torch"))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ, KERAS_BACKEND="torch")
+    )
     assert done.returncode == 2
     assert "'torch'" in done.stderr and "Traceback" not in done.stderr
 

@@ -1,5 +1,4 @@
 import pytest
-
 from keras_ff_tools.schedule import OneCycle
 
 

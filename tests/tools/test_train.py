@@ -92,7 +92,12 @@ def test_changed_data_is_no_resumption(run_folder, tmp_path, keras_ff):
     data = tmp_path / "data.xyz"
     shutil.copy(SILICON, data)
     folder = tmp_path / "run"
-    assert keras_ff("train", "--train", data, "--epochs", "1", "--n-max", "2", "--cutoff", "3.5", "--max-shapes", "1", "--out", folder).status == 0
+    assert (
+        keras_ff(
+            "train", "--train", data, "--epochs", "1", "--n-max", "2", "--cutoff", "3.5", "--max-shapes", "1", "--out", folder
+        ).status
+        == 0
+    )
     data.write_text(data.read_text() + "\n")
     done = keras_ff("train", "--resume", folder)
     assert done.status == 2 and "has changed since" in done.err and str(data) in done.err
