@@ -5,6 +5,8 @@ Each function returns a `matplotlib.figure.Figure`, which a notebook shows and
 """
 
 import contextlib
+import functools
+import io
 
 import numpy as np
 
@@ -198,7 +200,16 @@ def _figure(width, height):
     except ImportError as error:
         raise ImportError('Figures need matplotlib, which is not installed: pip install "keras_ff[plot]".') from error
     with matplotlib.rc_context(_STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
+        # Notebooks ask for this; without pyplot they know no other way to show a figure.
+        figure._repr_png_ = functools.partial(_png, figure)
+        yield figure
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
 
 
 def _flat_pair(reference, predicted):

@@ -56,7 +56,7 @@ def describe_model(path):
         "size": f"{path.stat().st_size / 1024:.0f} KiB",
         "sha256": sha256(path),
     }
-    if model.optimizer is not None:
+    if getattr(model, "optimizer", None) is not None:
         rows["optimizer"] = f"{type(model.optimizer).__name__}, {int(model.optimizer.iterations)} steps"
     _print(rows)
 

@@ -54,8 +54,8 @@ assert report.labels == {"energy": 214, "forces": 214, "stress": 214}
 
 # %% [markdown]
 # ## Batches
-# Species and cutoff of the model tell a `Dataset` which neighbors to look for. Structures of similar size share a padded shape; each
-# shape is compiled once, so we allow two. A tenth of the structures is set aside for validation.
+# Species and cutoff of the model tell a `Dataset` which neighbors to look for. Structures of similar size share a padded shape;
+# each shape is compiled once, so we allow two. A tenth of the structures is set aside for validation.
 
 # %%
 model = kff.ForceField(kff.potentials.NeuralIL(species=["Si"], cutoff=5.0, n_max=6))
@@ -171,7 +171,7 @@ plots.energy_conservation(times, totals, len(crystal), temperatures)
 
 # %% [markdown]
 # ## What next?
-# * `keras-ff train --train tutorials/data/Si_train.xyz.gz --minutes 10` does the same as this page, keeps everything in a run folder
-#   and can be interrupted.
+# * `keras-ff train --train tutorials/data/Si_train.xyz.gz --minutes 10` does the same as this page, keeps everything in a run
+#   folder and can be interrupted.
 # * `keras-ff check MODEL FILES` tests a model on your own structures.
 # * Your data: replace the two file names and the list of species.

@@ -6,9 +6,7 @@ from types import SimpleNamespace
 
 import keras
 import pytest
-
-SILICON = Path(__file__).parents[1] / "data" / "files" / "silicon.xyz"
-TRAIN = [f"{SILICON}@0:8", "--valid", f"{SILICON}@8:11", "--n-max", "2", "--cutoff", "3.5", "--max-shapes", "1"]
+from silicon_run import SILICON, TRAIN
 
 
 @pytest.fixture(scope="session", autouse=True)

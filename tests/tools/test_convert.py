@@ -2,7 +2,10 @@ import re
 
 import numpy as np
 from ase.io import read, write
-from conftest import SILICON
+from keras_ff_tools.run_folder import RunFolder
+from keras_ff_tools.settings import Settings
+from keras_ff_tools.training_run import TrainingRun
+from silicon_run import SILICON
 
 from keras_ff import data
 
@@ -64,13 +67,13 @@ def test_wrong_sign_of_the_stress_is_doubted(tmp_path, keras_ff):
     assert "doubt" not in keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--no-check").out
 
 
-def test_cache_trains(tmp_path, keras_ff):
+def test_cache_is_a_training_set(tmp_path, keras_ff):
     cache = tmp_path / "cache.h5"
     assert keras_ff("convert", f"{SILICON}@0:8", "-o", cache, "--cutoff", "3.5").status == 0
-    words = ["--n-max", "2", "--epochs", "1", "--max-shapes", "1", "--valid", f"{SILICON}@8:11", "--out", tmp_path / "run"]
-    other = keras_ff("train", "--train", cache, "--cutoff", "4", *words)
+    other = keras_ff("train", "--train", cache, "--cutoff", "4", "--out", tmp_path / "run")
     assert other.status == 2 and "cutoff of 3.5" in other.err
-    assert keras_ff("train", "--train", cache, "--cutoff", "3.5", *words).status == 0
+    training = TrainingRun(Settings(train=cache, cutoff=3.5, n_max=2), RunFolder(tmp_path / "run"))
+    assert training.settings.species == ("Si",) and training.train.labels_found["forces"] == 7
 
 
 def test_bad_sources_are_one_sentence(tmp_path, keras_ff):

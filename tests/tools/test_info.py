@@ -1,6 +1,6 @@
 import hashlib
 
-from conftest import SILICON
+from silicon_run import SILICON
 
 
 def test_model(run_folder, keras_ff):
