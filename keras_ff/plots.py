@@ -97,10 +97,11 @@ def parity(reference, predicted, quantity="energy", unit="eV/atom", error_unit=N
     low, high = min(reference.min(), predicted.min()), max(reference.max(), predicted.max())
     margin = 0.04 * (high - low) or 1.0
     limits = (low - margin, high + margin)
-    with _figure(3.9, 3.7) as figure:
+    many = len(reference) > _MANY_POINTS
+    with _figure(4.6 if many else 3.9, 3.7) as figure:
         axes = figure.add_subplot()
         axes.plot(limits, limits, color=GRAY, linewidth=0.8, zorder=1)
-        if len(reference) > _MANY_POINTS:
+        if many:
             picture = axes.hexbin(
                 reference, predicted, gridsize=90, bins="log", mincnt=1, cmap="viridis", extent=(*limits, *limits), zorder=2
             )

@@ -14,8 +14,8 @@ from keras_ff_tools.run_folder import RunFolder
 from keras_ff_tools.settings import Settings
 from keras_ff_tools.training_run import TrainingRun
 
-# EAN as in the paper: shorter cutoff, larger batches of forces.
-EAN = {"species": ("C", "H", "N", "O"), "cutoff": 3.5}
+# In alphabetical order, as everywhere.
+EAN = {"species": ("C", "H", "N", "O")}
 
 
 def main(name, data, minutes, out):

@@ -213,7 +213,7 @@ def _header(path, model, structures, source):
 
 
 def _line(*columns):
-    return "{:<36} {:<8} {:>9} {:>9}".format(*columns)
+    return "{:<44} {:<8} {:>9} {:>9}".format(*columns)
 
 
 def _positive(text):

@@ -46,7 +46,7 @@ class Settings:
     max_shapes: int = 4
     epochs: int | None = None
     minutes: float | None = None
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-3
     energy_weight: float = 1.0
     forces_weight: float = 1.0
     stress_weight: float = 0.0

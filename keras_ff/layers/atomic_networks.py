@@ -56,8 +56,22 @@ def layer_norm(units, **options):
     return layer
 
 
+def first_layer(layer, x, projection):
+    """A Dense layer of `x @ projection`, for the price of the Dense layer of `x`.
+
+    The product of the two matrices does not grow with the number of atoms.
+    """
+    if projection is None:
+        return layer(x)
+    y = ops.matmul(x, ops.matmul(projection, layer.kernel))
+    return y + layer.bias if layer.use_bias else y
+
+
 class AtomicNetwork(keras.layers.Layer):
     """From `(atoms, inputs)` to `(atoms,)`. Subclasses add their layers in the constructor.
+
+    `call(x, projection=None)` takes the inputs and a matrix `(inputs, inputs)` that
+    multiplies them first (see `first_layer`).
 
     Args:
         inputs: Number of features.
@@ -99,9 +113,10 @@ class MLP(AtomicNetwork):
         self.norms = [layer_norm(width, **policy) for width in self.units]
         self.readout = dense(widths[-1], 1, [seed, len(self.units)], **policy)
 
-    def call(self, x):
+    def call(self, x, projection=None):
         for layer, norm in zip(self.layers, self.norms):
-            x = ops.silu(norm(layer(x)))
+            x = ops.silu(norm(first_layer(layer, x, projection)))
+            projection = None
         return ops.silu(self.readout(x))[..., 0]
 
 
@@ -135,13 +150,13 @@ class ResNet(AtomicNetwork):
             width = units
         self.readout = dense(width, 1, [seed, len(self.units)], **policy)
 
-    def call(self, x):
+    def call(self, x, projection=None):
         for long, norms, short, short_norm in zip(self.long, self.long_norms, self.short, self.short_norms):
-            y = x
-            for i, (layer, norm) in enumerate(zip(long, norms)):
-                y = norm(layer(y))
-                y = ops.silu(y) if i < 2 else y
-            x = ops.silu(y + short_norm(short(x)))
+            y = ops.silu(norms[0](first_layer(long[0], x, projection)))
+            y = ops.silu(norms[1](long[1](y)))
+            y = norms[2](long[2](y))
+            x = ops.silu(y + short_norm(first_layer(short, x, projection)))
+            projection = None
         return self.readout(x)[..., 0]
 
 
@@ -167,8 +182,8 @@ class LinearPlusMLP(AtomicNetwork):
         self.readout = dense(widths[-1], 1, [seed, len(self.units)], **policy)
         self.linear = dense(self.inputs, 1, seed, kernel_initializer="zeros", use_bias=False, **policy)
 
-    def call(self, x):
-        y = x
-        for layer in self.layers:
+    def call(self, x, projection=None):
+        y = SWISH_GAIN * ops.silu(first_layer(self.layers[0], x, projection))
+        for layer in self.layers[1:]:
             y = SWISH_GAIN * ops.silu(layer(y))
-        return (self.readout(y) + self.linear(x))[..., 0]
+        return (self.readout(y) + first_layer(self.linear, x, projection))[..., 0]

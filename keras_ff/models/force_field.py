@@ -182,6 +182,11 @@ class ForceField(keras.Model):
                 raise ValueError(f"The model has the outputs {list(OUTPUTS)}. Received {option} for {unknown}.")
         super().compile(*args, **kwargs)
 
+    def compile_from_config(self, config):
+        # Keras leaves models with a `compile` of their own uncompiled when it loads them.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def fit(self, x=None, *args, callbacks=None, **kwargs):
         """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch."""
         if hasattr(x, "epoch"):

@@ -131,7 +131,7 @@ def _use(functions, layer, inputs):
 
 
 def _functions(layer, inputs, seed):
-    """Compiled functions of weights and inputs: the output; a random sum of it with its derivatives; and products with its Hessian."""
+    """Compiled functions of weights and inputs: the output, a random sum of it with its derivatives, products with its Hessian."""
     mix = []
 
     def output(values, inputs):

@@ -43,9 +43,11 @@ def change_config(path, change):
             new.writestr(name, data)
 
 
-def test_a_round_trip_is_exact(path):
-    original, copy = model(), kff.load(path)
-    assert copy.get_config().keys() == original.get_config().keys() and copy.name == "silicon_carbide"
+def test_a_round_trip_is_exact(tmp_path):
+    original = model()
+    original.save(tmp_path / "model.keras")
+    copy = kff.load(tmp_path / "model.keras")
+    assert copy.get_config() == original.get_config()
     for old, new in zip(original.get_weights(), copy.get_weights(), strict=True):
         assert old.dtype == new.dtype == np.float64
         np.testing.assert_array_equal(old, new)

@@ -45,7 +45,25 @@ def test_adapt_gives_energies_of_the_scale_asked_for():
     potential.adapt(features, force_scale=0.7)
     assert float(ops.convert_to_numpy(potential.energy_scale)) == 0.7
     np.testing.assert_allclose(ops.convert_to_numpy(potential.feature_mean), features.mean(axis=0), rtol=1e-12)
-    assert (ops.convert_to_numpy(potential.feature_scale) > 0).all()
+    projection = ops.convert_to_numpy(potential.projection)
+    assert np.isfinite(projection).all() and np.linalg.matrix_rank(projection) == len(projection)
+
+
+def test_adapted_inputs_are_uncorrelated_and_half_way_to_equal_spread():
+    potential = NeuralIL(["Si"], cutoff=4.0, n_max=2)
+    rng = np.random.default_rng(0)
+    size = potential.descriptor.n_features
+    features = rng.normal(size=(500, size)) @ rng.normal(size=(size, size))
+    potential.adapt(features, force_scale=1.0)
+    inputs = (features - features.mean(axis=0)) @ ops.convert_to_numpy(potential.projection)[:size, :size]
+    covariance = np.cov(inputs, rowvar=False)
+    spread = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(covariance, np.diag(spread**2), atol=1e-9 * spread.max() ** 2)
+    units = np.concatenate(
+        [np.full(features[:, group].shape[1], np.sqrt(features[:, group].var(axis=0).mean())) for group in potential.descriptor.groups]
+    )
+    variances = np.linalg.eigvalsh(np.cov(features / units, rowvar=False))
+    np.testing.assert_allclose(np.sort(spread) ** 4 / variances, np.mean(spread**4 / variances), rtol=1e-2)
 
 
 def test_elements_are_told_apart():

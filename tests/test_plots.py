@@ -1,0 +1,70 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_ff import plots
+
+HISTORY = {"loss": [1.0, 0.5, 0.2], "val_loss": [1.1, 0.6, 0.3], "forces_mae": [0.5, 0.3, 0.1], "learning_rate": [1e-3] * 3}
+
+
+def texts(figure):
+    return " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+
+
+def test_learning_curves_have_a_panel_for_each_error_in_units_of_the_field():
+    figure = plots.learning_curves(HISTORY)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mean absolute error (meV/Å)"]
+    np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), [500.0, 300.0, 100.0])
+
+
+def test_learning_curves_leave_out_what_was_not_measured():
+    figure = plots.learning_curves({"loss": [1.0, 0.5], "val_loss": [np.nan, 0.4]})
+    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[1, 2], [2]]
+    with pytest.raises(ValueError, match="at least one epoch"):
+        plots.learning_curves({"loss": []})
+
+
+@pytest.mark.parametrize("count", [10, 5000])
+def test_parity_states_the_errors(count):
+    reference = np.linspace(0.0, 1.0, count)
+    sign = np.where(np.arange(count) % 2, 1.0, -1.0)
+    figure = plots.parity(reference, reference + 0.002 * sign, "energy", "eV/atom", "meV/atom", 1e3)
+    assert "MAE 2 meV/atom" in texts(figure) and "RMSE 2 meV/atom" in texts(figure)
+    assert figure.axes[0].get_xlim() == figure.axes[0].get_ylim()
+
+
+def test_missing_values_are_left_out():
+    assert "2 values" in texts(plots.parity([1.0, np.nan, 3.0], [1.0, 2.0, 3.0]))
+    with pytest.raises(ValueError, match="No value"):
+        plots.parity([np.nan], [1.0])
+    with pytest.raises(ValueError, match="same shape"):
+        plots.error_histogram([1.0], [1.0, 2.0])
+
+
+def test_histogram_counts_all_values():
+    figure = plots.error_histogram(np.zeros(100), np.random.default_rng(0).normal(size=100))
+    assert sum(patch.get_height() for patch in figure.axes[0].patches) == 100
+
+
+def test_energy_conservation_states_the_drift():
+    times = np.arange(0.0, 1000.0, 10.0)
+    figure = plots.energy_conservation(times, 64 * 1e-6 * times, 64, temperatures=np.full(100, 300.0))
+    assert "drift +1 meV/atom/ps" in texts(figure) and len(figure.axes) == 2
+    with pytest.raises(ValueError, match="two or more steps"):
+        plots.energy_conservation([0.0], [1.0], 1)
+
+
+def test_notebooks_can_show_a_figure():
+    assert plots.learning_curves(HISTORY)._repr_png_().startswith(b"\x89PNG")
+
+
+def test_error_names_the_extra_where_matplotlib_is_missing():
+    program = (
+        "import sys\nsys.modules['matplotlib'] = None\nfrom keras_ff import plots\n"
+        "try:\n    plots.learning_curves({'loss': [1.0]})\n"
+        "except ImportError as error:\n    assert 'keras_ff[plot]' in str(error)\n"
+        "else:\n    sys.exit(1)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
