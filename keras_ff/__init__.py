@@ -1,11 +1,11 @@
 """Force fields as Keras layers, on JAX and TensorFlow.
 
-    import keras_ff as kff
+import keras_ff as kff
 
-    structures = kff.data.read("train.xyz")
-    model = kff.ForceField(kff.potentials.NeuralIL(species=["Si"]))
-    data = kff.data.Dataset(structures, model)
-    model.adapt(data)
+structures = kff.data.read("train.xyz")
+model = kff.ForceField(kff.potentials.NeuralIL(species=["Si"]))
+data = kff.data.Dataset(structures, model)
+model.adapt(data)
 """
 
 from importlib import import_module

@@ -23,9 +23,8 @@ def add_arguments(parser):
 
 
 def run(args):
+    from keras_ff import data, load, training  # noqa: F401, training has the losses that a compiled model names.
     from keras_ff_tools import evaluation
-
-    from keras_ff import data, load
 
     keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
     path = model_file(args.model)

@@ -34,9 +34,8 @@ def run(args):
 
 def describe_model(path):
     """Print what a model file holds."""
-    from keras_ff_tools.run_folder import sha256
-
     import keras_ff as kff
+    from keras_ff_tools.run_folder import sha256
 
     model = kff.load(path)
     with zipfile.ZipFile(path) as archive:
@@ -77,10 +76,9 @@ def describe_data(args):
     """Print what data holds, and doubts about it."""
     from types import SimpleNamespace
 
+    from keras_ff import data
     from keras_ff_tools.convert import CHECKED, print_check
     from keras_ff_tools.training_run import species_of
-
-    from keras_ff import data
 
     keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
     if args.source.endswith(".h5"):

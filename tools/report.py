@@ -5,10 +5,9 @@ import datetime
 import html
 import io
 
-from keras_ff_tools.evaluation import QUANTITIES
-
 from keras_ff import plots
 from keras_ff.whole_files import replace_when_complete
+from keras_ff_tools.evaluation import QUANTITIES
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }

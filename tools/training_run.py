@@ -5,13 +5,13 @@ import dataclasses
 import time
 
 import keras
-from keras_ff_tools import evaluation
-from keras_ff_tools.run_folder import cache_folder
-from keras_ff_tools.schedule import OneCycle
 
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.data.cache import CachedStructures
+from keras_ff_tools import evaluation
+from keras_ff_tools.run_folder import cache_folder
+from keras_ff_tools.schedule import OneCycle
 
 # Lines that a run prints while it trains.
 LINES = 30

@@ -1,7 +1,7 @@
 """Functions that take interactions smoothly to zero at the cutoff."""
 
-from keras import ops
 import numpy as np
+from keras import ops
 
 from keras_ff import backend
 

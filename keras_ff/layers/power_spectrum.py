@@ -147,7 +147,5 @@ class FullPowerSpectrum(PowerSpectrum):
     def labels(self, species):
         """Names of the features for figures and tables."""
         names = [[f"{symbol} n={n}" for n in range(count) for symbol in species] for count in self.radial.counts]
-        products = [
-            f"{row[a]}, {row[b]} l={l}" for l, row in enumerate(names) for a, b in np.transpose(np.triu_indices(len(row)))
-        ]
+        products = [f"{row[a]}, {row[b]} l={l}" for l, row in enumerate(names) for a, b in np.transpose(np.triu_indices(len(row)))]
         return names[0] + products

@@ -1,5 +1,7 @@
 """Orthonormal radial functions made of spherical Bessel functions."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import ops
@@ -24,9 +26,8 @@ def bessel_roots(l_max, count):
     rows = [roots[:count]]
     for l in range(1, l_max + 1):
         # The roots of consecutive orders interlace.
-        roots = np.array(
-            [brentq(lambda x: spherical_jn(l, x), low, high, xtol=1e-14, rtol=1e-15) for low, high in zip(roots, roots[1:])]
-        )
+        bessel = partial(spherical_jn, l)
+        roots = np.array([brentq(bessel, low, high, xtol=1e-14, rtol=1e-15) for low, high in zip(roots, roots[1:])])
         rows.append(roots[:count])
     return np.array(rows)
 

@@ -1,5 +1,6 @@
 """Models on disk: whole files or none, and clear words about broken ones."""
 
+import importlib
 import json
 import zipfile
 from pathlib import Path
@@ -33,6 +34,8 @@ def load(path, dtype=None):
     text = json.dumps(config)
     if dtype == "float64" or (dtype is None and '"float64"' in text):
         backend.enable_float64()
+    # Keras finds the losses and metrics of a compiled model once their modules are imported.
+    importlib.import_module("keras_ff.training")
     try:
         model = keras.saving.load_model(path)
     except (ValueError, KeyError, TypeError, OSError) as error:

@@ -36,9 +36,11 @@ class Potential(NeighborhoodLayer):
     def add_parameter(self, name, value, trainable=True):
         """A weight that starts at `value`, a number or an array, without loss of precision."""
         value = np.asarray(value, dtype="float64")
-        return self.add_weight(
-            name=name, shape=value.shape, initializer=lambda shape, dtype: keras.ops.convert_to_tensor(value, dtype), trainable=trainable
-        )
+
+        def initial(shape, dtype):
+            return keras.ops.convert_to_tensor(value, dtype)
+
+        return self.add_weight(name=name, shape=value.shape, initializer=initial, trainable=trainable)
 
     def call(self, neighborhood):
         raise NotImplementedError

@@ -92,9 +92,7 @@ class RepulsiveMorse(Potential):
             values = ops.exp(weight)
             return ops.take(values, center), ops.take(values, other)
 
-        depths, stiffnesses, lengths = (
-            both(weight) for weight in (self.log_well_depth, self.log_stiffness, self.log_bond_length)
-        )
+        depths, stiffnesses, lengths = (both(weight) for weight in (self.log_well_depth, self.log_stiffness, self.log_bond_length))
         r = neighborhood.distances
         stretch = 0.5 * sum(stiffnesses) * (r - 0.5 * sum(lengths))
         pair = ops.sqrt(depths[0] * depths[1]) * ops.exp(-2.0 * stretch) * polynomial_cutoff(r, self.cutoff)

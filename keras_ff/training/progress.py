@@ -76,7 +76,7 @@ class Progress(keras.callbacks.Callback):
 
     def _print_titles(self):
         self._width = [max(10, len(title) + 2) for _, title, _, _ in self._columns]
-        rate, left = f"{'rate':>10}", f"{'s/epoch':>9}{'left':>10}"
+        rate, left = f"{'rate':>10}", f"{'s/epoch':>9}{'left':>13}"
         titles = "".join(f"{title:>{width}}" for (_, title, _, _), width in zip(self._columns, self._width))
         units = "".join(f"{unit:>{width}}" for (_, _, unit, _), width in zip(self._columns, self._width))
         self._print(f"{'epoch':>11}{titles}{rate}{left}")
@@ -93,7 +93,7 @@ class Progress(keras.callbacks.Callback):
         # The first epoch compiles.
         recent = self._ends[1:][-11:]
         left = (epochs - epoch) * (recent[-1] - recent[0]) / (len(recent) - 1) if len(recent) > 1 else None
-        return f"{f'{epoch}/{epochs}':>11}{cells}{rate:>10.1e}{seconds:>9.1f}{'-' if left is None else duration(left):>10}"
+        return f"{f'{epoch}/{epochs}':>11}{cells}{rate:>10.1e}{seconds:>9.1f}{'-' if left is None else duration(left):>13}"
 
     def _print(self, line):
         print(line, file=self.stream or sys.stdout, flush=True)

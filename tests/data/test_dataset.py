@@ -116,7 +116,11 @@ def test_atoms_far_from_the_cell_keep_their_digits():
     near_inputs, far_inputs = (Dataset([one], MODEL, batch_size=1, dtype="float32")[0][0] for one in (atoms, far))
 
     def distances(inputs):
-        vectors = inputs["positions"][0][inputs["neighbors"][0]] + inputs["shifts"][0] @ inputs["cell"][0] - inputs["positions"][0][:, None]
+        vectors = (
+            inputs["positions"][0][inputs["neighbors"][0]]
+            + inputs["shifts"][0] @ inputs["cell"][0]
+            - inputs["positions"][0][:, None]
+        )
         return np.sort(np.linalg.norm(vectors, axis=-1), axis=-1)
 
     np.testing.assert_allclose(distances(far_inputs), distances(near_inputs), atol=5e-6)

@@ -59,9 +59,9 @@ def test_adapted_inputs_are_uncorrelated_and_half_way_to_equal_spread():
     covariance = np.cov(inputs, rowvar=False)
     spread = np.sqrt(np.diag(covariance))
     np.testing.assert_allclose(covariance, np.diag(spread**2), atol=1e-9 * spread.max() ** 2)
-    units = np.concatenate(
-        [np.full(features[:, group].shape[1], np.sqrt(features[:, group].var(axis=0).mean())) for group in potential.descriptor.groups]
-    )
+    units = np.empty(size)
+    for group in potential.descriptor.groups:
+        units[group] = np.sqrt(features[:, group].var(axis=0).mean())
     variances = np.linalg.eigvalsh(np.cov(features / units, rowvar=False))
     np.testing.assert_allclose(np.sort(spread) ** 4 / variances, np.mean(spread**4 / variances), rtol=1e-2)
 

@@ -4,9 +4,8 @@ import os
 import signal
 import sys
 
-from keras_ff_tools.main import main
-
 import keras_ff as kff
+from keras_ff_tools.main import main
 
 DIE_AT = int(sys.argv[1])
 

@@ -2,12 +2,12 @@ import re
 
 import numpy as np
 from ase.io import read, write
-from keras_ff_tools.run_folder import RunFolder
-from keras_ff_tools.settings import Settings
-from keras_ff_tools.training_run import TrainingRun
 from silicon_run import SILICON
 
 from keras_ff import data
+from keras_ff_tools.run_folder import RunFolder
+from keras_ff_tools.settings import Settings
+from keras_ff_tools.training_run import TrainingRun
 
 
 def test_labels_survive(tmp_path, keras_ff):

@@ -2,10 +2,10 @@ import csv
 
 import numpy as np
 from ase.io import read, write
-from keras_ff_tools import evaluation
 from silicon_run import SILICON
 
 import keras_ff as kff
+from keras_ff_tools import evaluation
 
 
 def test_errors_are_those_of_the_calculator(run_folder):

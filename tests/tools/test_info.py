@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 
 from silicon_run import SILICON
 
@@ -8,6 +10,17 @@ def test_model(run_folder, keras_ff):
     assert done.status == 0, done.err
     assert "NeuralIL" in done.out and "3.5 Å" in done.out and "float32" in done.out
     assert hashlib.sha256((run_folder / "best.keras").read_bytes()).hexdigest() in done.out
+
+
+def test_model_of_a_run_loads_in_a_process_of_its_own(run_folder):
+    program = f"import keras_ff as kff; assert kff.load({str(run_folder / 'best.keras')!r}).species == ['Si']"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_command_line_works_in_a_process_of_its_own(run_folder):
+    done = subprocess.run([sys.executable, "-m", "keras_ff_tools.main", "info", run_folder], capture_output=True, text=True)
+    assert done.returncode == 0 and "NeuralIL" in done.stdout, done.stderr[-500:]
 
 
 def test_run(run_folder, keras_ff):

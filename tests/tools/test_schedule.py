@@ -1,4 +1,5 @@
 import pytest
+
 from keras_ff_tools.schedule import OneCycle
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras_ff_tools.run_folder import RunFolder
-from keras_ff_tools.settings import Settings
 from silicon_run import SILICON, TRAIN
 
 import keras_ff as kff
+from keras_ff_tools.run_folder import RunFolder
+from keras_ff_tools.settings import Settings
 
 
 def weights(path):
