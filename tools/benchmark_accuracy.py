@@ -14,8 +14,8 @@ from keras_ff_tools.run_folder import RunFolder
 from keras_ff_tools.settings import Settings
 from keras_ff_tools.training_run import TrainingRun
 
-# In alphabetical order, as everywhere.
-EAN = {"species": ("C", "H", "N", "O")}
+# The number of features grows with the square of n_max and of the number of elements.
+EAN = {"species": ("C", "H", "N", "O"), "n_max": 4}
 
 
 def main(name, data, minutes, out):

@@ -41,12 +41,12 @@ class Settings:
     stress_key: str | None = None
     species: tuple | None = None
     cutoff: float = 5.0
-    n_max: int = 4
+    n_max: int = 6
     batch_size: int = 4
     max_shapes: int = 4
     epochs: int | None = None
     minutes: float | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     energy_weight: float = 1.0
     forces_weight: float = 1.0
     stress_weight: float = 0.0

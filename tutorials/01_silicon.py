@@ -76,7 +76,7 @@ assert train.padding_waste < 0.3
 epochs = 40
 model.adapt(train)
 model.compile(
-    optimizer=keras.optimizers.Adam(kff.training.one_cycle(5e-3, epochs * len(train))),
+    optimizer=keras.optimizers.Adam(kff.training.one_cycle(3e-3, epochs * len(train))),
     loss={"energy_per_atom": kff.losses.LogCosh(p=100.0), "forces": kff.losses.LogCosh(p=10.0)},
     metrics=kff.training.default_metrics(),
 )

@@ -43,7 +43,7 @@ class NeuralIL(Potential):
         Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022).
     """
 
-    def __init__(self, species, cutoff=5.0, n_max=4, descriptor=None, network=None, embedding=2, seed=0, **kwargs):
+    def __init__(self, species, cutoff=5.0, n_max=6, descriptor=None, network=None, embedding=2, seed=0, **kwargs):
         n_species = 1 if isinstance(species, str) else len(species)
         if descriptor is None:
             descriptor = FullPowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
