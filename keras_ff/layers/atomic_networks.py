@@ -174,7 +174,7 @@ class LinearPlusMLP(AtomicNetwork):
         seed: Of the initial weights.
     """
 
-    def __init__(self, inputs, units=(32, 32), seed=0, **kwargs):
+    def __init__(self, inputs, units=(16, 16), seed=0, **kwargs):
         super().__init__(inputs, units, seed, **kwargs)
         widths = (self.inputs, *self.units)
         policy = {"dtype": self.dtype_policy}
