@@ -22,6 +22,15 @@ def pytest_report_header():
     return f"backend: {name} {version(name)}, keras {keras.__version__}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def precision_of_before():
+    """No module leaves double precision to the next."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
 @pytest.fixture
 def float64():
     """Double precision for one test; the policy of before comes back, and JAX stays able to compute in float64."""

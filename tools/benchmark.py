@@ -38,11 +38,13 @@ def run(args):
     for command in commands(args):
         # A process for each, so that memory and compilation are its own.
         print(f"\n$ {' '.join(command[2:])}", flush=True)
-        finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment())
-        print(finished.stdout, end="", flush=True)
-        if finished.returncode:
-            raise RuntimeError(f"The measurement {' '.join(command[2:])} ended with status {finished.returncode}.")
-        rows += [line[2:] for line in finished.stdout.splitlines() if line.startswith("| ")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                if line.startswith("| "):
+                    rows.append(line[2:].rstrip())
+        if process.returncode:
+            raise RuntimeError(f"The measurement {' '.join(command[2:])} ended with status {process.returncode}.")
     if args.write:
         append(args.write, rows, "keras-ff " + " ".join(word for word in sys.argv[1:] if word))
         print(f"\n{len(rows)} rows added to {args.write}")
@@ -64,7 +66,7 @@ def commands(args):
 
 
 def environment():
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
 
 
 def machine():
