@@ -30,8 +30,8 @@ class Dataset(keras.utils.PyDataset):
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
     numbers of lattice vectors. Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the
-    directions of a cell that do not repeat. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension); a missing label is NaN, as is all
-    that belongs to padding, and the stress of a structure that is not periodic in all directions.
+    directions of a cell that do not repeat. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension); a
+    missing label is NaN, as is all that belongs to padding, and the stress of a structure that is not periodic in all directions.
 
     The order of batches and the members of each are a function of `seed` and `epoch` alone. Setting `epoch` gives the order of that
     epoch; Keras moves it on by one after each epoch.
