@@ -20,7 +20,7 @@ OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 FORMAT = 1
 
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
-CHUNK = 1024
+CHUNK = 512
 
 
 @keras.saving.register_keras_serializable("keras_ff")

@@ -9,6 +9,7 @@ from keras import ops
 from small_data import copper
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.data import Dataset
 from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
 
@@ -156,3 +157,18 @@ def test_missing_labels_cost_nothing(structures):
     model.compile(optimizer="sgd", loss={"energy_per_atom": mean_squared_error, "forces": mean_squared_error})
     model.fit(Dataset([*structures[:2], bare], model, batch_size=3), epochs=2, verbose=0)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_atoms_in_chunks_give_what_all_atoms_at_once_give(float64, monkeypatch):
+    model = kff.ForceField(kff.potentials.RepulsiveMorse(["Cu"], cutoff=4.0))
+    atoms = bulk("Cu", cubic=True) * (2, 2, 2)
+    atoms.rattle(0.1, seed=0)
+    batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
+    results = []
+    for chunk in (32, 15, 5):
+        monkeypatch.setattr("keras_ff.models.force_field.CHUNK", chunk)
+        outputs = backend.jit(lambda batch: model(batch), layer=model)(batch)
+        results.append({name: np.asarray(value) for name, value in outputs.items()})
+    for other in results[1:]:
+        for name in results[0]:
+            np.testing.assert_allclose(other[name], results[0][name], rtol=1e-12, atol=1e-12)
