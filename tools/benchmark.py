@@ -59,7 +59,7 @@ def commands(args):
     data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")
     if args.suite == "ean":
         return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]
-    elements = args.elements or sorted(name[:-10] for name in os.listdir(data) if name.endswith("_train.xyz"))
+    elements = args.elements or sorted({name.split("_train.xyz")[0] for name in os.listdir(data) if "_train.xyz" in name})
     if not elements:
         raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")
     return [[*module, "keras_ff_tools.benchmark_accuracy", name, data, str(args.minutes), args.out] for name in elements]

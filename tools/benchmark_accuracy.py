@@ -24,7 +24,10 @@ def main(name, data, minutes, out):
     if name == "EAN":
         train, test, options = *split_ean(data, Path(out)), EAN
     else:
-        train, test, options = data / f"{name}_train.xyz", data / f"{name}_test.xyz", {"species": (name,)}
+        train, test = (
+            next(iter(sorted(data.glob(f"{name}_{part}.xyz*"))), data / f"{name}_{part}.xyz") for part in ("train", "test")
+        )
+        options = {"species": (name,)}
     settings = Settings(train=(str(train),), test=(str(test),), valid_fraction=0.0, minutes=float(minutes), **options)
     run = TrainingRun(settings, RunFolder(folder))
     result = run.finish()
