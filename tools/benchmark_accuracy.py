@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 from ase.io import read, write
 
 from keras_ff_tools.run_folder import RunFolder
@@ -31,21 +30,14 @@ def main(name, data, minutes, out):
     settings = Settings(train=(str(train),), test=(str(test),), valid_fraction=0.0, minutes=float(minutes), **options)
     run = TrainingRun(settings, RunFolder(folder))
     result = run.finish()
-    energy, forces = (errors(result.predictions, kind) for kind in ("energy", "forces"))
+    errors = {(row["group"], row["label"]): f"{row['mae']:.2f} ({row['rmse']:.2f})" for row in result.predictions.errors()}
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(
-        f"| {name}: test MAE (RMSE), {minutes} min of training | {energy} meV/atom, {forces} meV/Å; "
+        f"| {name}: test MAE (RMSE), {minutes} min of training | {errors['all', 'energy']} meV/atom, {errors['all', 'forces']} meV/Å; "
         f"{time.process_time():.0f} CPU s, {time.monotonic() - run.began:.0f} s wall, peak {usage.ru_maxrss / 1024:.0f} MB |"
     )
     for group in sorted(set(result.predictions.groups)) if name == "EAN" else ():
-        energy, forces = (errors(result.predictions, kind, group) for kind in ("energy", "forces"))
-        print(f"| {name}, {group} structures | {energy} meV/atom, {forces} meV/Å |")
-
-
-def errors(predictions, kind, group=None):
-    reference, predicted = predictions.pairs(kind, group)
-    error = 1e3 * (predicted - reference)
-    return f"{np.abs(error).mean():.2f} ({np.sqrt(np.mean(error**2)):.2f})"
+        print(f"| {name}, {group} structures | {errors[group, 'energy']} meV/atom, {errors[group, 'forces']} meV/Å |")
 
 
 def split_ean(data, out):

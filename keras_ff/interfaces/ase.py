@@ -50,7 +50,7 @@ class Calculator(ASECalculator):
             "energies": energies,
             "forces": outputs["forces"],
         }
-        if atoms.cell.rank == 3:
+        if self.atoms.cell.rank == 3:
             self.results["stress"] = outputs["stress"]
 
     def _batch(self, atoms):
