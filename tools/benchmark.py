@@ -14,7 +14,6 @@ ean_validation.xyz and ean_split_60_15.json.
 """
 
 import datetime
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -71,19 +70,17 @@ def environment():
 
 def machine():
     """One line: processor, cores, versions."""
-    names = ("keras_ff", "keras", "jax", "tensorflow", "numpy", "vesin")
-    versions = []
-    for name in names:
-        try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    # Deferred: Keras is slow to import, and only --write needs it here.
+    from keras_ff_tools.run_folder import versions
+
+    found = versions()
+    software = ", ".join(f"{name} {found[name]}" for name in ("python", "keras_ff", "keras", found["backend"], "numpy", "vesin"))
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.processor())
     except OSError:
         processor = platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores; Python {platform.python_version()}, {', '.join(versions)}"
+    return f"{processor}, {found['cores']} cores; {software}"
 
 
 def append(path, rows, command):

@@ -33,7 +33,8 @@ def main(name, data, minutes, out):
     errors = {(row["group"], row["label"]): f"{row['mae']:.2f} ({row['rmse']:.2f})" for row in result.predictions.errors()}
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(
-        f"| {name}: test MAE (RMSE), {minutes} min of training | {errors['all', 'energy']} meV/atom, {errors['all', 'forces']} meV/Å; "
+        f"| {name}: test MAE (RMSE), {minutes} min of training | "
+        f"{errors['all', 'energy']} meV/atom, {errors['all', 'forces']} meV/Å; "
         f"{time.process_time():.0f} CPU s, {time.monotonic() - run.began:.0f} s wall, peak {usage.ru_maxrss / 1024:.0f} MB |"
     )
     for group in sorted(set(result.predictions.groups)) if name == "EAN" else ():
