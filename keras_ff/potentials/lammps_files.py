@@ -1,0 +1,145 @@
+"""Parameter files of LAMMPS whose entries are three elements and a row of numbers: `.sw`, `.edip`, `.tersoff`."""
+
+import dataclasses
+import itertools
+import re
+
+import numpy as np
+
+from keras_ff.whole_files import replace_when_complete
+
+
+@dataclasses.dataclass
+class Entry:
+    """One entry: the numbers by the name of their column, and the line where it begins."""
+
+    elements: tuple
+    values: dict
+    line: int
+
+
+def read_entries(path, columns):
+    """Entries of a file in the order of the file.
+
+    An entry may go on over several lines, and `#` begins a comment, as in LAMMPS.
+
+    Args:
+        path: The file.
+        columns: Names of the numbers of an entry.
+
+    Returns:
+        Dict from three elements to `Entry`.
+
+    Raises:
+        ValueError: If an entry has another number of columns, a number is none, an entry appears twice, or the units are not "metal".
+            The text names file and line.
+    """
+    words, entries = [], {}
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if unit := re.search(r"UNITS:\s*(\w+)", line):
+                if unit[1] != "metal":
+                    raise ValueError(f"{path}, line {number}: units are {unit[1]!r}. Only files in metal units (eV, Å) can be read.")
+            words += [(word, number) for word in line.split("#")[0].split()]
+    width = 3 + len(columns)
+    for first in range(0, len(words), width):
+        part = words[first : first + width]
+        line = part[0][1]
+        names = [word for word, _ in part]
+        misplaced = next(((w, n) for place, (w, n) in enumerate(part) if _is_number(w) == (place < 3)), None)
+        if misplaced or len(part) < width:
+            what = f"at {misplaced[0]!r} in line {misplaced[1]}" if misplaced else f"where the file ends, after {len(part)} words"
+            raise ValueError(
+                f"{path}, line {line}: an entry has 3 elements and {len(columns)} numbers ({' '.join(columns)}). "
+                f"The entry {' '.join(names[:3])} differs {what}."
+            )
+        elements = tuple(names[:3])
+        if elements in entries:
+            raise ValueError(f"{path}, line {line}: a second entry {' '.join(elements)}; the first is in line {entries[elements].line}.")
+        entries[elements] = Entry(elements, dict(zip(columns, (float(word) for word in names[3:]))), line)
+    if not entries:
+        raise ValueError(f"{path} has no entries.")
+    return entries
+
+
+def read_tables(path, columns, tables, species=None, check=None):
+    """Parameters of a classical potential from a file.
+
+    Args:
+        path: The file.
+        columns: Names of the numbers of an entry; those that are no names of `tables` are left out.
+        tables: Dict from names to `Table`, of rank 2, taken from entries (i, j, j), or 3.
+        species: Elements to read, in this order; by default all that have an entry with themselves, in the order of the file.
+        check: Function of an `Entry` that returns what is wrong with it, or None.
+
+    Returns:
+        Tuple of the species and a dict of arrays `(species,) * rank`.
+
+    Raises:
+        ValueError: As `read_entries`, and if an entry is missing, or has a value that cannot be.
+    """
+    entries = read_entries(path, columns)
+    if species is None:
+        species = [elements[0] for elements in entries if len(set(elements)) == 1]
+    species = [species] if isinstance(species, str) else list(species)
+    wanted = list(itertools.product(species, repeat=3))
+    if missing := [" ".join(elements) for elements in wanted if elements not in entries]:
+        known = sorted({elements[0] for elements in entries})
+        raise ValueError(
+            f"{path} has no entry for {', '.join(missing)}. Species {species} need all triplets of them; the file has entries for {known}."
+        )
+    for elements in wanted:
+        entry = entries[elements]
+        if problem := _problem(entry, tables) or (check and check(entry)):
+            raise ValueError(f"{path}, line {entry.line}, entry {' '.join(elements)}: {problem}")
+    found = {}
+    for name, table in tables.items():
+        values = np.array([entries[elements].values[name] for elements in wanted]).reshape((len(species),) * 3)
+        found[name] = values if table.rank == 3 else np.einsum("ijj->ij", values).copy()
+    return species, found
+
+
+def write_tables(path, columns, tables, species, parameters, constants=None):
+    """Write parameters with all digits as LAMMPS reads them, whole or not at all.
+
+    Numbers of pairs stand in the entries (i, j, j); the others, which LAMMPS does not use, have 0 there.
+
+    Args:
+        path: The file.
+        columns: As of `read_entries`.
+        tables: As of `read_tables`.
+        species: Chemical symbols.
+        parameters: Dict of arrays `(species,) * rank`.
+        constants: Numbers of columns that are no parameters.
+    """
+    lines = [f"# UNITS: metal. Written by keras_ff. Columns: three elements, {' '.join(columns)}"]
+    for place in itertools.product(range(len(species)), repeat=3):
+        numbers = []
+        for name in columns:
+            if name not in tables:
+                value = (constants or {}).get(name, 0.0)
+            elif tables[name].rank == 3:
+                value = parameters[name][place]
+            else:
+                value = parameters[name][place[:2]] if place[1] == place[2] else 0.0
+            numbers.append(repr(float(value)))
+        lines.append(" ".join([*(species[index] for index in place), *numbers]))
+    with replace_when_complete(path) as part, open(part, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _problem(entry, tables):
+    pair = entry.elements[1] == entry.elements[2]
+    for name, table in tables.items():
+        value = entry.values[name]
+        if (table.rank == 3 or pair) and (not np.isfinite(value) or (table.positive and value < 0)):
+            return f"{name} is {value:g}, and must be {'finite and not negative' if table.positive else 'finite'}."
+    return None
+
+
+def _is_number(word):
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
