@@ -139,6 +139,32 @@ def error_histogram(reference, predicted, quantity="force components", unit="eV/
     return figure
 
 
+def curves(x, energies, x_label="distance (Å)", y_label="energy (eV)", limits=None, title=None):
+    """Several curves over one axis, such as the energy of a dimer after several models.
+
+    Args:
+        x: `(points,)`.
+        energies: Dict from names to `(points,)`.
+        x_label: Of the horizontal axis, with its unit.
+        y_label: Of the vertical axis, with its unit.
+        limits: Lowest and highest value shown; by default all are.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If a curve has another number of points than `x`.
+    """
+    styles = [(color, line) for line in ("-", "--", ":") for color in (BLUE, ORANGE, GREEN, GRAY)]
+    with _figure(4.6, 3.4) as figure:
+        axes = figure.add_subplot()
+        for (name, values), (color, line) in zip(energies.items(), styles):
+            if np.shape(values) != np.shape(x):
+                raise ValueError(f"The curve {name!r} has the shape {np.shape(values)}, and x has {np.shape(x)}.")
+            axes.plot(x, values, color=color, linestyle=line, label=name)
+        axes.set(xlabel=x_label, ylabel=y_label, title=title, ylim=limits)
+        axes.legend()
+    return figure
+
+
 def energy_conservation(times, energies, n_atoms, temperatures=None):
     """Total energy of a simulation at constant energy, per atom and relative to its mean, with its drift.
 

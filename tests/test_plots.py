@@ -68,3 +68,13 @@ def test_error_names_the_extra_where_matplotlib_is_missing():
         "else:\n    sys.exit(1)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_curves_have_the_names_of_what_they_show():
+    figure = plots.curves([1.0, 2.0], {"SW": [3.0, 4.0], "network": [0.0, 1.0]}, limits=(0, 5), title="Dimer")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["SW", "network"]
+    assert axes.get_ylim() == (0, 5) and axes.get_title() == "Dimer"
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [3.0, 4.0])
+    with pytest.raises(ValueError, match="'SW' has the shape"):
+        plots.curves([1.0, 2.0], {"SW": [3.0]})

@@ -3,6 +3,7 @@
     keras-ff benchmark speed                        energies, forces, training steps, MD calls, large systems
     keras-ff benchmark accuracy --data mlearn/      train on each element and evaluate on its test set
     keras-ff benchmark ean --data neuralil/         the same for ethylammonium nitrate, frozen split
+    keras-ff benchmark classical                    classical potentials, against LAMMPS if it is installed
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
@@ -19,7 +20,7 @@ import platform
 import subprocess
 import sys
 
-SUITES = ("speed", "accuracy", "ean")
+SUITES = ("speed", "accuracy", "ean", "classical")
 
 
 def add_arguments(parser):
@@ -55,6 +56,8 @@ def commands(args):
     if args.suite == "speed":
         names = args.only or ("ean", "scaling", "calculator")
         return [[*module, "keras_ff_tools.benchmark_speed", name, *([args.data] if args.data else [])] for name in names]
+    if args.suite == "classical":
+        return [[*module, "keras_ff_tools.benchmark_classical"]]
     data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")
     if args.suite == "ean":
         return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]

@@ -15,6 +15,7 @@ __all__ = [
     "ceil",
     "cos",
     "cosh",
+    "erfc",
     "floor",
     "logaddexp",
     "mean",
@@ -69,6 +70,7 @@ arctan = _unary("arctan", jnp.arctan)
 sinh = _unary("sinh", jnp.sinh)
 cosh = _unary("cosh", jnp.cosh)
 tanh = _unary("tanh", jnp.tanh)
+erfc = _unary("erfc", jax.scipy.special.erfc)
 floor = _unary("floor", jnp.floor)
 ceil = _unary("ceil", jnp.ceil)
 softplus = _unary("softplus", jax.nn.softplus)

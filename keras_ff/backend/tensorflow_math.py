@@ -11,6 +11,7 @@ __all__ = [
     "ceil",
     "cos",
     "cosh",
+    "erfc",
     "floor",
     "logaddexp",
     "mean",
@@ -87,6 +88,7 @@ arctan = _unary("arctan", tf.atan)
 sinh = _unary("sinh", tf.sinh)
 cosh = _unary("cosh", tf.cosh)
 tanh = _unary("tanh", tf.tanh)
+erfc = _unary("erfc", tf.math.erfc)
 floor = _unary("floor", tf.floor)
 ceil = _unary("ceil", tf.math.ceil)
 # The third derivative of tf.math.softplus overflows to NaN for large arguments.

@@ -95,6 +95,11 @@ class CachedStructures(collections.abc.Sequence):
             "compositions": table["compositions"][rows],
         }
 
+    def cells(self):
+        """Cells of all structures, (structures, 3, 3) in Å, with zeros where a structure does not repeat."""
+        floats = self._open()["floats"]
+        return np.array([floats[start : start + 9] for start in self._table["offsets"][self._indices, 0]]).reshape(-1, 3, 3)
+
     def record(self, index):
         """One structure as float64 arrays: positions, numbers, cell, sorted pairs (i, j, S) and labels."""
         number = self._indices[index]

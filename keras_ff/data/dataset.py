@@ -13,6 +13,7 @@ from keras_ff.data.cache import CachedStructures
 from keras_ff.data.labels import KINDS
 from keras_ff.data.neighbors import checked_cutoff, dense
 from keras_ff.data.records import structure_record
+from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 
 
 class Dataset(keras.utils.PyDataset):
@@ -27,11 +28,14 @@ class Dataset(keras.utils.PyDataset):
     | cell      | (S, 3, 3), Å          | forces          | (S, A, 3) |
     | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
     | shifts    | (S, A, K, 3)          |                 |           |
+    | waves     | (S, N1, N2, N3) int32 |                 |           |
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
     numbers of lattice vectors. Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the
-    directions of a cell that do not repeat. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension); a
-    missing label is NaN, as is all that belongs to padding, and the stress of a structure that is not periodic in all directions.
+    directions of a cell that do not repeat. Waves (see `keras_ff.data.waves.lattice_waves`) are there only for a model with a
+    `wave_cutoff`; all batches have room for those of the largest cell. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy,
+    positive under tension); a missing label is NaN, as is all that belongs to padding, and the stress of a structure that is not
+    periodic in all directions.
 
     The order of batches and the members of each are a function of `seed` and `epoch` alone. Setting `epoch` gives the order of that
     epoch; Keras moves it on by one after each epoch.
@@ -39,7 +43,7 @@ class Dataset(keras.utils.PyDataset):
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å.
+        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å; a `wave_cutoff` in 1/Å if it sums over waves.
         batch_size: Number of structures in a batch.
         shuffle: False keeps the same order in every epoch.
         seed: Seed of the shuffling.
@@ -50,8 +54,8 @@ class Dataset(keras.utils.PyDataset):
         progress: Show a progress bar if it takes longer than two seconds.
 
     Raises:
-        ValueError: If there is no structure, an element is unknown to the model, a structure is broken, or a structure fits in none
-            of `shapes`.
+        ValueError: If there is no structure, an element is unknown to the model, a structure is broken, a structure fits in none
+            of `shapes`, or the model sums over waves and a structure is not periodic in all directions.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Dataset(keras.utils.PyDataset):
         super().__init__()
         self.species = [str(symbol) for symbol in model.species]
         self.cutoff = checked_cutoff(model.cutoff)
+        self.wave_cutoff = float(getattr(model, "wave_cutoff", 0.0))
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
@@ -83,6 +88,7 @@ class Dataset(keras.utils.PyDataset):
         self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
         self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
         self._survey(progress)
+        self.wave_shape = self._survey_of_waves() if self.wave_cutoff > 0 else None
         if shapes is None:
             self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("max_shapes", max_shapes))
         else:
@@ -111,6 +117,17 @@ class Dataset(keras.utils.PyDataset):
             rows.append({**sizes, **found, "compositions": np.bincount(row["species"], minlength=len(self.species))})
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
+
+    def _survey_of_waves(self):
+        """Room for the waves of every structure."""
+        if isinstance(self.structures, CachedStructures):
+            cells = self.structures.cells()
+        else:
+            cells = np.array([atoms.cell.array * atoms.pbc[:, None] for atoms in self.structures])
+        no_crystals = np.flatnonzero(~cells.any(axis=2).all(axis=1))
+        for index in no_crystals:
+            check_crystal(cells[index], f"Structure {index} ({self.structures[int(index)].get_chemical_formula()})")
+        return tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist())
 
     def _unknown_element(self, index):
         atoms = self.structures[index]
@@ -165,6 +182,8 @@ class Dataset(keras.utils.PyDataset):
             "neighbors": np.full((S, A, K), -1, np.int32),
             "shifts": np.zeros((S, A, K, 3), kind),
         }
+        if self.wave_shape:
+            inputs["waves"] = np.zeros((S, *self.wave_shape), np.int32)
         targets = {
             "energy": np.full((S, 1), np.nan, kind),
             "energy_per_atom": np.full((S, 1), np.nan, kind),
@@ -180,6 +199,8 @@ class Dataset(keras.utils.PyDataset):
                 inputs[name][place, : len(row[name])] = row[name]
             for name in ("neighbors", "shifts"):
                 inputs[name][place, :a, :k] = row[name]
+            if self.wave_shape:
+                inputs["waves"][place] = lattice_waves(row["cell"], self.wave_cutoff, self.wave_shape)
             targets["energy"][place] = row["energy"]
             targets["energy_per_atom"][place] = row["energy"] / a
             targets["forces"][place, :a] = row["forces"]

@@ -6,6 +6,7 @@ from ase.calculators.calculator import all_changes
 
 from keras_ff import backend
 from keras_ff.data.neighbors import dense, neighbor_list
+from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 
 # Neighbor columns are added in steps of this many, so that a fluctuating number of neighbors compiles once.
 COLUMNS = 4
@@ -24,7 +25,8 @@ class Calculator(ASECalculator):
         skin: Thickness in Å of the shell in which neighbors are kept ready.
 
     Raises:
-        ValueError: At a calculation, if the atoms have an element that the model does not know.
+        ValueError: At a calculation, if the atoms have an element that the model does not know, or the model sums over the waves of
+            a crystal and the atoms are none.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
@@ -34,6 +36,7 @@ class Calculator(ASECalculator):
         self.force_field = force_field
         self.skin = float(skin)
         self._columns = 0
+        self._wave_shape = None
         self._listed = None
         self._function = backend.jit(force_field.atomic, layer=force_field)
 
@@ -64,12 +67,14 @@ class Calculator(ASECalculator):
             self._columns = COLUMNS * int(np.ceil((most + 1) / COLUMNS))
         neighbors, shifts = dense(i, j, shifts, len(atoms), self._columns)
         dtype = self.force_field.compute_dtype
+        waves = {"waves": self._listed["waves"][None]} if self.force_field.wave_cutoff > 0 else {}
         return {
             "positions": atoms.positions[None].astype(dtype),
             "species": species[None],
             "cell": cell[None].astype(dtype),
             "neighbors": neighbors[None],
             "shifts": shifts[None].astype(dtype),
+            **waves,
         }
 
     def _neighbors(self, atoms):
@@ -91,8 +96,20 @@ class Calculator(ASECalculator):
             "cell": atoms.cell.array.copy(),
             "pbc": atoms.pbc.copy(),
             "numbers": atoms.numbers.copy(),
+            "waves": self._waves(atoms) if self.force_field.wave_cutoff > 0 else None,
         }
         return self._listed["pairs"]
+
+    def _waves(self, atoms):
+        cell, cutoff = atoms.cell.array * atoms.pbc[:, None], self.force_field.wave_cutoff
+        check_crystal(cell, atoms.get_chemical_formula())
+        needed = wave_shape(cell, cutoff)
+        if self._wave_shape is None:
+            self._wave_shape = needed
+        elif np.any(np.greater(needed, self._wave_shape)):
+            # The cell changes: room for one more along each direction, so that it compiles rarely.
+            self._wave_shape = tuple(np.maximum(np.add(needed, (1, 2, 2)), self._wave_shape).tolist())
+        return lattice_waves(cell, cutoff, self._wave_shape)
 
     def _is_current(self, atoms):
         listed = self._listed

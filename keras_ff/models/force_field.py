@@ -22,6 +22,9 @@ FORMAT = 1
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
 CHUNK = 512
 
+# Pairs, likewise: with hundreds of neighbors fewer atoms fill the cache.
+PAIRS = 32_768
+
 
 @keras.saving.register_keras_serializable("keras_ff")
 class ForceField(keras.Model):
@@ -31,7 +34,7 @@ class ForceField(keras.Model):
         potential: A `keras_ff.potentials.Potential`.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
-    `keras_ff.data.Dataset` makes it. The result is a dict of
+    `keras_ff.data.Dataset` makes it, and `waves` if the potential has a part of long range. The result is a dict of
 
     * `energy` `(structures, 1)` in eV, reference energies of the species included,
     * `energy_per_atom` `(structures, 1)` in eV,
@@ -56,6 +59,10 @@ class ForceField(keras.Model):
     def cutoff(self):
         return self.potential.cutoff
 
+    @property
+    def wave_cutoff(self):
+        return self.potential.wave_cutoff
+
     def call(self, batch, training=False):
         outputs = self.atomic(batch, training)
         del outputs["energies"]
@@ -69,6 +76,10 @@ class ForceField(keras.Model):
         energies, gradient = self.energies_and_gradient(*rows) if training else self._in_chunks(rows)
         energies = ops.reshape(energies, ops.shape(species))
         vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
+        pulls, tension = forces(gradient, neighbors), virial(vectors, gradient)
+        if self.wave_cutoff > 0:
+            far = self._long_range(batch)
+            energies, pulls, tension = energies + far[0], pulls + far[1], tension + far[2]
         reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
         n_atoms = ops.maximum(ops.sum(ops.cast(species >= 0, energies.dtype), axis=1, keepdims=True), 1.0)
         learned, constant = (ops.sum(part, axis=1, keepdims=True) for part in (energies, reference))
@@ -77,8 +88,8 @@ class ForceField(keras.Model):
             # Divided before they are added: the sum of float32 energies would lose digits.
             "energy_per_atom": learned / n_atoms + constant / n_atoms,
             "energies": energies + reference,
-            "forces": forces(gradient, neighbors),
-            "stress": stress(vectors, gradient, batch["cell"]),
+            "forces": pulls,
+            "stress": stress(tension, batch["cell"]),
         }
 
     def pairs(self, batch):
@@ -119,19 +130,39 @@ class ForceField(keras.Model):
 
     def _in_chunks(self, rows):
         """`energies_and_gradient` of a bounded number of atoms at a time, so that memory does not limit the system."""
-        atoms = rows[0].shape[0]
-        if atoms is None or atoms <= 2 * CHUNK:
+        atoms, neighbors = rows[0].shape[:2]
+        chunk = min(CHUNK, max(1, PAIRS // (neighbors or 1)))
+        if atoms is None or atoms <= 2 * chunk:
             return self.energies_and_gradient(*rows)
-        count = -(-atoms // CHUNK)
+        count = -(-atoms // chunk)
         chunks = [
             ops.reshape(
-                ops.pad(row, [(0, count * CHUNK - atoms)] + [(0, 0)] * (row.ndim - 1), constant_values=fill),
-                (count, CHUNK, *row.shape[1:]),
+                ops.pad(row, [(0, count * chunk - atoms)] + [(0, 0)] * (row.ndim - 1), constant_values=fill),
+                (count, chunk, *row.shape[1:]),
             )
             for row, fill in zip(rows, (0.0, False, -1, 0))
         ]
         _, results = backend.scan(lambda carry, chunk: (carry, self.energies_and_gradient(*chunk)), ops.zeros(()), chunks)
         return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
+
+    def _long_range(self, batch):
+        """Atomic energies, forces and virial of the part of the potential that is not local."""
+        if "waves" not in batch:
+            raise ValueError(
+                f"The potential has a part of long range and needs `waves` in the batch. Received {sorted(batch)}. Make the data "
+                "set with this model: Dataset(structures, model)."
+            )
+
+        def total(geometry):
+            positions, cell = geometry
+            energies = self.potential.long_range(positions, batch["species"], cell, batch["waves"])
+            return ops.sum(energies), energies
+
+        geometry = (batch["positions"], batch["cell"])
+        (_, energies), gradients = backend.value_and_grad(total, has_aux=True)(geometry)
+        # Strain moves the atoms and the cell vectors alike.
+        strain = sum(ops.einsum("sai,saj->sij", x, gradient) for x, gradient in zip(geometry, gradients))
+        return energies, -gradients[0], strain
 
     def adapt(self, dataset, samples=20_000):
         """Set reference energies, scales and descriptor statistics from data, before training.
@@ -169,6 +200,20 @@ class ForceField(keras.Model):
             self.reference_energies.assign(summary.reference_energies(self.species))
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), summary.force_scale())
+
+    def fit_reference_energies(self, dataset):
+        """Set the energies of the species by least squares to what the potential, as it is, leaves of the energies.
+
+        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data.
+
+        Raises:
+            ValueError: If the data set has no energies.
+        """
+        dataset.require_labels("energy")
+        summary = _Summary(ForceField(self.potential), len(self.species))
+        for index in range(len(dataset)):
+            summary.add(*dataset[index])
+        self.reference_energies.assign(summary.reference_energies(self.species))
 
     def compile(self, *args, **kwargs):
         """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
@@ -282,12 +327,13 @@ def forces(gradient, neighbors):
     return ops.sum(gradient, axis=2) - ops.reshape(pulls, (shape[0], shape[1], 3))
 
 
-def stress(vectors, gradient, cell):
-    """Stress from the same derivatives, `(structures, 6)` in eV/Å³, ASE's sign and order.
+def virial(vectors, gradient):
+    """Derivatives of the energy by strain from the same, sum R (x) dE/dR, `(structures, 3, 3)` in eV."""
+    return ops.einsum("saki,sakj->sij", vectors, gradient)
 
-    The virial is sum R (x) dE/dR. Without three lattice vectors the result is NaN.
-    """
-    virial = ops.einsum("saki,sakj->sij", vectors, gradient)
+
+def stress(virial, cell):
+    """Stress `(structures, 6)` in eV/Å³, ASE's sign and order; NaN without three lattice vectors."""
     virial = 0.5 * (virial + ops.swapaxes(virial, 1, 2))
     volume = ops.abs(determinant(cell))
     periodic = volume > 0

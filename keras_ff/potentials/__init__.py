@@ -1,9 +1,25 @@
 """Potentials: layers from neighborhoods to atomic energies."""
 
 from keras_ff.potentials.base import Potential
+from keras_ff.potentials.bks import BKS
+from keras_ff.potentials.coulomb import DampedShiftedForce, Ewald
+from keras_ff.potentials.edip import EDIP
 from keras_ff.potentials.neuralil import NeuralIL
 from keras_ff.potentials.repulsion import ZBL, RepulsiveMorse
 from keras_ff.potentials.stillinger_weber import StillingerWeber
 from keras_ff.potentials.sum import Sum
+from keras_ff.potentials.tersoff import Tersoff
 
-__all__ = ["NeuralIL", "Potential", "RepulsiveMorse", "StillingerWeber", "Sum", "ZBL"]
+__all__ = [
+    "BKS",
+    "DampedShiftedForce",
+    "EDIP",
+    "Ewald",
+    "NeuralIL",
+    "Potential",
+    "RepulsiveMorse",
+    "StillingerWeber",
+    "Sum",
+    "Tersoff",
+    "ZBL",
+]

@@ -13,6 +13,10 @@ class Potential(NeighborhoodLayer):
     its neighbors within `cutoff` and on the species, and on nothing else. Forces,
     stress and all other derivatives follow by automatic differentiation, so a new
     potential is a constructor and a `call`. It creates its weights in the constructor.
+    The exception is a potential with a `wave_cutoff`, which has a part of long range too.
+
+    Attributes:
+        wave_cutoff: Highest wave number in 1/Å that `long_range` sums over; 0 for a local potential.
 
     Args:
         species: Chemical symbols. Their order defines the integers in the batch.
@@ -21,6 +25,8 @@ class Potential(NeighborhoodLayer):
     Raises:
         ValueError: If a species appears twice or none is given, or the cutoff is not positive.
     """
+
+    wave_cutoff = 0.0
 
     def __init__(self, species, cutoff, **kwargs):
         super().__init__(**kwargs)
@@ -43,6 +49,22 @@ class Potential(NeighborhoodLayer):
         return self.add_weight(name=name, shape=value.shape, initializer=initial, trainable=trainable)
 
     def call(self, neighborhood):
+        raise NotImplementedError
+
+    def long_range(self, positions, species, cell, waves):
+        """Energies that `call` leaves out as they are no function of neighbors: sums over the waves of a crystal.
+
+        Called if `wave_cutoff` is positive. Structures without a cell are padding and get 0.
+
+        Args:
+            positions: `(structures, atoms, 3)`, in Å.
+            species: int `(structures, atoms)`, -1 is padding.
+            cell: `(structures, 3, 3)`, rows are lattice vectors, in Å.
+            waves: int `(structures, N1, N2, N3)`, how often each wave counts; see `keras_ff.data.waves.lattice_waves`.
+
+        Returns:
+            Atomic energies `(structures, atoms)` in eV, 0 for padding.
+        """
         raise NotImplementedError
 
     # Not a property: Keras walks through properties when it saves, and would never come back from this one.

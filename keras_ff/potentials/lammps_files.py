@@ -31,32 +31,39 @@ def read_entries(path, columns):
         Dict from three elements to `Entry`.
 
     Raises:
-        ValueError: If an entry has another number of columns, a number is none, an entry appears twice, or the units are not "metal".
-            The text names file and line.
+        ValueError: If an entry has another number of columns, a number is none, an entry appears twice, or the units are not
+            "metal". The text names file and line.
     """
     words, entries = [], {}
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if unit := re.search(r"UNITS:\s*(\w+)", line):
                 if unit[1] != "metal":
-                    raise ValueError(f"{path}, line {number}: units are {unit[1]!r}. Only files in metal units (eV, Å) can be read.")
+                    raise ValueError(
+                        f"{path}, line {number}: units are {unit[1]!r}. Only files in metal units (eV, Å) can be read."
+                    )
             words += [(word, number) for word in line.split("#")[0].split()]
-    width = 3 + len(columns)
-    for first in range(0, len(words), width):
-        part = words[first : first + width]
-        line = part[0][1]
-        names = [word for word, _ in part]
-        misplaced = next(((w, n) for place, (w, n) in enumerate(part) if _is_number(w) == (place < 3)), None)
-        if misplaced or len(part) < width:
-            what = f"at {misplaced[0]!r} in line {misplaced[1]}" if misplaced else f"where the file ends, after {len(part)} words"
+    place = 0
+    while place < len(words):
+        line, names, numbers = words[place][1], [], []
+        while place < len(words) and not _is_number(words[place][0]) and len(names) < 3:
+            names.append(words[place][0])
+            place += 1
+        while place < len(words) and _is_number(words[place][0]):
+            numbers.append(float(words[place][0]))
+            place += 1
+        if len(names) < 3 or len(numbers) != len(columns):
+            rest = f"before {words[place][0]!r} in line {words[place][1]}" if place < len(words) else "where the file ends"
             raise ValueError(
                 f"{path}, line {line}: an entry has 3 elements and {len(columns)} numbers ({' '.join(columns)}). "
-                f"The entry {' '.join(names[:3])} differs {what}."
+                f"The entry {' '.join(names)} has {len(numbers)} numbers {rest}."
             )
-        elements = tuple(names[:3])
+        elements = tuple(names)
         if elements in entries:
-            raise ValueError(f"{path}, line {line}: a second entry {' '.join(elements)}; the first is in line {entries[elements].line}.")
-        entries[elements] = Entry(elements, dict(zip(columns, (float(word) for word in names[3:]))), line)
+            raise ValueError(
+                f"{path}, line {line}: a second entry {' '.join(elements)}; the first is in line {entries[elements].line}."
+            )
+        entries[elements] = Entry(elements, dict(zip(columns, numbers)), line)
     if not entries:
         raise ValueError(f"{path} has no entries.")
     return entries
@@ -86,7 +93,8 @@ def read_tables(path, columns, tables, species=None, check=None):
     if missing := [" ".join(elements) for elements in wanted if elements not in entries]:
         known = sorted({elements[0] for elements in entries})
         raise ValueError(
-            f"{path} has no entry for {', '.join(missing)}. Species {species} need all triplets of them; the file has entries for {known}."
+            f"{path} has no entry for {', '.join(missing)}. Species {species} need all triplets of them; "
+            f"the file has entries for {known}."
         )
     for elements in wanted:
         entry = entries[elements]
@@ -96,6 +104,13 @@ def read_tables(path, columns, tables, species=None, check=None):
     for name, table in tables.items():
         values = np.array([entries[elements].values[name] for elements in wanted]).reshape((len(species),) * 3)
         found[name] = values if table.rank == 3 else np.einsum("ijj->ij", values).copy()
+        if place := table.asymmetry(found[name]):
+            entry = entries[tuple(species[index] for index in (*place, place[-1])[:3])]
+            raise ValueError(
+                f"{path}, line {entry.line}, entry {' '.join(entry.elements)}: {name} must be symmetric in "
+                f"{' and in '.join(table.symmetry)}. It is {entry.values[name]:g} here, and another in the entry with the elements "
+                f"in the other order."
+            )
     return species, found
 
 
@@ -112,7 +127,7 @@ def write_tables(path, columns, tables, species, parameters, constants=None):
         parameters: Dict of arrays `(species,) * rank`.
         constants: Numbers of columns that are no parameters.
     """
-    lines = [f"# UNITS: metal. Written by keras_ff. Columns: three elements, {' '.join(columns)}"]
+    lines = [f"# UNITS: metal CONTRIBUTOR: keras_ff. Three elements, then {' '.join(columns)}"]
     for place in itertools.product(range(len(species)), repeat=3):
         numbers = []
         for name in columns:

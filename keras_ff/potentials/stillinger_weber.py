@@ -1,10 +1,12 @@
 """The potential of Stillinger and Weber."""
 
+import itertools
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.potentials.classical import ClassicalPotential, Table, diagonal
+from keras_ff.potentials.classical import ClassicalPotential, Table, at_most, diagonal
 from keras_ff.potentials.lammps_files import read_tables, write_tables
 
 # Nearer to its cutoff than this, in units of sigma, a pair is left out: exp(-1000) is 0, and no derivative overflows.
@@ -25,11 +27,11 @@ class StillingerWeber(ClassicalPotential):
 
     Args:
         species: Chemical symbols.
-        parameters: Dict of `epsilon` (eV), `sigma` (Å), and the numbers `a`, `lam`, `gamma`, `cos_theta0`, `A`, `B`, `p`, `q`, each a
-            single value or a table. `epsilon`, `lam` and `cos_theta0` belong to triplets (center, neighbor, neighbor), the others to
-            pairs; the pair (i, j) has the epsilon of (i, j, j).
-        cutoff: Radius in Å within which neighbors are listed; the largest a sigma by default. Beyond it nothing interacts, even if
-            a sigma grows in a fit: leave it room.
+        parameters: Dict of `epsilon` (eV), `sigma` (Å), and the numbers `a`, `lam`, `gamma`, `cos_theta0`, `A`, `B`, `p`, `q`,
+            each a single value or a table. `epsilon`, `lam` and `cos_theta0` belong to triplets (center, neighbor, neighbor), the
+            others to pairs; the pair (i, j) has the epsilon of (i, j, j).
+        cutoff: Radius in Å within which neighbors are listed; the largest a sigma by default. A fit cannot move a sigma beyond it:
+            leave it room.
         train: True, False, or the names of the parameters to train. The energy depends on epsilon only through its products with A
             and lam, so one of the three is better left out.
 
@@ -51,10 +53,9 @@ class StillingerWeber(ClassicalPotential):
     }
     COLUMNS = (*TABLES, "tol")
 
-    def __init__(self, species, parameters, cutoff=None, train=True, **kwargs):
-        if cutoff is None:
-            cutoff = float(np.max(np.asarray(parameters["a"]) * np.asarray(parameters["sigma"])))
-        super().__init__(species, parameters, cutoff, train, **kwargs)
+    @staticmethod
+    def reach(parameters):
+        return np.max(parameters["a"] * parameters["sigma"])
 
     @classmethod
     def silicon(cls, **kwargs):
@@ -80,12 +81,21 @@ class StillingerWeber(ClassicalPotential):
         """Write the parameters as a `.sw` file of LAMMPS, with all digits."""
         write_tables(path, self.COLUMNS, self.TABLES, self.species, self.parameters())
 
+    def parameters(self):
+        found = super().parameters()
+        sigma = np.where(found["sigma"] > 0, found["sigma"], 1.0)
+        return {**found, "a": np.where(found["a"] * sigma > self.cutoff, self.cutoff / sigma, found["a"])}
+
     def call(self, neighborhood):
         dtype = neighborhood.dtype
         table = {name: self.value(name, dtype) for name in self.TABLES}
-        reach = ops.minimum(table["a"] * table["sigma"], self.cutoff)
+        reach = at_most(table["a"] * table["sigma"], self.cutoff)
         epsilon, sigma, reach, gamma, A, B, p, q = self.of_pairs(
-            neighborhood, diagonal(table["epsilon"]), table["sigma"], reach, *(table[name] for name in ("gamma", "A", "B", "p", "q"))
+            neighborhood,
+            diagonal(table["epsilon"]),
+            table["sigma"],
+            reach,
+            *(table[name] for name in ("gamma", "A", "B", "p", "q")),
         )
         r = neighborhood.distances
         inside = ops.logical_and(neighborhood.is_neighbor, ops.logical_and(reach - r > EDGE * sigma, r > 0))
@@ -94,7 +104,7 @@ class StillingerWeber(ClassicalPotential):
         sigma = ops.where(inside, sigma, 1.0)
         exponent = sigma / ops.where(inside, r - reach, -1.0)
         shrink = ops.log(sigma / r)
-        pair = epsilon * A * (B * ops.exp(p * shrink) - ops.exp(q * shrink)) * ops.exp(exponent)
+        pair = epsilon * A * (B * ops.exp(p * shrink + exponent) - ops.exp(q * shrink + exponent))
         h = ops.where(inside, ops.exp(gamma * exponent), 0.0)
         directions = neighborhood.vectors / r[..., None]
         pairs = 0.5 * ops.sum(ops.where(inside, pair, 0.0), axis=-1)
@@ -102,23 +112,23 @@ class StillingerWeber(ClassicalPotential):
 
     def _triplets(self, neighborhood, table, h, directions):
         """Half the sum over ordered pairs of neighbors, from moments of the density, minus that of neighbors with themselves."""
-        count = len(self.species)
         strength, cosine = table["lam"] * table["epsilon"], table["cos_theta0"]
-        if count == 1:
-            h, strength, cosine = h[..., None], strength[0], cosine[0]
-        else:
-            is_species = ops.one_hot(neighborhood.neighbor_species, count, dtype=neighborhood.dtype)
-            h = h[..., None] * is_species
-            strength, cosine = (ops.take(x, neighborhood.center_species, axis=0) for x in (strength, cosine))
-        m0 = ops.sum(h, axis=1)
-        m1 = ops.einsum("aks,aki->asi", h, directions)
-        m2 = ops.einsum("aksi,akj->asij", h[..., None] * directions[:, :, None, :], directions)
-        squares = ops.einsum("asij,atij->ast", m2, m2)
-        products = ops.einsum("asi,ati->ast", m1, m1)
-        sums = squares - 2.0 * cosine * products + cosine * cosine * m0[:, :, None] * m0[:, None, :]
-        own_strength, own_cosine = (ops.sum(x * np.eye(count), axis=-1) for x in (strength, cosine))
-        own = own_strength * (1.0 - own_cosine) ** 2 * ops.sum(h * h, axis=1)
-        return 0.5 * (ops.sum(strength * sums, axis=(1, 2)) - ops.sum(own, axis=-1))
+        centers = neighborhood.center_species
+        kinds = range(len(self.species))
+        moments = []
+        for kind in kinds:
+            part = h if len(kinds) == 1 else ops.where(neighborhood.neighbor_species == kind, h, 0.0)
+            m0, m1 = ops.sum(part, axis=1), ops.einsum("ak,aki->ai", part, directions)
+            moments.append(
+                (m0, m1, ops.einsum("aki,akj->aij", part[..., None] * directions, directions), ops.sum(part * part, axis=1))
+            )
+        total = 0.0
+        for j, k in itertools.product(kinds, repeat=2):
+            weight, c = (ops.take(x[:, j, k], centers) if len(kinds) > 1 else x[0, 0, 0] for x in (strength, cosine))
+            (a0, a1, a2, own), (b0, b1, b2, _) = moments[j], moments[k]
+            pairs = ops.sum(a2 * b2, axis=(1, 2)) - 2.0 * c * ops.sum(a1 * b1, axis=1) + c * c * a0 * b0
+            total = total + weight * (pairs - (1.0 - c) ** 2 * own if j == k else pairs)
+        return 0.5 * total
 
 
 def _tolerance(entry):

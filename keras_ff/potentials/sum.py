@@ -30,9 +30,13 @@ class Sum(Potential):
                 )
         super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
         self.parts = parts
+        self.wave_cutoff = max(part.wave_cutoff for part in parts)
 
     def call(self, neighborhood):
         return sum(part(neighborhood.within(part.cutoff)) for part in self.parts)
+
+    def long_range(self, *args):
+        return sum(part.long_range(*args) for part in self.parts if part.wave_cutoff > 0)
 
     def terms(self):
         return [term for part in self.parts for term in part.terms()]

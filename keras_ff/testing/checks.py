@@ -47,7 +47,7 @@ def check_potential(potential, structure, smoothness=1, rattle=0.05, seed=0):
         potential: A `Potential`, or a `ForceField`.
         structure: `ase.Atoms` of its species, best of 2 to 50 atoms and periodic, so that the stress is checked.
         smoothness: Number of derivatives of the energy that must be continuous at the
-            cutoff: 1 for the forces, 2 for force constants too.
+            cutoff: 1 for the forces, 2 for force constants too; -1 if the energy itself may jump.
         rattle: Random displacements in Å that take the structure away from symmetric positions.
         seed: Of the random displacements and directions.
 
@@ -63,8 +63,8 @@ def check_potential(potential, structure, smoothness=1, rattle=0.05, seed=0):
         >>> all(result.passed for result in results)
         True
     """
-    if smoothness not in (0, 1, 2):
-        raise ValueError(f"smoothness is 0, 1 or 2. Received smoothness={smoothness}.")
+    if smoothness not in (-1, 0, 1, 2):
+        raise ValueError(f"smoothness is -1, 0, 1 or 2. Received smoothness={smoothness}.")
     return require(list(potential_results(Probe(potential, structure, rattle, seed), smoothness)))
 
 

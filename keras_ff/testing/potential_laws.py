@@ -163,7 +163,7 @@ def continuity(probe, order, tolerance=None):
 
     For each pair of species, and each cutoff of the terms of the potential, an atom
     with a companion at 0.6 of the cutoff sees another one cross it. Both limits are
-    extrapolated from three points each.
+    extrapolated from four points each.
     """
     name = ("energy", "forces", "force derivative")[order]
     title = f"continuity of {('the energy', 'the forces', 'the derivatives of the forces')[order]}"
@@ -172,13 +172,13 @@ def continuity(probe, order, tolerance=None):
     worst = Worst()
     for cutoff in probe.cutoffs:
         clusters, names = _clusters(probe, cutoff)
-        inside = probe.evaluate([clusters(cutoff - place * step) for place in (1, 2, 3)])
-        outside = probe.evaluate([clusters(cutoff + place * step) for place in (1, 2, 3)])
+        inside = probe.evaluate([clusters(cutoff - place * step) for place in (1, 2, 3, 4)])
+        outside = probe.evaluate([clusters(cutoff + place * step) for place in (1, 2, 3, 4)])
         limits = []
         for side, results in ((-1, inside), (1, outside)):
             values = np.array([r["energies"] if order == 0 else r["forces"] for r in results])
             if order < 2:
-                limits.append(3 * values[0] - 3 * values[1] + values[2])
+                limits.append(4 * values[0] - 6 * values[1] + 4 * values[2] - values[3])
             else:
                 limits.append(side * (-2.5 * values[0] + 4 * values[1] - 1.5 * values[2]) / step)
         worst.compare(name, *limits, lambda index: f" in {names[index[0] // 3]} as the distance passes {cutoff:g} Å")  # noqa: B023

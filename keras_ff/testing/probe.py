@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_ff import backend
 from keras_ff.data import dense, neighbor_list
+from keras_ff.data.waves import lattice_waves, wave_shape
 from keras_ff.models import ForceField, astype
 from keras_ff.potentials.base import Potential
 
@@ -53,6 +54,7 @@ class Probe:
         self.species = self.model.species
         self.reach = min(1.0, 0.2 * self.cutoff)
         self._rows = self._columns = 0
+        self._wave_shape = (1, 1, 1)
         self._functions = {}
         self.look_at(structure, rattle)
 
@@ -130,6 +132,8 @@ class Probe:
             structures: List of `ase.Atoms`.
             shape: By default the smallest that holds them.
             reach: Length in Å beyond the cutoff up to which atoms are listed as neighbors.
+
+        A structure that is not a crystal has no waves: of a potential of long range the local part remains.
         """
         lists = [neighbor_list(atoms, self.cutoff + reach) for atoms in structures]
         if shape is None:
@@ -150,7 +154,19 @@ class Probe:
             inputs["cell"][place] = atoms.cell.array * atoms.pbc[:, None]
             neighbors, shifts = dense(i, j, translations.astype("float64"), n, K)
             inputs["neighbors"][place, :n], inputs["shifts"][place, :n] = neighbors, shifts
+        if self.model.wave_cutoff > 0:
+            inputs["waves"] = self._waves(structures, S)
         return inputs
+
+    def _waves(self, structures, count):
+        cutoff = self.model.wave_cutoff
+        cells = {place: atoms.cell.array for place, atoms in enumerate(structures) if atoms.pbc.all()}
+        needed = [wave_shape(cell, cutoff) for cell in cells.values()]
+        self._wave_shape = tuple(np.max([self._wave_shape, *needed], axis=0).tolist())
+        waves = np.zeros((count, *self._wave_shape), "int32")
+        for place, cell in cells.items():
+            waves[place] = lattice_waves(cell, cutoff, self._wave_shape)
+        return waves
 
     def outputs(self, batch, model=None):
         """What `ForceField.atomic` returns for a batch, as NumPy arrays."""

@@ -1,5 +1,7 @@
 """The elementary functions, their three derivatives, and their precision."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -54,6 +56,11 @@ def tanh_derivatives(x):
     return t, q, -2 * t * q, q * (6 * t**2 - 2)
 
 
+def erfc_derivatives(x):
+    slope = -2 / np.sqrt(np.pi) * np.exp(-(x**2))
+    return np.array([math.erfc(number) for number in x]), slope, -2 * x * slope, (4 * x**2 - 2) * slope
+
+
 def norm_derivatives(x):
     r = np.sqrt(x**2 + 4)
     return r, x / r, 4 / r**3, -12 * x / r**5
@@ -86,6 +93,7 @@ FUNCTIONS = {
     "sinh": (backend.sinh, (SINH, COSH, SINH, COSH)),
     "cosh": (backend.cosh, (COSH, SINH, COSH, SINH)),
     "tanh": (backend.tanh, tanh_derivatives(X)),
+    "erfc": (backend.erfc, erfc_derivatives(X)),
     "floor": (backend.floor, (np.floor(X), ZERO, ZERO, ZERO)),
     "ceil": (backend.ceil, (np.ceil(X), ZERO, ZERO, ZERO)),
     "softplus": (backend.softplus, logaddexp_derivatives(X, 0.0)),

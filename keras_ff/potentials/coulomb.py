@@ -1,0 +1,212 @@
+"""Energies of point charges: damped and cut off, or exact in a crystal."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.geometry import determinant, inverse
+from keras_ff.potentials.classical import ClassicalPotential, Table
+from keras_ff.potentials.repulsion import COULOMB_CONSTANT
+
+# Å. Atoms that are nearer have the energy at this distance: all derivatives stay finite, also those of 1/r^24 in float32.
+SHORTEST = 0.1
+
+
+class _Coulomb(ClassicalPotential):
+    """Half the sum over neighbors of `charge_i charge_j pair(r)`, and what a subclass adds."""
+
+    TABLES = {"charge": Table(rank=1, positive=False)}
+
+    def __init__(self, species, charges, cutoff, train=False, coulomb_constant=COULOMB_CONSTANT, **kwargs):
+        super().__init__(species, {"charge": charges}, cutoff, train, **kwargs)
+        if not (np.isfinite(coulomb_constant) and coulomb_constant > 0):
+            raise ValueError(f"The constant of Coulomb's law is positive, in eV Å. Received coulomb_constant={coulomb_constant}.")
+        self.coulomb_constant = float(coulomb_constant)
+
+    def call(self, neighborhood):
+        charges = self.value("charge", neighborhood.dtype)
+        own, others = (ops.take(charges, index) for index in (neighborhood.center_species, neighborhood.neighbor_species))
+        pairs = others * self.pair(at_least(neighborhood.distances, SHORTEST)) * neighborhood.mask
+        return self.coulomb_constant * (0.5 * own * ops.sum(pairs, axis=-1) + own * own * self.self_energy())
+
+    def pair(self, r):
+        """What takes the place of 1/r, in 1/Å."""
+        raise NotImplementedError
+
+    def self_energy(self):
+        """Energy of a charge of 1 with itself, a number in 1/Å."""
+        raise NotImplementedError
+
+    def get_config(self):
+        config = super().get_config()
+        charges = config.pop("parameters")["charge"]
+        return {**config, "charges": charges, "coulomb_constant": self.coulomb_constant}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class DampedShiftedForce(_Coulomb):
+    """Damped Coulomb energy whose value and first derivative vanish at the cutoff: strictly local.
+
+        v(r) = K q_i q_j [ f(r) - f(R) - (r - R) f'(R) ],    f(r) = erfc(alpha r) / r,    r < R
+        E = sum_{i<j} v(r_ij) - K sum_i q_i^2 [ (f(R) - R f'(R)) / 2 + alpha / sqrt(pi) ]
+
+    with the cutoff R and K = `coulomb_constant`. It approximates the energy of a neutral system, periodic or not.
+
+    Args:
+        species: Chemical symbols.
+        charges: In units of e, one for each species.
+        alpha: Damping in 1/Å; 0.2 to 0.3 is usual for cutoffs of 8 to 12 Å.
+        cutoff: Radius in Å.
+        train: Whether the charges can be trained. The sum of a fit need not stay neutral.
+        coulomb_constant: e²/(4 pi epsilon_0) in eV Å. The units "metal" of LAMMPS have 14.399645.
+
+    Reference:
+        Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006); the self-energy as in LAMMPS, `pair_style coul/dsf`.
+    """
+
+    def __init__(self, species, charges, alpha=0.25, cutoff=10.0, **kwargs):
+        super().__init__(species, charges, cutoff, **kwargs)
+        if not (np.isfinite(alpha) and alpha >= 0):
+            raise ValueError(f"The damping must not be negative, in 1/Å. Received alpha={alpha}.")
+        self.alpha = float(alpha)
+        edge, x = self.cutoff, self.alpha * self.cutoff
+        self.edge_value = math.erfc(x) / edge
+        self.edge_slope = -math.erfc(x) / edge**2 - 2.0 * self.alpha / math.sqrt(math.pi) * math.exp(-x * x) / edge
+
+    def pair(self, r):
+        return backend.erfc(self.alpha * r) / r - self.edge_value - (r - self.cutoff) * self.edge_slope
+
+    def self_energy(self):
+        return -0.5 * (self.edge_value - self.cutoff * self.edge_slope) - self.alpha / math.sqrt(math.pi)
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class Ewald(_Coulomb):
+    """Coulomb energy of a crystal, all periodic images included.
+
+        E = K [ 1/2 sum_{i,j} q_i q_j erfc(alpha r_ij) / r_ij
+                + 2 pi / V sum_{k != 0} exp(-k^2 / 4 alpha^2) / k^2 |sum_i q_i exp(i k r_i)|^2
+                - alpha / sqrt(pi) sum_i q_i^2  -  pi / (2 V alpha^2) (sum_i q_i)^2 ]
+
+    with K = `coulomb_constant`. The last term is a uniform background that makes a charged cell neutral. The first sum ends at the
+    cutoff and the second at |k| = `wave_cutoff`, where their terms have fallen to `accuracy` of what they would be without damping:
+    alpha and `wave_cutoff` follow from that. As the second sum is one over all atoms, the potential is not local; see
+    `Potential.long_range`. It needs three periodic directions. The energy jumps by some `accuracy` as neighbors and waves come
+    and go.
+
+    The number of waves grows with the volume: the second sum takes a time proportional to atoms squared, and arrays of atoms times
+    the waves of two axes. Energy, forces and stress of alpha-quartz with a cutoff of 10 Å take, on one core with JAX in float64,
+    22 µs per atom for 72 atoms, 8 of them for the waves, and 34 µs for 576, 24 of them; in float32 21 µs with 5, and 18 µs with 9.
+
+    Args:
+        species: Chemical symbols.
+        charges: In units of e, one for each species.
+        cutoff: Radius in Å of the first sum. The results do not depend on it, the time does: a smaller one takes more waves.
+        accuracy: Relative size of what is left out.
+        train: Whether the charges can be trained. The sum of a fit need not stay neutral.
+        coulomb_constant: e²/(4 pi epsilon_0) in eV Å. The units "metal" of LAMMPS have 14.399645.
+
+    Reference:
+        Ewald, Ann. Phys. 369, 253 (1921); de Leeuw, Perram and Smith, Proc. R. Soc. A 373, 27 (1980), with conducting surroundings.
+    """
+
+    def __init__(self, species, charges, cutoff=10.0, accuracy=1e-8, **kwargs):
+        super().__init__(species, charges, cutoff, **kwargs)
+        if not 1e-16 <= accuracy <= 1e-2:
+            raise ValueError(f"The accuracy is a number from 1e-16 to 1e-2. Received accuracy={accuracy}.")
+        self.accuracy = float(accuracy)
+        reach = math.sqrt(-math.log(self.accuracy))
+        self.alpha = reach / self.cutoff
+        self.wave_cutoff = 2.0 * self.alpha * reach
+
+    def pair(self, r):
+        return backend.erfc(self.alpha * r) / r
+
+    def self_energy(self):
+        return -self.alpha / math.sqrt(math.pi)
+
+    def long_range(self, positions, species, cell, waves):
+        dtype = positions.dtype
+        charges = ops.where(species >= 0, ops.take(self.value("charge", dtype), ops.maximum(species, 0)), 0.0)
+        volume = ops.abs(determinant(cell))
+        exists = volume > 0
+        volume = ops.where(exists, volume, 1.0)[:, None]
+        reciprocal = inverse(ops.where(exists[:, None, None], cell, ops.eye(3, dtype=dtype)))
+        fractions = ops.einsum("sai,sid->sad", positions, reciprocal)
+        # Whole turns are taken off: in float32 they would cost digits.
+        turns = 2.0 * math.pi * (fractions - backend.floor(fractions))
+        first, second, third = _numbers(waves, dtype)
+        pair = _product(_phases(turns[..., 0], first), _phases(turns[..., 1], second))
+        third = _phases(turns[..., 2], third[ops.shape(third)[0] // 2 :])
+        potential = _potential(charges, pair, third, self._strengths(reciprocal, waves)) / volume
+        background = ops.sum(charges, axis=1, keepdims=True) * math.pi / (2.0 * self.alpha**2) / volume
+        energies = self.coulomb_constant * charges * (potential - background)
+        return ops.where(exists[:, None], energies, 0.0)
+
+    def _strengths(self, reciprocal, waves):
+        """2 pi exp(-k²/4 alpha²) / k², times the number of waves, in the shape of `waves`."""
+        counts = ops.cast(waves, reciprocal.dtype)
+        first, second, third = _numbers(waves, reciprocal.dtype)
+        numbers = (first[:, None, None], second[:, None], third)
+        k = [2.0 * math.pi * sum(reciprocal[:, axis, d, None, None, None] * numbers[d] for d in range(3)) for axis in range(3)]
+        squared = ops.where(counts > 0, sum(component * component for component in k), 1.0)
+        return counts * 2.0 * math.pi * ops.exp(-squared / (4.0 * self.alpha**2)) / squared
+
+    def get_config(self):
+        return {**super().get_config(), "accuracy": self.accuracy}
+
+
+def at_least(lengths, shortest):
+    """Lengths no smaller than `shortest`, with derivative 0 below it."""
+    return ops.where(lengths > shortest, lengths, shortest)
+
+
+def _numbers(waves, dtype):
+    """The whole numbers along each axis of `waves`: from 0 on the first, about 0 on the others."""
+    first, second, third = ops.shape(waves)[1:]
+    ranges = (ops.arange(first), ops.arange(second) - second // 2, ops.arange(third) - third // 2)
+    return tuple(ops.cast(numbers, dtype) for numbers in ranges)
+
+
+def _phases(turns, numbers):
+    """Cosines and sines of angles `(structures, atoms)` times the numbers, `(structures, atoms, numbers)`."""
+    angles = turns[..., None] * numbers
+    return backend.cos(angles), backend.sin(angles)
+
+
+def _product(first, second):
+    """Cosines and sines of all sums of two angles, `(structures, atoms, first x second)`."""
+    (c1, s1), (c2, s2) = ([part[:, :, :, None] for part in first], [part[:, :, None, :] for part in second])
+    shape = ops.shape(first[0])[:2]
+    return tuple(ops.reshape(part, (*shape, -1)) for part in (c1 * c2 - s1 * s2, s1 * c2 + c1 * s2))
+
+
+def _potential(charges, pair, third, strengths):
+    """Sum over waves of strength x Re[exp(i k r_a) conj(S(k))] with S(k) = sum_b q_b exp(i k r_b), `(structures, atoms)`.
+
+    Waves that differ in the sign of n_3 are made of the same products of cosines and sines, so that `third` has those of n_3 >= 0
+    only, and the strengths are split into parts even and odd in n_3.
+    """
+    pair, third = ops.concatenate(pair, axis=-1), ops.concatenate(third, axis=-1)
+    sums = ops.einsum("sap,sac->spc", pair, charges[..., None] * third)
+    shape = ops.shape(strengths)
+    half, width = shape[1] * shape[2], shape[3] // 2 + 1
+    strengths = ops.reshape(strengths, (shape[0], half, shape[3]))
+    above, below = strengths[..., width - 1 :], ops.flip(strengths[..., :width], axis=-1)
+    # n_3 = 0 is in both.
+    once = ops.where(ops.arange(width) > 0, 1.0, ops.cast(0.5, strengths.dtype))
+    even, odd = once * (above + below), once * (above - below)
+    cc, cs, sc, ss = (sums[:, rows, columns] for rows in _halves(half) for columns in _halves(width))
+    upper = ops.concatenate([even * cc - odd * ss, even * cs + odd * sc], axis=2)
+    lower = ops.concatenate([even * sc + odd * cs, even * ss - odd * cc], axis=2)
+    return ops.sum(ops.einsum("sap,spc->sac", pair, ops.concatenate([upper, lower], axis=1)) * third, axis=-1)
+
+
+def _halves(size):
+    return slice(None, size), slice(size, None)
