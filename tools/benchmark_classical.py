@@ -40,8 +40,8 @@ def main():
             columns = batch["neighbors"].shape[2]
             row(
                 f"{name}, energy + forces, float64, Si {count} atoms at 1000 K, at most {columns} neighbors",
-                f"{speeds[count] / 1e3:.0f} thousand atoms per CPU s, {speeds[512] / speeds[count]:.2f} of the cost per atom of 512; "
-                f"compiled in {compiled:.1f} s, peak {peak():.0f} MB",
+                f"{speeds[count] / 1e3:.0f} thousand atoms per CPU s, {speeds[512] / speeds[count]:.2f} of the cost per atom of "
+                f"512; compiled in {compiled:.1f} s, peak {peak():.0f} MB",
             )
         if lammps:
             pair_style, _ = PAIR_STYLES[name]

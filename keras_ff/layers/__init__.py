@@ -5,13 +5,16 @@ from keras_ff.layers.cutoffs import cosine_cutoff, polynomial_cutoff
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.layers.spherical_bessel import SphericalBessel
 from keras_ff.layers.spherical_harmonics import solid_harmonics, spherical_harmonics
+from keras_ff.layers.splines import CubicSpline, Roughness
 
 __all__ = [
+    "CubicSpline",
     "FullPowerSpectrum",
     "LinearPlusMLP",
     "MLP",
     "PowerSpectrum",
     "ResNet",
+    "Roughness",
     "SphericalBessel",
     "cosine_cutoff",
     "polynomial_cutoff",

@@ -6,6 +6,7 @@ from keras_ff.potentials.coulomb import DampedShiftedForce, Ewald
 from keras_ff.potentials.edip import EDIP
 from keras_ff.potentials.neuralil import NeuralIL
 from keras_ff.potentials.repulsion import ZBL, RepulsiveMorse
+from keras_ff.potentials.spline_meam import SplineMEAM
 from keras_ff.potentials.stillinger_weber import StillingerWeber
 from keras_ff.potentials.sum import Sum
 from keras_ff.potentials.tersoff import Tersoff
@@ -18,6 +19,7 @@ __all__ = [
     "NeuralIL",
     "Potential",
     "RepulsiveMorse",
+    "SplineMEAM",
     "StillingerWeber",
     "Sum",
     "Tersoff",

@@ -46,7 +46,7 @@ LINE = "N  Ga N  1.6136914 0.0   0.0 32.5 0.0 -0.333333333333 0.0   0.0  0.0 0.0
         ("", "no entry for N Ga N"),
         (
             LINE.rsplit(" ", 1)[0],
-            r"line \d+: an entry has 3 elements and 11 numbers \(epsilon sigma .* tol\). The entry N Ga N has 10 numbers before 'N'",
+            r"line \d+: an entry has 3 elements and 11 numbers \(epsilon .* tol\). The entry N Ga N has 10 numbers before 'N'",
         ),
         (LINE + " 0.0", "The entry N Ga N has 12 numbers before 'N'"),
         (LINE.replace("N  Ga", "Ga Ga"), r"line \d+: a second entry Ga Ga N; the first is in line \d+"),

@@ -1,0 +1,183 @@
+"""Cubic splines on uniform knots, as layers."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+
+EXTRAPOLATIONS = ("linear", "cubic")
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class Roughness(keras.regularizers.Regularizer):
+    """Penalty for curvature: `strength` times the integral of the squared second derivative, from differences of knot values.
+
+    Args:
+        strength: In units of the loss.
+        spacing: Distance of the knots.
+    """
+
+    def __init__(self, strength, spacing=1.0):
+        self.strength = float(strength)
+        self.spacing = float(spacing)
+
+    def __call__(self, values):
+        curvature = values[2:] - 2.0 * values[1:-1] + values[:-2]
+        return self.strength / self.spacing**3 * ops.sum(curvature * curvature)
+
+    def get_config(self):
+        return {"strength": self.strength, "spacing": self.spacing}
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class CubicSpline(keras.layers.Layer):
+    """One cubic spline, or several that share their knots, with the values at the knots as weights.
+
+    Value and first two derivatives are continuous and exact; the interval is looked up, so that the cost of an evaluation does not
+    grow with the number of knots.
+
+    Args:
+        first: Place of the first knot.
+        last: Place of the last knot; the others lie between at equal distances.
+        values: Values at the knots at the start, `(knots,)`, or `(knots, splines)`.
+        slopes: Derivatives at the two ends: a pair of numbers, or arrays `(splines,)`. None in place of one makes that end natural,
+            with second derivative 0.
+        train_slopes: Whether the slopes that are given are weights too.
+        extrapolation: "linear" continues beyond the ends as a straight line, "cubic" as the outermost cubic.
+        roughness: Strength of the penalty for curvature, see `Roughness`.
+
+    Input: any shape. Output: the same shape, with an axis `(splines,)` added if there are several and `which` is not given.
+
+    Raises:
+        ValueError: If there are fewer than two knots, they are not in order, or the shapes do not fit.
+    """
+
+    def __init__(
+        self, first, last, values, slopes=(None, None), train_slopes=False, extrapolation="linear", roughness=0.0, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.start = np.asarray(values, dtype="float64")
+        self.first, self.last, self.roughness = float(first), float(last), float(roughness)
+        self.extrapolation, self.train_slopes = extrapolation, bool(train_slopes)
+        if self.start.ndim not in (1, 2) or len(self.start) < 2 or not np.isfinite(self.start).all():
+            raise ValueError(f"A spline needs two knots or more with finite values. Received values of shape {self.start.shape}.")
+        if not self.first < self.last:
+            raise ValueError(f"The first knot must lie before the last. Received first={first}, last={last}.")
+        if extrapolation not in EXTRAPOLATIONS:
+            raise ValueError(f"extrapolation is one of {EXTRAPOLATIONS}. Received {extrapolation!r}.")
+        self.is_natural = tuple(slope is None for slope in slopes)
+        ends = [np.zeros(self.start.shape[1:]) if slope is None else np.asarray(slope, dtype="float64") for slope in slopes]
+        self.start_slopes = np.stack([np.broadcast_to(end, self.start.shape[1:]) for end in ends])
+        self.spacing = (self.last - self.first) / (len(self.start) - 1)
+        self.values = self._weight("values", self.start, Roughness(roughness, self.spacing) if roughness else None)
+        self.slopes = self._weight("slopes", self.start_slopes, trainable=self.train_slopes and not all(self.is_natural))
+        self._solution = _knot_slopes(len(self.start), self.spacing, self.is_natural)
+        self.built = True
+
+    def _weight(self, name, start, regularizer=None, trainable=True):
+        return self.add_weight(
+            name=name,
+            shape=start.shape,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(start, dtype),
+            regularizer=regularizer,
+            trainable=trainable,
+        )
+
+    @property
+    def knots(self):
+        """Places of the knots, `(knots,)`."""
+        return np.linspace(self.first, self.last, len(self.start))
+
+    def numbers(self):
+        """Values and end slopes as they are now, in NumPy float64; what was not trained has all digits of the start."""
+        found = []
+        for weight, start in ((self.values, self.start), (self.slopes, self.start_slopes)):
+            now = ops.convert_to_numpy(weight)
+            found.append(np.where(now == start.astype(now.dtype), start, now.astype("float64")))
+        return found
+
+    def fit_to(self, function):
+        """Take the values and slopes of a function from `(points,)` to `(points,)` or `(points, splines)`."""
+        self.values.assign(np.broadcast_to(np.asarray(function(self.knots)), self.start.shape))
+        step = 1e-4 * self.spacing
+        ends = np.array([self.first, self.last])
+        slopes = (np.asarray(function(ends + step)) - np.asarray(function(ends - step))) / (2.0 * step)
+        self.slopes.assign(np.broadcast_to(slopes, self.start_slopes.shape))
+
+    def coefficients(self, dtype):
+        """Polynomials of the intervals in t from 0 to 1, `(intervals, 4)` or `(intervals, splines, 4)`.
+
+        With linear extrapolation the first and the last interval are the straight lines outside.
+        """
+        by_values, by_slopes = (ops.convert_to_tensor(matrix, dtype=dtype) for matrix in self._solution)
+        y = ops.cast(self.values, dtype)
+        # Times the spacing, so that they are derivatives by t.
+        D = ops.tensordot(by_values, y, 1) + ops.tensordot(by_slopes, ops.cast(self.slopes, dtype), 1)
+        rise = y[1:] - y[:-1]
+        pieces = ops.stack([y[:-1], D[:-1], 3.0 * rise - 2.0 * D[:-1] - D[1:], D[:-1] + D[1:] - 2.0 * rise], axis=-1)
+        if self.extrapolation == "linear":
+            lines = ops.stack([y, D, ops.zeros_like(y), ops.zeros_like(y)], axis=-1)
+            pieces = ops.concatenate([lines[:1], pieces, lines[-1:]], axis=0)
+        return pieces
+
+    def call(self, x, which=None):
+        """The splines at `x`.
+
+        Args:
+            x: Any shape.
+            which: int, in the shape of `x`: which of several splines to take at each place.
+        """
+        dtype = x.dtype
+        u = (x - ops.convert_to_tensor(np.float64(self.first), dtype=dtype)) * ops.convert_to_tensor(
+            1.0 / self.spacing, dtype=dtype
+        )
+        intervals = len(self.start) - 1
+        u_known = ops.stop_gradient(u)
+        if self.extrapolation == "linear":
+            row = ops.cast(ops.clip(backend.floor(u_known) + 1.0, 0.0, intervals + 1.0), "int32")
+            base = ops.maximum(row - 1, 0)
+        else:
+            row = base = ops.cast(ops.clip(backend.floor(u_known), 0.0, intervals - 1.0), "int32")
+        t = u - ops.cast(base, dtype)
+        table = self.coefficients(dtype)
+        if which is not None:
+            row = row * self.start.shape[1] + which
+            table = ops.reshape(table, (-1, 4))
+        c = ops.take(table, row, axis=0)
+        if which is None and self.start.ndim == 2:
+            t = t[..., None]
+        return ((c[..., 3] * t + c[..., 2]) * t + c[..., 1]) * t + c[..., 0]
+
+    def compute_output_shape(self, shape, which=None):
+        return shape if which is not None or self.start.ndim == 1 else (*shape, self.start.shape[1])
+
+    def get_config(self):
+        ends = [None if natural else slopes.tolist() for natural, slopes in zip(self.is_natural, self.start_slopes)]
+        return {
+            **super().get_config(),
+            "first": self.first,
+            "last": self.last,
+            "values": self.start.tolist(),
+            "slopes": ends,
+            "train_slopes": self.train_slopes,
+            "extrapolation": self.extrapolation,
+            "roughness": self.roughness,
+        }
+
+
+def _knot_slopes(count, spacing, is_natural):
+    """Matrices from the values, and from the slopes at the ends, to spacing times the slopes at all knots."""
+    system = np.diag(np.full(count, 4.0)) + np.diag(np.ones(count - 1), 1) + np.diag(np.ones(count - 1), -1)
+    by_values, by_slopes = np.zeros((count, count)), np.zeros((count, 2))
+    inner = np.arange(1, count - 1)
+    by_values[inner, inner + 1], by_values[inner, inner - 1] = 3.0, -3.0
+    for end, (row, neighbor, sign) in enumerate(((0, 1, 1.0), (count - 1, count - 2, -1.0))):
+        system[row] = 0.0
+        if is_natural[end]:
+            system[row, row], system[row, neighbor] = 2.0, 1.0
+            by_values[row, neighbor], by_values[row, row] = 3.0 * sign, -3.0 * sign
+        else:
+            system[row, row] = 1.0
+            by_slopes[row, end] = spacing
+    return np.linalg.solve(system, by_values), np.linalg.solve(system, by_slopes)

@@ -1,0 +1,157 @@
+"""The modified embedded-atom method with cubic splines."""
+
+import itertools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff.layers.splines import CubicSpline
+from keras_ff.potentials.base import Potential
+from keras_ff.potentials.lammps_splines import Curve, curve_names, read_curves, write_curves
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class SplineMEAM(Potential):
+    """Embedded atoms whose density has a part that depends on angles; all functions are cubic splines (s-MEAM).
+
+        E = sum_{i<j} phi(r_ij) + sum_i [ U(n_i) - U(0) ]
+        n_i = sum_j rho(r_ij) + sum_{j<k} f(r_ij) f(r_ik) g(cos theta_jik)
+
+    rho and f are those of the element of the neighbor, g and phi belong to the pair of elements, U to the element of the center.
+    As in LAMMPS, an isolated atom has no energy, splines continue as straight lines beyond their knots, and one cutoff, the
+    largest last knot of phi, rho and f, ends all interactions.
+
+    Args:
+        species: Chemical symbols.
+        functions: Dict from the names "phi Ti-Ti", "phi Ti-O", .., "rho Ti", .., "U Ti", .., "f Ti", .., "g Ti-Ti", .. (pairs in
+            the order of the species) to `keras_ff.layers.CubicSpline`.
+        cutoff: Radius in Å; by default as above.
+
+    Raises:
+        ValueError: If a function is missing or unknown.
+
+    Reference:
+        Lenosky et al., Modell. Simul. Mater. Sci. Eng. 8, 825 (2000); LAMMPS, `pair_style meam/spline`.
+    """
+
+    def __init__(self, species, functions, cutoff=None, **kwargs):
+        species = [species] if isinstance(species, str) else list(species)
+        names = curve_names(species)
+        if set(functions) != set(names):
+            missing, unknown = sorted(set(names) - set(functions)), sorted(set(functions) - set(names))
+            raise ValueError(f"SplineMEAM of {species} has the functions {names}. Missing: {missing}. Unknown: {unknown}.")
+        if cutoff is None:
+            cutoff = max(spline.last for name, spline in functions.items() if name.split()[0] in ("phi", "rho", "f"))
+        super().__init__(species, cutoff, **kwargs)
+        self.functions = {name: functions[name] for name in names}
+
+    @classmethod
+    def from_lammps(cls, path, species=None, train_slopes=True, **kwargs):
+        """Read a `meam/spline` file of LAMMPS, in the format of one element or of several.
+
+        Args:
+            path: The file.
+            species: Chemical symbols in the order of the batches, some or all of those of the file. A file in the old format does
+                not name its element; it needs one here.
+            train_slopes: Whether the slopes at the ends of the functions are weights.
+
+        Raises:
+            ValueError: If the file is malformed, has knots that are not uniform, or lacks a species.
+        """
+        found, curves = read_curves(path)
+        species = [species] if isinstance(species, str) else list(species or found or ())
+        if found is None:
+            if len(species) != 1:
+                raise ValueError(
+                    f"{path} has the format of one element and does not name it. Received species={species}: name one."
+                )
+            curves = dict(zip(curve_names(species), curves.values()))
+        elif not set(species) <= set(found):
+            raise ValueError(f"{path} has functions for {found}. Received species={species}.")
+        dtype = kwargs.get("dtype")
+        functions = {}
+        for name in curve_names(species):
+            kind, symbols = name.split()
+            curve = curves.get(name) or curves[f"{kind} {'-'.join(reversed(symbols.split('-')))}"]
+            functions[name] = CubicSpline(
+                curve.first, curve.last, curve.values, curve.slopes, train_slopes, dtype=dtype, name=name.replace(" ", "_")
+            )
+        return cls(species, functions, **kwargs)
+
+    def to_lammps(self, path):
+        """Write the functions as a `meam/spline` file of LAMMPS, in the format of several elements."""
+        curves = {}
+        for name, spline in self.functions.items():
+            if any(spline.is_natural):
+                raise ValueError(f"LAMMPS knows slopes at the ends of a spline; {name} has a natural end.")
+            values, slopes = spline.numbers()
+            curves[name] = Curve(spline.first, spline.last, values, tuple(slopes))
+        write_curves(path, self.species, curves)
+
+    def call(self, neighborhood):
+        r, mask = neighborhood.distances, neighborhood.mask
+        of_centers, of_neighbors = self._kinds(neighborhood)
+        f = self._sum("f", r, of_neighbors) * mask
+        density = ops.sum(self._sum("rho", r, of_neighbors) * mask, axis=-1)
+        density = density + self._triplets(neighborhood, f, of_neighbors)
+        pairs = 0.0
+        for (a, b), spline in self._pairs("phi"):
+            value = spline(r)
+            if of_neighbors is not None:
+                first = ops.logical_and(of_centers[a][:, None], of_neighbors[b])
+                second = ops.logical_and(of_centers[b][:, None], of_neighbors[a])
+                value = ops.where(ops.logical_or(first, second), value, 0.0)
+            pairs = pairs + value
+        embedding = 0.0
+        for place, symbol in enumerate(self.species):
+            U = self.functions[f"U {symbol}"]
+            value = U(density) - U(ops.zeros((1,), dtype=density.dtype))
+            embedding = embedding + (value if of_centers is None else ops.where(of_centers[place], value, 0.0))
+        return 0.5 * ops.sum(pairs * mask, axis=-1) + embedding
+
+    def _kinds(self, neighborhood):
+        """For each species, which centers and which neighbors are of it; None for one species."""
+        if len(self.species) == 1:
+            return None, None
+        kinds = range(len(self.species))
+        return [neighborhood.center_species == kind for kind in kinds], [neighborhood.neighbor_species == kind for kind in kinds]
+
+    def _sum(self, name, r, of_neighbors):
+        """The function of the element of each neighbor."""
+        if of_neighbors is None:
+            return self.functions[f"{name} {self.species[0]}"](r)
+        return sum(
+            ops.where(is_kind, self.functions[f"{name} {symbol}"](r), 0.0) for symbol, is_kind in zip(self.species, of_neighbors)
+        )
+
+    def _pairs(self, name):
+        """Places of two species and the function of their pair."""
+        pairs = itertools.combinations_with_replacement(range(len(self.species)), 2)
+        return [((a, b), self.functions[f"{name} {self.species[a]}-{self.species[b]}"]) for a, b in pairs]
+
+    def _triplets(self, neighborhood, f, of_neighbors):
+        """Sum over pairs of neighbors, `(atoms,)`."""
+        directions = neighborhood.vectors / ops.where(neighborhood.distances > 0, neighborhood.distances, 1.0)[..., None]
+        first, second = np.triu_indices(f.shape[1], 1)
+        cosines = ops.sum(ops.take(directions, first, axis=1) * ops.take(directions, second, axis=1), axis=-1)
+        weights = ops.take(f, first, axis=1) * ops.take(f, second, axis=1)
+        if of_neighbors is None:
+            return ops.sum(weights * self._pairs("g")[0][1](cosines), axis=-1)
+        of_first, of_second = ([ops.take(is_kind, side, axis=1) for is_kind in of_neighbors] for side in (first, second))
+        total = 0.0
+        for (a, b), g in self._pairs("g"):
+            is_pair = ops.logical_and(of_first[a], of_second[b])
+            if a != b:
+                is_pair = ops.logical_or(is_pair, ops.logical_and(of_first[b], of_second[a]))
+            total = total + ops.where(is_pair, g(cosines), 0.0)
+        return ops.sum(weights * total, axis=-1)
+
+    def get_config(self):
+        functions = {name: keras.saving.serialize_keras_object(spline) for name, spline in self.functions.items()}
+        return {**super().get_config(), "functions": functions}
+
+    @classmethod
+    def from_config(cls, config):
+        functions = {name: keras.saving.deserialize_keras_object(spline) for name, spline in config.pop("functions").items()}
+        return cls(functions=functions, **config)
