@@ -165,6 +165,63 @@ def curves(x, energies, x_label="distance (Å)", y_label="energy (eV)", limits=N
     return figure
 
 
+def filters(curves, distances=None, title=None):
+    """Spline filters over distance and angle, with the distances of the data behind them.
+
+    Args:
+        curves: Dict from names to `(x, values)` with values `(points, filters)`, as from `SplineFilters.curves`. The filters named
+            "g" are over the cosine of an angle, all others over a distance in Å.
+        distances: Distances of neighbors in the data, in Å, for a histogram of neighbor shells.
+        title: Of the figure.
+    """
+    with _figure(3.6 * len(curves), 3.2) as figure:
+        colormap = _colormap()
+        for place, (name, (x, values)) in enumerate(curves.items(), 1):
+            axes = figure.add_subplot(1, len(curves), place)
+            for number, column in enumerate(np.transpose(values)):
+                axes.plot(x, column, color=colormap(number / max(1, values.shape[1] - 1)), linewidth=1.2)
+            angular = name == "g"
+            if distances is not None and not angular:
+                shells = axes.twinx()
+                shells.hist(np.asarray(distances), bins=120, range=(x[0], x[-1]), color="#cccccc", zorder=0)
+                shells.set(yticks=[])
+                shells.spines["right"].set_visible(False)
+                axes.set(zorder=shells.get_zorder() + 1, frame_on=False)
+            axes.set(title=f"{name}, {values.shape[1]} filters", xlabel="cosine of the angle" if angular else "distance (Å)")
+            if place == 1:
+                axes.set_ylabel("filter")
+        figure.suptitle(title)
+    return figure
+
+
+def projection(features, groups, title="Environments, two principal components"):
+    """Features of atoms in the plane of their two largest principal components, colored by group.
+
+    Args:
+        features: `(atoms, features)`.
+        groups: Name of the group of each atom, `(atoms,)`.
+        title: Of the figure.
+    """
+    features, groups = np.asarray(features, dtype="float64"), np.asarray(groups)
+    if len(features) != len(groups):
+        raise ValueError(f"Each atom needs a group. Received {len(features)} rows of features and {len(groups)} groups.")
+    centered = features - features.mean(axis=0)
+    spread = centered.std(axis=0)
+    _, sizes, axes_of_spread = np.linalg.svd(centered / np.where(spread > 0, spread, 1.0), full_matrices=False)
+    points = (centered / np.where(spread > 0, spread, 1.0)) @ axes_of_spread[:2].T
+    share = 100 * sizes**2 / np.sum(sizes**2)
+    with _figure(4.6, 4.0) as figure:
+        axes = figure.add_subplot()
+        names = list(dict.fromkeys(groups.tolist()))
+        for number, name in enumerate(names):
+            chosen = groups == name
+            color = _colormap()(number / max(1, len(names) - 1))
+            axes.scatter(*points[chosen].T, s=4, alpha=0.5, color=color, label=name, linewidths=0)
+        axes.set(xlabel=f"component 1 ({share[0]:.0f} %)", ylabel=f"component 2 ({share[1]:.0f} %)", title=title)
+        axes.legend(markerscale=3)
+    return figure
+
+
 def energy_conservation(times, energies, n_atoms, temperatures=None):
     """Total energy of a simulation at constant energy, per atom and relative to its mean, with its drift.
 
@@ -217,6 +274,12 @@ def energy_drift(times, energies, n_atoms):
     slope, start = np.polyfit(times / 1000, deviation, 1)
     rest = deviation - slope * times / 1000 - start
     return deviation, float(slope), float(np.sqrt(np.mean(rest**2)))
+
+
+def _colormap():
+    import matplotlib
+
+    return matplotlib.colormaps["viridis"]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from keras_ff.layers.cutoffs import cosine_cutoff, polynomial_cutoff
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.layers.spherical_bessel import SphericalBessel
 from keras_ff.layers.spherical_harmonics import solid_harmonics, spherical_harmonics
+from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.layers.splines import CubicSpline, Roughness
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ResNet",
     "Roughness",
     "SphericalBessel",
+    "SplineFilters",
     "cosine_cutoff",
     "polynomial_cutoff",
     "solid_harmonics",

@@ -16,18 +16,21 @@ class Roughness(keras.regularizers.Regularizer):
     Args:
         strength: In units of the loss.
         spacing: Distance of the knots.
+        vanishes: Whether the last value counts as 0.
     """
 
-    def __init__(self, strength, spacing=1.0):
+    def __init__(self, strength, spacing=1.0, vanishes=False):
         self.strength = float(strength)
         self.spacing = float(spacing)
+        self.vanishes = bool(vanishes)
 
     def __call__(self, values):
+        values = _with_zero_end(values) if self.vanishes else values
         curvature = values[2:] - 2.0 * values[1:-1] + values[:-2]
         return self.strength / self.spacing**3 * ops.sum(curvature * curvature)
 
     def get_config(self):
-        return {"strength": self.strength, "spacing": self.spacing}
+        return {"strength": self.strength, "spacing": self.spacing, "vanishes": self.vanishes}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -46,20 +49,32 @@ class CubicSpline(keras.layers.Layer):
         train_slopes: Whether the slopes that are given are weights too.
         extrapolation: "linear" continues beyond the ends as a straight line, "cubic" as the outermost cubic.
         roughness: Strength of the penalty for curvature, see `Roughness`.
+        vanishes: Whether value and slope at the last knot are 0 and stay 0, whatever is trained. With linear extrapolation the
+            spline is then 0 from there on.
 
     Input: any shape. Output: the same shape, with an axis `(splines,)` added if there are several and `which` is not given.
 
     Raises:
-        ValueError: If there are fewer than two knots, they are not in order, or the shapes do not fit.
+        ValueError: If there are fewer than two knots, they are not in order, the shapes do not fit, or the spline does not end as
+            `vanishes` says.
     """
 
     def __init__(
-        self, first, last, values, slopes=(None, None), train_slopes=False, extrapolation="linear", roughness=0.0, **kwargs
+        self,
+        first,
+        last,
+        values,
+        slopes=(None, None),
+        train_slopes=False,
+        extrapolation="linear",
+        roughness=0.0,
+        vanishes=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.start = np.asarray(values, dtype="float64")
         self.first, self.last, self.roughness = float(first), float(last), float(roughness)
-        self.extrapolation, self.train_slopes = extrapolation, bool(train_slopes)
+        self.extrapolation, self.train_slopes, self.vanishes = extrapolation, bool(train_slopes), bool(vanishes)
         if self.start.ndim not in (1, 2) or len(self.start) < 2 or not np.isfinite(self.start).all():
             raise ValueError(f"A spline needs two knots or more with finite values. Received values of shape {self.start.shape}.")
         if not self.first < self.last:
@@ -69,8 +84,12 @@ class CubicSpline(keras.layers.Layer):
         self.is_natural = tuple(slope is None for slope in slopes)
         ends = [np.zeros(self.start.shape[1:]) if slope is None else np.asarray(slope, dtype="float64") for slope in slopes]
         self.start_slopes = np.stack([np.broadcast_to(end, self.start.shape[1:]) for end in ends])
+        if vanishes and (self.is_natural[1] or self.start[-1].any() or self.start_slopes[1].any()):
+            raise ValueError(
+                f"A spline that vanishes ends with value and slope 0. Received {self.start[-1]} and slope {slopes[1]}."
+            )
         self.spacing = (self.last - self.first) / (len(self.start) - 1)
-        self.values = self._weight("values", self.start, Roughness(roughness, self.spacing) if roughness else None)
+        self.values = self._weight("values", self.start, Roughness(roughness, self.spacing, vanishes) if roughness else None)
         self.slopes = self._weight("slopes", self.start_slopes, trainable=self.train_slopes and not all(self.is_natural))
         self._solution = _knot_slopes(len(self.start), self.spacing, self.is_natural)
         self.built = True
@@ -95,6 +114,8 @@ class CubicSpline(keras.layers.Layer):
         for weight, start in ((self.values, self.start), (self.slopes, self.start_slopes)):
             now = ops.convert_to_numpy(weight)
             found.append(np.where(now == start.astype(now.dtype), start, now.astype("float64")))
+            if self.vanishes:
+                found[-1][-1] = 0.0
         return found
 
     def fit_to(self, function):
@@ -111,9 +132,11 @@ class CubicSpline(keras.layers.Layer):
         With linear extrapolation the first and the last interval are the straight lines outside.
         """
         by_values, by_slopes = (ops.convert_to_tensor(matrix, dtype=dtype) for matrix in self._solution)
-        y = ops.cast(self.values, dtype)
+        y, slopes = ops.cast(self.values, dtype), ops.cast(self.slopes, dtype)
+        if self.vanishes:
+            y, slopes = _with_zero_end(y), _with_zero_end(slopes)
         # Times the spacing, so that they are derivatives by t.
-        D = ops.tensordot(by_values, y, 1) + ops.tensordot(by_slopes, ops.cast(self.slopes, dtype), 1)
+        D = ops.tensordot(by_values, y, 1) + ops.tensordot(by_slopes, slopes, 1)
         rise = y[1:] - y[:-1]
         pieces = ops.stack([y[:-1], D[:-1], 3.0 * rise - 2.0 * D[:-1] - D[1:], D[:-1] + D[1:] - 2.0 * rise], axis=-1)
         if self.extrapolation == "linear":
@@ -128,6 +151,10 @@ class CubicSpline(keras.layers.Layer):
             x: Any shape.
             which: int, in the shape of `x`: which of several splines to take at each place.
         """
+        return self.evaluate(x, self.coefficients(x.dtype), which)
+
+    def evaluate(self, x, table, which=None):
+        """`call` with the coefficients as an argument, for transformations that want all they differentiate by as arguments."""
         dtype = x.dtype
         u = (x - ops.convert_to_tensor(np.float64(self.first), dtype=dtype)) * ops.convert_to_tensor(
             1.0 / self.spacing, dtype=dtype
@@ -140,7 +167,6 @@ class CubicSpline(keras.layers.Layer):
         else:
             row = base = ops.cast(ops.clip(backend.floor(u_known), 0.0, intervals - 1.0), "int32")
         t = u - ops.cast(base, dtype)
-        table = self.coefficients(dtype)
         if which is not None:
             row = row * self.start.shape[1] + which
             table = ops.reshape(table, (-1, 4))
@@ -163,7 +189,12 @@ class CubicSpline(keras.layers.Layer):
             "train_slopes": self.train_slopes,
             "extrapolation": self.extrapolation,
             "roughness": self.roughness,
+            "vanishes": self.vanishes,
         }
+
+
+def _with_zero_end(x):
+    return ops.concatenate([x[:-1], ops.zeros_like(x[-1:])], axis=0)
 
 
 def _knot_slopes(count, spacing, is_natural):

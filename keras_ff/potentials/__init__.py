@@ -7,6 +7,7 @@ from keras_ff.potentials.edip import EDIP
 from keras_ff.potentials.neuralil import NeuralIL
 from keras_ff.potentials.repulsion import ZBL, RepulsiveMorse
 from keras_ff.potentials.spline_meam import SplineMEAM
+from keras_ff.potentials.spline_network import PairSpline, SplineNetwork
 from keras_ff.potentials.stillinger_weber import StillingerWeber
 from keras_ff.potentials.sum import Sum
 from keras_ff.potentials.tersoff import Tersoff
@@ -17,9 +18,11 @@ __all__ = [
     "EDIP",
     "Ewald",
     "NeuralIL",
+    "PairSpline",
     "Potential",
     "RepulsiveMorse",
     "SplineMEAM",
+    "SplineNetwork",
     "StillingerWeber",
     "Sum",
     "Tersoff",

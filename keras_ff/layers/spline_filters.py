@@ -1,0 +1,154 @@
+"""Trainable spline filters of the neighbor density: what a spline network sees of an atom."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff.layers.base import NeighborhoodLayer
+from keras_ff.layers.cutoffs import polynomial_cutoff
+from keras_ff.layers.splines import CubicSpline
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class SplineFilters(NeighborhoodLayer):
+    """Sums of spline functions over neighbors and pairs of neighbors, one feature for each filter.
+
+        G2_a(i) = sum_j w_a(j) rho_a(r_ij) fc(r_ij)
+        G3_a(i) = sum_{j<k} v_a(j) v_a(k) f_a(r_ij) f_a(r_ik) g_a(cos theta_jik) fc'(r_ij) fc'(r_ik)
+
+    rho_a, f_a and g_a are cubic splines whose values at the knots are weights; fc and fc' are `polynomial_cutoff` at `cutoff` and
+    `triplet_cutoff`. Below the first knot the radial functions are constant, so that the features of an atom stay bounded and a
+    repulsion added to the potential wins at short range. All elements share the filters; w_a and v_a are learned amplitudes of the
+    elements, 1 if there is only one.
+
+    At the start rho_a and f_a are bumps at equal distances, g_a the Chebyshev polynomials of the cosine; each bump f meets each g.
+
+    Args:
+        cutoff: Radius in Å of the pair filters.
+        n_species: Number of elements.
+        pairs: Number of pair filters.
+        triplets: Numbers (bumps, polynomials) of the triplet filters, of which there are bumps x polynomials.
+        triplet_cutoff: Radius in Å of the triplet filters; by default `cutoff`.
+        shortest: Place of the first knot of the radial functions, in Å.
+        knots: Numbers of knots of radial functions and of g.
+        roughness: Strength of the penalty for curvature of the filters, see `keras_ff.layers.Roughness`.
+
+    Raises:
+        ValueError: If the triplet cutoff is larger than the cutoff, or the first knot is not within both.
+
+    Reference:
+        Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
+    """
+
+    def __init__(
+        self,
+        cutoff,
+        n_species=1,
+        pairs=8,
+        triplets=(3, 4),
+        triplet_cutoff=None,
+        shortest=1.0,
+        knots=(12, 10),
+        roughness=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.cutoff, self.n_species, self.shortest = float(cutoff), int(n_species), float(shortest)
+        self.triplet_cutoff = self.cutoff if triplet_cutoff is None else float(triplet_cutoff)
+        self.n_pairs, self.triplets = int(pairs), tuple(int(count) for count in triplets)
+        self.n_triplets = self.triplets[0] * self.triplets[1]
+        self.knots, self.roughness = tuple(int(count) for count in knots), float(roughness)
+        if not self.shortest < self.triplet_cutoff <= self.cutoff:
+            raise ValueError(
+                "The filters need shortest < triplet_cutoff <= cutoff, in Å. "
+                f"Received shortest={shortest}, triplet_cutoff={triplet_cutoff}, cutoff={cutoff}."
+            )
+        if self.n_pairs + self.n_triplets < 1:
+            raise ValueError(f"There must be a filter. Received pairs={pairs}, triplets={triplets}.")
+        self.rho = self.f = self.g = None
+        if self.n_pairs:
+            self.rho = self._radial("rho", self.cutoff, np.arange(self.n_pairs), self.n_pairs)
+        if self.n_triplets:
+            bump, order = np.divmod(np.arange(self.n_triplets), self.triplets[1])
+            self.f = self._radial("f", self.triplet_cutoff, bump, self.triplets[0])
+            cosines = np.linspace(-1.0, 1.0, self.knots[1])[:, None]
+            self.g = self._spline("g", -1.0, 1.0, np.cos(order * np.arccos(cosines)), (None, None))
+        shape = (self.n_species, self.n_pairs + self.n_triplets)
+        self.amplitudes = self.add_weight(name="amplitudes", shape=shape, initializer="ones", trainable=self.n_species > 1)
+
+    def _radial(self, name, cutoff, places, count):
+        r = np.linspace(self.shortest, cutoff, self.knots[0])[:, None]
+        width = (cutoff - self.shortest) / count
+        centers = self.shortest + width * (places + 0.5)
+        values = np.exp(-(((r - centers) / width) ** 2))
+        return self._spline(name, self.shortest, cutoff, values, (0.0, None))
+
+    def _spline(self, name, first, last, values, slopes):
+        return CubicSpline(first, last, values, slopes, roughness=self.roughness, name=name, dtype=self.dtype_policy)
+
+    @property
+    def n_features(self):
+        return self.n_pairs + self.n_triplets
+
+    @property
+    def groups(self):
+        """Slices of the features that have similar sizes."""
+        groups = [slice(0, self.n_pairs), slice(self.n_pairs, self.n_features)]
+        return [group for group in groups if group.stop > group.start]
+
+    def curves(self, points=200):
+        """The filters as they are now, cutoff functions included.
+
+        Returns:
+            Dict from "rho", "f" and "g" to `(x, values)`: distances in Å or cosines `(points,)`, and `(points, filters)`.
+        """
+        found = {}
+        for name, cutoff in (("rho", self.cutoff), ("f", self.triplet_cutoff), ("g", None)):
+            spline = getattr(self, name)
+            if spline is None:
+                continue
+            x = np.linspace(0.8 * self.shortest, cutoff, points) if cutoff else np.linspace(-1.0, 1.0, points)
+            values = spline(ops.convert_to_tensor(x, dtype=self.compute_dtype))
+            if cutoff:
+                values = values * polynomial_cutoff(ops.convert_to_tensor(x, dtype=self.compute_dtype), cutoff)[:, None]
+            found[name] = (x, ops.convert_to_numpy(values))
+        return found
+
+    def call(self, neighborhood):
+        features = []
+        if self.rho is not None:
+            features.append(ops.sum(self._weighted(neighborhood, self.rho, self.cutoff, 0), axis=1))
+        if self.f is not None:
+            f = self._weighted(neighborhood, self.f, self.triplet_cutoff, self.n_pairs)
+            features.append(self._triplet_sums(neighborhood, f))
+        return ops.concatenate(features, axis=-1)
+
+    def _weighted(self, neighborhood, spline, cutoff, first):
+        """Radial functions with cutoff, mask and amplitude of the element, `(atoms, neighbors, filters)`."""
+        r = neighborhood.distances
+        values = spline(r) * (polynomial_cutoff(r, cutoff) * neighborhood.mask)[..., None]
+        if self.n_species > 1:
+            amplitudes = self.amplitudes[:, first : first + values.shape[-1]]
+            values = values * ops.take(amplitudes, neighborhood.neighbor_species, axis=0)
+        return values
+
+    def _triplet_sums(self, neighborhood, f):
+        distances = neighborhood.distances
+        directions = neighborhood.vectors / ops.where(distances > 0, distances, 1.0)[..., None]
+        first, second = np.triu_indices(f.shape[1], 1)
+        cosines = ops.sum(ops.take(directions, first, axis=1) * ops.take(directions, second, axis=1), axis=-1)
+        weights = ops.take(f, first, axis=1) * ops.take(f, second, axis=1)
+        return ops.sum(weights * self.g(cosines), axis=1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cutoff": self.cutoff,
+            "n_species": self.n_species,
+            "pairs": self.n_pairs,
+            "triplets": self.triplets,
+            "triplet_cutoff": self.triplet_cutoff,
+            "shortest": self.shortest,
+            "knots": self.knots,
+            "roughness": self.roughness,
+        }

@@ -1,0 +1,96 @@
+"""Spline potentials with networks: s-NNP, and the pair term that goes with it."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff.layers.atomic_networks import LinearPlusMLP
+from keras_ff.layers.cutoffs import polynomial_cutoff
+from keras_ff.layers.spline_filters import SplineFilters
+from keras_ff.layers.splines import CubicSpline
+from keras_ff.potentials.base import Potential
+from keras_ff.potentials.neuralil import NeuralIL
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class SplineNetwork(NeuralIL):
+    """A network fed by trainable spline filters of the neighbor density (s-NNP).
+
+        E_i = energy_scale * (slope * network(G_i, embedding_i) + intercept)
+
+    with the features G of `SplineFilters`. The embedding function of s-MEAM has become a network of any size, and its one density
+    several. Compose it: `Sum([SplineNetwork(["Si"], cutoff=4.0), PairSpline(["Si"], cutoff=6.0), ZBL(["Si"])])` acts as a network
+    within 4 Å and as a pair potential beyond, and repels at short range, where the features are bounded, whatever the network says.
+
+    Args:
+        species: Chemical symbols.
+        cutoff: Radius in Å of the pair filters.
+        filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
+        triplet_cutoff: Radius in Å of the triplet filters; by default 0.75 times the cutoff.
+        network: `AtomicNetwork`; by default `LinearPlusMLP`. One with a linear part only is a linear embedding.
+        embedding: Length of the embedding of the central element.
+        seed: Of the initial weights.
+
+    Reference:
+        Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
+    """
+
+    def __init__(self, species, cutoff=5.0, triplet_cutoff=None, filters=None, network=None, embedding=2, seed=0, **kwargs):
+        n_species = 1 if isinstance(species, str) else len(species)
+        if filters is None:
+            triplet_cutoff = 0.75 * cutoff if triplet_cutoff is None else triplet_cutoff
+            filters = SplineFilters(cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
+        network = network or LinearPlusMLP(filters.n_features + embedding, seed=seed, dtype=kwargs.get("dtype"))
+        super().__init__(species, descriptor=filters, network=network, embedding=embedding, seed=seed, **kwargs)
+
+    @property
+    def filters(self):
+        return self.descriptor
+
+    def get_config(self):
+        config = super().get_config()
+        config["filters"] = config.pop("descriptor")
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("filters", "network")}
+        return cls(**{**config, **parts})
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class PairSpline(Potential):
+    """A pair potential whose function is a cubic spline, one for each pair of elements.
+
+        E = sum_{i<j} phi(r_ij) fc(r_ij)
+
+    with `polynomial_cutoff`. It begins at 0; below its first knot phi is a straight line.
+
+    Args:
+        species: Chemical symbols.
+        cutoff: Radius in Å.
+        shortest: Place of the first knot in Å.
+        knots: Number of knots.
+        roughness: Strength of the penalty for curvature, see `keras_ff.layers.Roughness`.
+    """
+
+    def __init__(self, species, cutoff=5.0, shortest=1.0, knots=12, roughness=0.0, **kwargs):
+        super().__init__(species, cutoff, **kwargs)
+        self.shortest, self.knots, self.roughness = float(shortest), int(knots), float(roughness)
+        count = len(self.species)
+        first, second = np.triu_indices(count)
+        # Place of the pair (i, j) among the splines, in any order.
+        self.pair = np.zeros((count, count), "int32")
+        self.pair[first, second] = self.pair[second, first] = np.arange(len(first))
+        start = np.zeros((self.knots, len(first)))
+        self.phi = CubicSpline(self.shortest, self.cutoff, start, roughness=self.roughness, dtype=self.dtype_policy, name="phi")
+
+    def call(self, neighborhood):
+        r = neighborhood.distances
+        kinds = neighborhood.center_species[:, None] * len(self.species) + neighborhood.neighbor_species
+        which = ops.take(ops.convert_to_tensor(self.pair.ravel()), kinds)
+        pairs = self.phi(r, which=which) * polynomial_cutoff(r, self.cutoff) * neighborhood.mask
+        return 0.5 * ops.sum(pairs, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "shortest": self.shortest, "knots": self.knots, "roughness": self.roughness}
