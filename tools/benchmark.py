@@ -4,6 +4,7 @@
     keras-ff benchmark accuracy --data mlearn/      train on each element and evaluate on its test set
     keras-ff benchmark ean --data neuralil/         the same for ethylammonium nitrate, frozen split
     keras-ff benchmark classical                    classical potentials, against LAMMPS if it is installed
+    keras-ff benchmark splines                      spline MEAM of titanium, likewise
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
@@ -11,7 +12,8 @@ added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
 
 The data of `accuracy` are files Si_train.xyz, Si_test.xyz, ... (mlearn set);
 the bundled silicon files are used without --data. The data of `ean` are
-ean_validation.xyz and ean_split_60_15.json.
+ean_validation.xyz and ean_split_60_15.json. `splines` reads Ti.meam.spline of
+the installed LAMMPS, or of the folder given with --data.
 """
 
 import datetime
@@ -20,7 +22,7 @@ import platform
 import subprocess
 import sys
 
-SUITES = ("speed", "accuracy", "ean", "classical")
+SUITES = ("speed", "accuracy", "ean", "classical", "splines")
 
 
 def add_arguments(parser):
@@ -58,6 +60,8 @@ def commands(args):
         return [[*module, "keras_ff_tools.benchmark_speed", name, *([args.data] if args.data else [])] for name in names]
     if args.suite == "classical":
         return [[*module, "keras_ff_tools.benchmark_classical"]]
+    if args.suite == "splines":
+        return [[*module, "keras_ff_tools.benchmark_splines", *([args.data] if args.data else [])]]
     data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")
     if args.suite == "ean":
         return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]

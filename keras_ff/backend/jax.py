@@ -14,6 +14,7 @@ from .shared import set_keras_float64, wraps
 
 __all__ = [
     "backend_name",
+    "cond",
     "enable_compilation_cache",
     "enable_float64",
     "jit",
@@ -100,6 +101,24 @@ def vmap(function, in_axes=0):
     """
     mapped = jax.vmap(function, in_axes)
     return wraps(function)(lambda *args: mapped(*arrays(args)))
+
+
+def cond(predicate, true_function, false_function, *args):
+    """One of two functions of the same arguments; the other costs nothing, nor does its derivative.
+
+    On JAX a reverse pass computes the inside of the chosen function anew instead of storing it.
+
+    Args:
+        predicate: Boolean scalar.
+        true_function, false_function: Map arrays or nests of arrays of floating dtype to outputs of the same structure, shapes and
+            dtypes. As in `custom_gradient`, what is differentiated by must be an argument. Integers and booleans that do not depend
+            on the arguments may be read from around.
+
+    Under `vmap` over the predicate both are computed.
+    """
+    # Without checkpoints, what each would store is written in zeros where the other is chosen.
+    branches = (jax.checkpoint(function, prevent_cse=False) for function in (true_function, false_function))
+    return jax.lax.cond(predicate, *branches, *arrays(args))
 
 
 def scan(function, init, xs=None, length=None, checkpoint=False):

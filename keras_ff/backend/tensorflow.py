@@ -7,12 +7,14 @@ import tensorflow as tf
 from . import tensorflow_derivatives, tensorflow_math
 from .shared import set_keras_float64, wraps
 from .tensorflow_arrays import arrays
+from .tensorflow_cond import cond
 from .tensorflow_derivatives import *  # noqa: F403
 from .tensorflow_math import *  # noqa: F403
 from .tensorflow_scan import scan
 
 __all__ = [
     "backend_name",
+    "cond",
     "enable_compilation_cache",
     "enable_float64",
     "jit",

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_ff.layers.base import NeighborhoodLayer
 from keras_ff.layers.cutoffs import polynomial_cutoff
+from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.splines import CubicSpline
 
 
@@ -45,7 +46,7 @@ class SplineFilters(NeighborhoodLayer):
         cutoff,
         n_species=1,
         pairs=8,
-        triplets=(3, 4),
+        triplets=(4, 5),
         triplet_cutoff=None,
         shortest=1.0,
         knots=(12, 10),
@@ -135,10 +136,25 @@ class SplineFilters(NeighborhoodLayer):
     def _triplet_sums(self, neighborhood, f):
         distances = neighborhood.distances
         directions = neighborhood.vectors / ops.where(distances > 0, distances, 1.0)[..., None]
-        first, second = np.triu_indices(f.shape[1], 1)
-        cosines = ops.sum(ops.take(directions, first, axis=1) * ops.take(directions, second, axis=1), axis=-1)
-        weights = ops.take(f, first, axis=1) * ops.take(f, second, axis=1)
-        return ops.sum(weights * self.g(cosines), axis=1)
+        inside = ops.logical_and(neighborhood.is_neighbor, distances < self.triplet_cutoff)
+        rows = ops.concatenate([directions * ops.cast(inside, f.dtype)[..., None], f], axis=-1)
+        columns = inner_columns(distances.shape[1], self.triplet_cutoff, self.cutoff)
+        return over_inner(self._of_triplets, rows, inside, columns, self.g.coefficients(f.dtype))
+
+    def _of_triplets(self, rows, table):
+        """Sums over pairs of neighbors of rows of directions and f, `(atoms, neighbors, 3 + filters)`."""
+        columns = ops.shape(rows)[1]
+        first, second, is_pair = neighbor_pairs(columns)
+        directions, f = rows[..., :3], rows[..., 3:]
+        products = ops.matmul(directions, ops.swapaxes(directions, 1, 2))
+        cosines = ops.take(ops.reshape(products, (-1, columns * columns)), first * columns + second, axis=1)
+        weights = only_pairs(ops.take(f, first, axis=1) * ops.take(f, second, axis=1), is_pair)
+        return ops.sum(weights * self.g.evaluate(cosines, table), axis=1)
+
+    def intermediates(self, neighbors):
+        """See `Potential.intermediates`."""
+        columns = inner_columns(neighbors, self.triplet_cutoff, self.cutoff)
+        return max(neighbors, columns * (columns - 1) // 2 * self.n_triplets)
 
     def get_config(self):
         return {

@@ -22,7 +22,7 @@ FORMAT = 1
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
 CHUNK = 512
 
-# Pairs, likewise: with hundreds of neighbors fewer atoms fill the cache.
+# Numbers of an intermediate result, likewise: with hundreds of neighbors, or pairs of them, fewer atoms fill the cache.
 PAIRS = 32_768
 
 
@@ -131,7 +131,7 @@ class ForceField(keras.Model):
     def _in_chunks(self, rows):
         """`energies_and_gradient` of a bounded number of atoms at a time, so that memory does not limit the system."""
         atoms, neighbors = rows[0].shape[:2]
-        chunk = min(CHUNK, max(1, PAIRS // (neighbors or 1)))
+        chunk = min(CHUNK, max(1, PAIRS // (self.potential.intermediates(neighbors or 0) or 1)))
         if atoms is None or atoms <= 2 * chunk:
             return self.energies_and_gradient(*rows)
         count = -(-atoms // chunk)

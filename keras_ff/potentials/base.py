@@ -67,6 +67,13 @@ class Potential(NeighborhoodLayer):
         """
         raise NotImplementedError
 
+    def intermediates(self, neighbors):
+        """How many numbers the largest intermediate result of `call` holds for each atom with so many neighbors.
+
+        A model computes as many atoms together as the cache of a processor takes.
+        """
+        return neighbors
+
     # Not a property: Keras walks through properties when it saves, and would never come back from this one.
     def terms(self):
         """The potentials that this one is a sum of."""

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.layers.inner_neighbors import neighbor_pairs, only_pairs
 from keras_ff.potentials.classical import ClassicalPotential, Table, at_most
 from keras_ff.potentials.lammps_files import read_tables, write_tables
 
@@ -90,6 +91,9 @@ class EDIP(ClassicalPotential):
         found = super().parameters()
         return {**found, "a": np.minimum(found["a"], self.cutoff)}
 
+    def intermediates(self, neighbors):
+        return max(neighbors, neighbors * (neighbors - 1) // 2)
+
     def call(self, neighborhood):
         table = {name: self.value(name, neighborhood.dtype) for name in self.TABLES}
         names = ("A", "B", "a", "c", "alpha", "beta", "gamma", "rho", "sigma")
@@ -120,15 +124,14 @@ class EDIP(ClassicalPotential):
         Q = Q0 * ops.exp(-mu * coordination)
         fall = ops.exp(-u4 * coordination)
         tau = u1 + u2 * (u3 * fall - fall * fall)
-        columns = g.shape[1]
-        first, second = np.triu_indices(columns, 1)
+        first, second, is_pair = neighbor_pairs(ops.shape(g)[1])
         if count > 1:
             kinds = neighborhood.neighbor_species
             kind = ops.take(kinds, first, axis=1) * count + ops.take(kinds, second, axis=1)
             lam, eta, Q, tau = (ops.take_along_axis(x, kind, axis=1) for x in (lam, eta, Q, tau))
         cosines = ops.sum(ops.take(directions, first, axis=1) * ops.take(directions, second, axis=1), axis=-1)
         bend = Q * (cosines + tau) ** 2
-        weights = ops.take(g, first, axis=1) * ops.take(g, second, axis=1)
+        weights = only_pairs(ops.take(g, first, axis=1) * ops.take(g, second, axis=1), is_pair)
         return ops.sum(lam * weights * (1.0 - ops.exp(-bend) + eta * bend), axis=-1)
 
 

@@ -3,9 +3,9 @@
 import itertools
 
 import keras
-import numpy as np
 from keras import ops
 
+from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.lammps_splines import Curve, curve_names, read_curves, write_curves
@@ -20,7 +20,8 @@ class SplineMEAM(Potential):
 
     rho and f are those of the element of the neighbor, g and phi belong to the pair of elements, U to the element of the center.
     As in LAMMPS, an isolated atom has no energy, splines continue as straight lines beyond their knots, and one cutoff, the
-    largest last knot of phi, rho and f, ends all interactions.
+    largest last knot of phi, rho and f, ends all interactions. The cost is that of the triplets of neighbors within the last knots
+    of f if all f vanish there (`CubicSpline(vanishes=True)`), otherwise of those within the cutoff.
 
     Args:
         species: Chemical symbols.
@@ -50,6 +51,8 @@ class SplineMEAM(Potential):
     def from_lammps(cls, path, species=None, train_slopes=True, **kwargs):
         """Read a `meam/spline` file of LAMMPS, in the format of one element or of several.
 
+        Functions f that end with value and slope 0 keep doing so in training.
+
         Args:
             path: The file.
             species: Chemical symbols in the order of the batches, some or all of those of the file. A file in the old format does
@@ -75,7 +78,14 @@ class SplineMEAM(Potential):
             kind, symbols = name.split()
             curve = curves.get(name) or curves[f"{kind} {'-'.join(reversed(symbols.split('-')))}"]
             functions[name] = CubicSpline(
-                curve.first, curve.last, curve.values, curve.slopes, train_slopes, dtype=dtype, name=name.replace(" ", "_")
+                curve.first,
+                curve.last,
+                curve.values,
+                curve.slopes,
+                train_slopes,
+                vanishes=kind == "f" and curve.values[-1] == 0 and curve.slopes[1] == 0,
+                dtype=dtype,
+                name=name.replace(" ", "_"),
             )
         return cls(species, functions, **kwargs)
 
@@ -130,22 +140,47 @@ class SplineMEAM(Potential):
         pairs = itertools.combinations_with_replacement(range(len(self.species)), 2)
         return [((a, b), self.functions[f"{name} {self.species[a]}-{self.species[b]}"]) for a, b in pairs]
 
+    def intermediates(self, neighbors):
+        count = self._inner_columns(neighbors)
+        return max(neighbors, count * (count - 1) // 2)
+
+    def _reach(self):
+        """Where the last f has become 0 for good, in Å."""
+        f = [self.functions[f"f {symbol}"] for symbol in self.species]
+        if all(spline.vanishes and spline.extrapolation == "linear" for spline in f):
+            return min(self.cutoff, max(spline.last for spline in f))
+        return self.cutoff
+
+    def _inner_columns(self, neighbors):
+        return inner_columns(neighbors, self._reach(), self.cutoff)
+
     def _triplets(self, neighborhood, f, of_neighbors):
         """Sum over pairs of neighbors, `(atoms,)`."""
         directions = neighborhood.vectors / ops.where(neighborhood.distances > 0, neighborhood.distances, 1.0)[..., None]
-        first, second = np.triu_indices(f.shape[1], 1)
-        cosines = ops.sum(ops.take(directions, first, axis=1) * ops.take(directions, second, axis=1), axis=-1)
-        weights = ops.take(f, first, axis=1) * ops.take(f, second, axis=1)
-        if of_neighbors is None:
-            return ops.sum(weights * self._pairs("g")[0][1](cosines), axis=-1)
-        of_first, of_second = ([ops.take(is_kind, side, axis=1) for is_kind in of_neighbors] for side in (first, second))
+        f = [f] if of_neighbors is None else [ops.where(is_kind, f, 0.0) for is_kind in of_neighbors]
+        rows = ops.concatenate([directions, ops.stack(f, axis=-1)], axis=-1)
+        tables = [g.coefficients(neighborhood.dtype) for _, g in self._pairs("g")]
+        inside = ops.logical_and(neighborhood.is_neighbor, neighborhood.distances < self._reach())
+        return over_inner(self._triplet_sum, rows, inside, self._inner_columns(f[0].shape[1]), tables)
+
+    def _triplet_sum(self, rows, tables):
+        """The same from `(atoms, neighbors, 3 + species)`, directions and f of each element, and the coefficients of each g."""
+        columns = ops.shape(rows)[1]
+        first, second, is_pair = neighbor_pairs(columns)
+
+        def of_pairs(products):
+            return ops.take(ops.reshape(products, (-1, columns * columns)), first * columns + second, axis=1)
+
+        directions, f = rows[..., :3], rows[..., 3:]
+        # Gathered from the square of all products: several times as fast as products of what is gathered.
+        cosines = of_pairs(ops.matmul(directions, ops.swapaxes(directions, 1, 2)))
         total = 0.0
-        for (a, b), g in self._pairs("g"):
-            is_pair = ops.logical_and(of_first[a], of_second[b])
+        for ((a, b), g), table in zip(self._pairs("g"), tables):
+            weights = f[:, :, None, a] * f[:, None, :, b]
             if a != b:
-                is_pair = ops.logical_or(is_pair, ops.logical_and(of_first[b], of_second[a]))
-            total = total + ops.where(is_pair, g(cosines), 0.0)
-        return ops.sum(weights * total, axis=-1)
+                weights = weights + ops.swapaxes(weights, 1, 2)
+            total = total + ops.sum(only_pairs(of_pairs(weights), is_pair) * g.evaluate(cosines, table), axis=-1)
+        return total
 
     def get_config(self):
         functions = {name: keras.saving.serialize_keras_object(spline) for name, spline in self.functions.items()}

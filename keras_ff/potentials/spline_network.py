@@ -26,8 +26,8 @@ class SplineNetwork(NeuralIL):
         species: Chemical symbols.
         cutoff: Radius in Å of the pair filters.
         filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
-        triplet_cutoff: Radius in Å of the triplet filters; by default 0.75 times the cutoff.
-        network: `AtomicNetwork`; by default `LinearPlusMLP`. One with a linear part only is a linear embedding.
+        triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
+        network: `AtomicNetwork`; by default `LinearPlusMLP`.
         embedding: Length of the embedding of the central element.
         seed: Of the initial weights.
 
@@ -35,10 +35,9 @@ class SplineNetwork(NeuralIL):
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
     """
 
-    def __init__(self, species, cutoff=5.0, triplet_cutoff=None, filters=None, network=None, embedding=2, seed=0, **kwargs):
+    def __init__(self, species, cutoff=4.5, triplet_cutoff=None, filters=None, network=None, embedding=2, seed=0, **kwargs):
         n_species = 1 if isinstance(species, str) else len(species)
         if filters is None:
-            triplet_cutoff = 0.75 * cutoff if triplet_cutoff is None else triplet_cutoff
             filters = SplineFilters(cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
         network = network or LinearPlusMLP(filters.n_features + embedding, seed=seed, dtype=kwargs.get("dtype"))
         super().__init__(species, descriptor=filters, network=network, embedding=embedding, seed=seed, **kwargs)
@@ -46,6 +45,9 @@ class SplineNetwork(NeuralIL):
     @property
     def filters(self):
         return self.descriptor
+
+    def intermediates(self, neighbors):
+        return self.filters.intermediates(neighbors)
 
     def get_config(self):
         config = super().get_config()

@@ -38,6 +38,9 @@ class Sum(Potential):
     def long_range(self, *args):
         return sum(part.long_range(*args) for part in self.parts if part.wave_cutoff > 0)
 
+    def intermediates(self, neighbors):
+        return max(part.intermediates(neighbors) for part in self.parts)
+
     def terms(self):
         return [term for part in self.parts for term in part.terms()]
 

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.layers.inner_neighbors import neighbor_pairs, only_pairs
 from keras_ff.potentials.classical import ClassicalPotential, Table, at_most, diagonal
 from keras_ff.potentials.lammps_files import read_tables, write_tables
 
@@ -104,6 +105,9 @@ class Tersoff(ClassicalPotential):
         R, D = found["R"], found["D"]
         return {**found, "R": np.where(R + D > self.cutoff, self.cutoff - D, R)}
 
+    def intermediates(self, neighbors):
+        return max(neighbors, neighbors * (neighbors - 1))
+
     def call(self, neighborhood):
         dtype = neighborhood.dtype
         table = {name: self.value(name, dtype) for name in self.TABLES}
@@ -124,9 +128,9 @@ class Tersoff(ClassicalPotential):
 
     def _zeta(self, neighborhood, table, r, is_pair, present):
         """What competes with the bonds, `(atoms, neighbors j)`: a sum over the other neighbors k."""
-        columns = r.shape[1]
+        columns = ops.shape(r)[1]
         # A flat axis of all j != k is faster than two axes and a mask.
-        first, second = np.nonzero(~np.eye(columns, dtype=bool))
+        first, second, is_pair = neighbor_pairs(columns, ordered=True)
 
         def of_j(x):
             return ops.take(x, first, axis=1)
@@ -154,7 +158,8 @@ class Tersoff(ClassicalPotential):
         stretch = cube if (self.start["m"] == 3).all() else ops.where(m == 3, cube, stretch)
         largest = LARGEST_EXPONENT[keras.backend.standardize_dtype(r.dtype)]
         weights = present * g * ops.exp(ops.minimum(stretch, largest))
-        return ops.sum(ops.reshape(weights, (ops.shape(r)[0], columns, columns - 1)), axis=-1)
+        rows = ops.shape(r)[0], columns, columns - 1 if is_pair is None else columns
+        return ops.sum(ops.reshape(only_pairs(weights, is_pair), rows), axis=-1)
 
 
 def fade(r, reach, D):

@@ -14,7 +14,7 @@ from keras import ops
 from keras_ff import backend
 
 FOLDER = Path(backend.__file__).parent
-NAMES = """arccos arcsin arctan arctan2 backend_name ceil check_backend cos cosh custom_gradient enable_compilation_cache
+NAMES = """arccos arcsin arctan arctan2 backend_name ceil check_backend cond cos cosh custom_gradient enable_compilation_cache
 enable_float64 erfc floor grad hessian hvp jit jvp logaddexp mean norm scan sin sinh softplus solve stop_gradient swish tan tanh
 value_and_grad var vjp vmap""".split()
 

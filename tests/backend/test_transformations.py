@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.backend import grad, jit, jvp, scan, vmap
+from keras_ff.backend import cond, grad, hvp, jit, jvp, scan, vmap
 
 X = np.array([[0.3, -0.7, 1.1], [0.2, 0.5, -0.4]])
 
@@ -275,3 +275,37 @@ def test_scan_without_a_number_of_steps_or_with_a_changing_carry_is_an_error(run
         run(lambda x: scan(lambda c, _: (ops.concatenate([c, c]), None), x, length=2)[0])(VELOCITY)
     with pytest.raises(TypeError):
         run(lambda x: scan(lambda c, _: (ops.cast(c, "float32"), None), x, length=2)[0])(VELOCITY)
+
+
+# cond
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("in_scan", [False, True])
+def test_cond_has_the_derivatives_of_the_chosen_function(run, sign, in_scan):
+    def one(x, factor):
+        return ops.sum(x * sign) > 0, lambda x, factor: factor * x**3, lambda x, factor: ops.exp(factor * x)
+
+    def chosen(x, factor):
+        return ops.sum(cond(*one(x, factor), x, factor))
+
+    def total(x, factor):
+        if in_scan:
+            return ops.sum(scan(lambda carry, x: (carry, chosen(x, factor)), ops.zeros(()), 1.0 * x)[1])
+        return chosen(x[0], factor) + chosen(x[1], factor)
+
+    def plain(x, factor):
+        is_first = ops.sum(x * sign, axis=1, keepdims=True) > 0
+        return ops.sum(ops.where(is_first, factor * x**3, ops.exp(factor * x)))
+
+    def all_orders(function):
+        def orders(x, factor):
+            def pulled(factor):
+                return ops.sum(grad(lambda x: function(x, factor))(x) * X)
+
+            return function(x, factor), grad(function)(x, factor), hvp(lambda x: function(x, factor), x, X), grad(pulled)(factor)
+
+        return run(orders)(ops.convert_to_tensor(X), ops.convert_to_tensor(np.float64(0.7)))
+
+    for found, expected in zip(all_orders(total), all_orders(plain), strict=True):
+        close(found, ops.convert_to_numpy(expected))

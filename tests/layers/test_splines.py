@@ -90,6 +90,22 @@ def test_roughness_is_the_integral_of_the_squared_curvature():
     assert float(again.losses[0]) == float(wavy.losses[0])
 
 
+def test_what_vanishes_stays_zero_whatever_the_weights_are():
+    spline = CubicSpline(1.0, 5.0, [*VALUES[:-1], 0.0], (0.1, 0.0), train_slopes=True, roughness=0.1, vanishes=True)
+    with_end = CubicSpline(1.0, 5.0, [*VALUES[:-1], 0.0], (0.1, 0.0))
+    penalty = float(spline.losses[0])
+    spline.values.assign([*VALUES[:-1], 0.7])
+    spline.slopes.assign([0.1, 0.3])
+    x = np.linspace(0.5, 7.0, 50)
+    np.testing.assert_allclose(ops.convert_to_numpy(spline(x)), ops.convert_to_numpy(with_end(x)), rtol=0, atol=1e-15)
+    assert spline.numbers()[0][-1] == spline.numbers()[1][1] == 0.0 and float(spline.losses[0]) == penalty
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(spline))
+    assert again.vanishes
+    for values, slopes in ((VALUES, (0.1, 0.0)), ([*VALUES[:-1], 0.0], (0.1, None)), ([*VALUES[:-1], 0.0], (0.1, 0.2))):
+        with pytest.raises(ValueError, match="ends with value and slope 0"):
+            CubicSpline(1.0, 5.0, values, slopes, vanishes=True)
+
+
 def test_float32_keeps_the_digits_of_what_is_not_trained():
     spline = CubicSpline(1.0, 5.0, VALUES, (0.1, 0.2), dtype="float32")
     assert np.array_equal(spline.numbers()[0], VALUES) and spline.numbers()[1].tolist() == [0.1, 0.2]

@@ -1,8 +1,10 @@
 """What classical potentials share: tables, what is trained, files."""
 
+import keras
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
 import keras_ff as kff
 from keras_ff.potentials import EDIP, StillingerWeber
@@ -75,3 +77,24 @@ def test_an_element_without_parameters_is_named():
     atoms.calc = kff.Calculator(kff.ForceField(StillingerWeber.silicon()))
     with pytest.raises(ValueError, match=r"does not know: \['C'\]"):
         atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize("name", ["StillingerWeber", "EDIP", "Tersoff"])
+def test_fit_on_batches_of_several_shapes(name):
+    """TensorFlow traces one function for all shapes, with unknown numbers of atoms and neighbors."""
+    crystal, small = bulk("Si", cubic=True), bulk("Si", a=4.9)
+    structures = []
+    for atoms in (crystal, small, crystal, small):
+        atoms = atoms.copy()
+        atoms.rattle(0.05, seed=len(structures))
+        atoms.calc = kff.Calculator(kff.ForceField(getattr(kff.potentials, name).silicon()))
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        structures.append(atoms)
+    model = kff.ForceField(getattr(kff.potentials, name).silicon(train=["A"]))
+    model.potential.set_parameters(A=1.02 * model.potential.parameters()["A"])
+    data = kff.data.Dataset(structures, model, batch_size=2)
+    assert len(data.shapes) == 2
+    model.compile(keras.optimizers.Adam(0.003), loss={"forces": kff.losses.LogCosh(p=10.0)}, jit_compile=True)
+    losses = model.fit(data, epochs=4, verbose=0).history["loss"]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.neighborlist import neighbor_list
+from keras import ops
 from lammps_reference import FILES, check_parameter_derivatives
 
+import keras_ff as kff
+from keras_ff import backend
+from keras_ff.layers import CubicSpline
 from keras_ff.potentials import SplineMEAM
 from keras_ff.testing import Probe, check_potential, padding, permutation, rotation, saving, supercell
 
@@ -53,6 +58,83 @@ def test_symmetries_of_two_elements():
 def test_parameter_derivatives(name):
     atoms, _ = structures(name, 12)
     check_parameter_derivatives(potential(name), [one for one in atoms if len(one) < 10][:2])
+
+
+class Full(SplineMEAM):
+    """All triplets of neighbors within the cutoff."""
+
+    def _inner_columns(self, neighbors):
+        return neighbors
+
+
+def titanium(crowded):
+    """A crystal; crowded, with a compressed ball beside it, in which neighbors are nearer than is even."""
+    atoms = bulk("Ti", "hcp", a=2.95, c=4.68) * (3, 3, 2)
+    if crowded:
+        dense = bulk("Ti", "hcp", a=2.4, c=3.8) * (7, 7, 5)
+        dense.positions -= dense.positions[np.linalg.norm(dense.positions - dense.positions.mean(axis=0), axis=1).argmin()]
+        dense = dense[np.linalg.norm(dense.positions, axis=1) < 4.3]
+        dense.positions += (4.0, 4.0, 24.0)
+        atoms.cell[2, 2] += 30.0
+        atoms += dense
+    atoms.rattle(0.1, seed=0)
+    return atoms
+
+
+def most_neighbors(atoms, cutoff):
+    return np.bincount(neighbor_list("i", atoms, cutoff)).max()
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+@pytest.mark.parametrize("chunk", [10_000, 600])
+def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
+    monkeypatch.setattr("keras_ff.models.force_field.PAIRS", chunk)
+    atoms, results = titanium(crowded), []
+    for kind in (SplineMEAM, Full):
+        model = kff.ForceField(kind.from_lammps(FOLDER / "Ti.meam.spline", "Ti"))
+        columns = most_neighbors(atoms, model.cutoff)
+        inner = model.potential._inner_columns(columns)
+        assert kind is Full or (inner < 0.6 * columns and crowded == (most_neighbors(atoms, 4.41) > inner))
+        batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
+        moves = np.random.default_rng(0).normal(size=batch["positions"].shape)
+
+        def energy(positions, batch=batch, model=model):
+            return ops.sum(model.atomic({**batch, "positions": positions})["energies"])
+
+        found = backend.jit(lambda batch, model=model: model(batch), layer=model)(batch)
+        bend = backend.jit(lambda x, energy=energy, v=moves: backend.hvp(energy, x, v))(batch["positions"])
+        results.append([ops.convert_to_numpy(x) for x in (found["energy"], found["forces"], found["stress"], bend)])
+    for compact, full in zip(*results):
+        np.testing.assert_allclose(compact, full, rtol=1e-11, atol=1e-11)
+
+
+def test_a_function_that_does_not_vanish_reaches_to_the_cutoff():
+    known = potential("Ti")
+    assert known.functions["f Ti"].vanishes and known.intermediates(48) == 25 * 24 // 2
+    values, slopes = known.functions["f Ti"].numbers()
+    values[-1] = 0.1
+    f = CubicSpline(2.0558017673999966, 4.41, values, slopes)
+    other = SplineMEAM("Ti", {**potential("Ti").functions, "f Ti": f})
+    assert other.intermediates(48) == 48 * 47 // 2
+    far = Atoms("Ti3", 4.8 * np.array([[0, 0, 0], [1, 0, 0], [0.5, 0.8, 0]]))
+    energies = [Probe(one, far, rattle=0.0).evaluate([far])[0]["energy"] for one in (known, other)]
+    assert abs(energies[0] - energies[1]) > 1e-3
+
+
+def test_training_leaves_the_end_of_f():
+    atoms = titanium(False)
+    atoms.info["energy"], atoms.arrays["forces"] = -4.0 * len(atoms), np.zeros((len(atoms), 3))
+    weights = []
+    for kind in (SplineMEAM, Full):
+        model = kff.ForceField(kind.from_lammps(FOLDER / "Ti.meam.spline", "Ti"))
+        model.compile(optimizer="adam", loss={"energy_per_atom": "mse", "forces": "mse"}, jit_compile=True)
+        model.fit(kff.data.Dataset([atoms], model, batch_size=1), epochs=2, verbose=0)
+        weights.append(model.get_weights())
+        values, slopes = model.potential.functions["f Ti"].numbers()
+        assert values[-1] == slopes[1] == 0 and slopes[0] != model.potential.functions["f Ti"].start_slopes[0]
+    assert any(weight.any() for weight in weights[0])
+    for compact, full in zip(*weights):
+        np.testing.assert_allclose(compact, full, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", NAMES)
