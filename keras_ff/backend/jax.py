@@ -104,7 +104,7 @@ def vmap(function, in_axes=0):
 
 
 def cond(predicate, true_function, false_function, *args):
-    """One of two functions of the same arguments; the other costs nothing, nor does its derivative.
+    """One of two functions of the same arguments; on TensorFlow both are computed. On JAX the other costs nothing.
 
     On JAX a reverse pass computes the inside of the chosen function anew instead of storing it.
 

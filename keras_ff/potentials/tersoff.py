@@ -130,7 +130,7 @@ class Tersoff(ClassicalPotential):
         """What competes with the bonds, `(atoms, neighbors j)`: a sum over the other neighbors k."""
         columns = ops.shape(r)[1]
         # A flat axis of all j != k is faster than two axes and a mask.
-        first, second, is_pair = neighbor_pairs(columns, ordered=True)
+        first, second, differ = neighbor_pairs(columns, ordered=True)
 
         def of_j(x):
             return ops.take(x, first, axis=1)
@@ -158,8 +158,8 @@ class Tersoff(ClassicalPotential):
         stretch = cube if (self.start["m"] == 3).all() else ops.where(m == 3, cube, stretch)
         largest = LARGEST_EXPONENT[keras.backend.standardize_dtype(r.dtype)]
         weights = present * g * ops.exp(ops.minimum(stretch, largest))
-        rows = ops.shape(r)[0], columns, columns - 1 if is_pair is None else columns
-        return ops.sum(ops.reshape(only_pairs(weights, is_pair), rows), axis=-1)
+        rows = ops.shape(r)[0], columns, columns - 1 if differ is None else columns
+        return ops.sum(ops.reshape(only_pairs(weights, differ), rows), axis=-1)
 
 
 def fade(r, reach, D):
