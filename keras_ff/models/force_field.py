@@ -131,9 +131,10 @@ class ForceField(keras.Model):
     def _in_chunks(self, rows):
         """`energies_and_gradient` of a bounded number of atoms at a time, so that memory does not limit the system."""
         atoms, neighbors = rows[0].shape[:2]
-        chunk = min(CHUNK, max(1, PAIRS // (self.potential.intermediates(neighbors or 0) or 1)))
-        if atoms is None or atoms <= 2 * chunk:
+        # Second derivatives of a small system do not go through the loop: TensorFlow does not compile all of them.
+        if atoms is None or atoms <= 2 * min(CHUNK, max(1, PAIRS // (neighbors or 1))):
             return self.energies_and_gradient(*rows)
+        chunk = min(CHUNK, max(1, PAIRS // (self.potential.intermediates(neighbors or 0) or 1)))
         count = -(-atoms // chunk)
         chunks = [
             ops.reshape(
