@@ -53,6 +53,11 @@ class Neighborhood:
         root = ops.sqrt(ops.where(positive, self.squared_distances, 1.0))
         return ops.where(positive, root, 0.0)
 
+    @cached_property
+    def directions(self):
+        """Unit vectors to the neighbors, `(atoms, neighbors, 3)`; of length 0 at contact."""
+        return self.vectors / ops.where(self.distances > 0, self.distances, 1.0)[..., None]
+
     def within(self, cutoff):
         """The same atoms with the neighbors closer than `cutoff`, which may not exceed the present one."""
         if cutoff == self.cutoff:

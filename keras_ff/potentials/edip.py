@@ -5,15 +5,15 @@ import numpy as np
 from keras import ops
 
 from keras_ff.layers.inner_neighbors import neighbor_pairs, only_pairs
-from keras_ff.potentials.classical import ClassicalPotential, Table, at_most
-from keras_ff.potentials.lammps_files import read_tables, write_tables
+from keras_ff.potentials.classical import Table, at_most
+from keras_ff.potentials.lammps_files import LammpsPotential
 
 # Nearer to its cutoff than this part of it, a pair is left out: its terms are below exp(-1000), and no derivative overflows.
 EDGE = 1e-4
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class EDIP(ClassicalPotential):
+class EDIP(LammpsPotential):
     """Pairs and triplets whose strength, range and favored angle follow the coordination of the central atom.
 
         E = sum_i [ sum_j V2(r_ij, Z_i) + sum_{j<k} V3(r_ij, r_ik, cos theta_jik, Z_i) ],   Z_i = sum_j f(r_ij)
@@ -69,23 +69,11 @@ class EDIP(ClassicalPotential):
         )  # fmt: skip
         return cls(["Si"], dict(zip(cls.TABLES, values)), **kwargs)
 
-    @classmethod
-    def from_lammps(cls, path, species=None, **kwargs):
-        """Read a `.edip` file of LAMMPS in metal units.
-
-        Args:
-            path: The file.
-            species: Elements in the order of the batches; by default all of the file.
-
-        Raises:
-            ValueError: If an entry is missing, broken, or has a value that cannot be; the text names file and line.
-        """
-        species, parameters = read_tables(path, cls.COLUMNS, cls.TABLES, species, _cutoffs)
-        return cls(species, parameters, **kwargs)
-
-    def to_lammps(self, path):
-        """Write the parameters as a `.edip` file of LAMMPS, with all digits."""
-        write_tables(path, self.COLUMNS, self.TABLES, self.species, self.parameters())
+    @staticmethod
+    def problem(entry):
+        if entry.elements[1] == entry.elements[2] and entry.values["c"] >= entry.values["a"]:
+            return f"the inner cutoff {entry.values['c']:g} must be smaller than the outer cutoff {entry.values['a']:g}."
+        return None
 
     def parameters(self):
         found = super().parameters()
@@ -133,9 +121,3 @@ class EDIP(ClassicalPotential):
         bend = Q * (cosines + tau) ** 2
         weights = only_pairs(ops.take(g, first, axis=1) * ops.take(g, second, axis=1), is_pair)
         return ops.sum(lam * weights * (1.0 - ops.exp(-bend) + eta * bend), axis=-1)
-
-
-def _cutoffs(entry):
-    if entry.elements[1] == entry.elements[2] and entry.values["c"] >= entry.values["a"]:
-        return f"the inner cutoff {entry.values['c']:g} must be smaller than the outer cutoff {entry.values['a']:g}."
-    return None

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from keras_ff.potentials.classical import ClassicalPotential
 from keras_ff.whole_files import replace_when_complete
 
 
@@ -16,6 +17,35 @@ class Entry:
     elements: tuple
     values: dict
     line: int
+
+
+class LammpsPotential(ClassicalPotential):
+    """A classical potential with a parameter file of LAMMPS, whose numbers are `COLUMNS`."""
+
+    COLUMNS = ()
+
+    @staticmethod
+    def problem(entry):
+        """What is wrong with an `Entry` beyond the signs of its numbers, or None."""
+        return None
+
+    @classmethod
+    def from_lammps(cls, path, species=None, **kwargs):
+        """Read the parameter file of LAMMPS, in metal units.
+
+        Args:
+            path: The file.
+            species: Elements in the order of the batches; by default all of the file.
+
+        Raises:
+            ValueError: If an entry is missing, broken, or has a value that cannot be; the text names file and line.
+        """
+        species, parameters = read_tables(path, cls.COLUMNS, cls.TABLES, species, cls.problem)
+        return cls(species, parameters, **kwargs)
+
+    def to_lammps(self, path):
+        """Write the parameters as a file of LAMMPS, with all digits."""
+        write_tables(path, self.COLUMNS, self.TABLES, self.species, self.parameters())
 
 
 def read_entries(path, columns):

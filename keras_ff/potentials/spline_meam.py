@@ -156,9 +156,8 @@ class SplineMEAM(Potential):
 
     def _triplets(self, neighborhood, f, of_neighbors):
         """Sum over pairs of neighbors, `(atoms,)`."""
-        directions = neighborhood.vectors / ops.where(neighborhood.distances > 0, neighborhood.distances, 1.0)[..., None]
         f = [f] if of_neighbors is None else [ops.where(is_kind, f, 0.0) for is_kind in of_neighbors]
-        rows = ops.concatenate([directions, ops.stack(f, axis=-1)], axis=-1)
+        rows = ops.concatenate([neighborhood.directions, ops.stack(f, axis=-1)], axis=-1)
         tables = [g.coefficients(neighborhood.dtype) for _, g in self._pairs("g")]
         inside = ops.logical_and(neighborhood.is_neighbor, neighborhood.distances < self._reach())
         return over_inner(self._triplet_sum, rows, inside, self._inner_columns(f[0].shape[1]), tables)

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.potentials.classical import ClassicalPotential, Table, at_most, diagonal
-from keras_ff.potentials.lammps_files import read_tables, write_tables
+from keras_ff.potentials.classical import Table, at_most, diagonal
+from keras_ff.potentials.lammps_files import LammpsPotential
 
 # Nearer to its cutoff than this, in units of sigma, a pair is left out: exp(-1000) is 0, and no derivative overflows.
 EDGE = 1e-3
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class StillingerWeber(ClassicalPotential):
+class StillingerWeber(LammpsPotential):
     """Two-body term and three-body term that favors one angle.
 
         E = sum_{i<j} epsilon A [B (sigma/r)^p - (sigma/r)^q] exp(sigma / (r - a sigma))
@@ -63,23 +63,11 @@ class StillingerWeber(ClassicalPotential):
         values = (2.1683, 2.0951, 1.8, 21.0, 1.2, -1 / 3, 7.049556277, 0.6022245584, 4.0, 0.0)
         return cls(["Si"], dict(zip(cls.TABLES, values)), **kwargs)
 
-    @classmethod
-    def from_lammps(cls, path, species=None, **kwargs):
-        """Read a `.sw` file of LAMMPS in metal units.
-
-        Args:
-            path: The file.
-            species: Elements in the order of the batches; by default all of the file.
-
-        Raises:
-            ValueError: If an entry is missing, broken, or has a value that cannot be; the text names file and line.
-        """
-        species, parameters = read_tables(path, cls.COLUMNS, cls.TABLES, species, _tolerance)
-        return cls(species, parameters, **kwargs)
-
-    def to_lammps(self, path):
-        """Write the parameters as a `.sw` file of LAMMPS, with all digits."""
-        write_tables(path, self.COLUMNS, self.TABLES, self.species, self.parameters())
+    @staticmethod
+    def problem(entry):
+        if entry.values["tol"] != 0:
+            return f"tol is {entry.values['tol']:g}. A tolerance shortens the cutoff in LAMMPS; only 0 can be read."
+        return None
 
     def parameters(self):
         found = super().parameters()
@@ -129,9 +117,3 @@ class StillingerWeber(ClassicalPotential):
             pairs = ops.sum(a2 * b2, axis=(1, 2)) - 2.0 * c * ops.sum(a1 * b1, axis=1) + c * c * a0 * b0
             total = total + weight * (pairs - (1.0 - c) ** 2 * own if j == k else pairs)
         return 0.5 * total
-
-
-def _tolerance(entry):
-    if entry.values["tol"] != 0:
-        return f"tol is {entry.values['tol']:g}. A tolerance shortens the cutoff in LAMMPS; only 0 can be read."
-    return None

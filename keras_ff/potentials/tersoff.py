@@ -8,8 +8,8 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.layers.inner_neighbors import neighbor_pairs, only_pairs
-from keras_ff.potentials.classical import ClassicalPotential, Table, at_most, diagonal
-from keras_ff.potentials.lammps_files import read_tables, write_tables
+from keras_ff.potentials.classical import Table, at_most, diagonal
+from keras_ff.potentials.lammps_files import LammpsPotential
 
 # Largest exponent of the asymmetry of two bonds, as in LAMMPS. Single precision needs a smaller one, for the derivatives not to
 # overflow; a bond that meets it is weaker than its accuracy.
@@ -19,7 +19,7 @@ NO_NEIGHBOR = {"float64": 1e-60, "float32": 1e-15}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class Tersoff(ClassicalPotential):
+class Tersoff(LammpsPotential):
     """Bonds that are weaker, the more neighbors compete with them.
 
         E = 1/2 sum_i sum_{j != i} fC(r_ij) [ A exp(-lambda1 r_ij) - b_ij B exp(-lambda2 r_ij) ]
@@ -80,25 +80,9 @@ class Tersoff(ClassicalPotential):
         values = (3, 1.0, 1.3258, 4.8381, 2.0417, 0.0, 22.956, 0.33675, 1.3258, 95.373, 3.0, 0.2, 3.2394, 3264.7)
         return cls(["Si"], dict(zip(cls.TABLES, values)), **kwargs)
 
-    @classmethod
-    def from_lammps(cls, path, species=None, **kwargs):
-        """Read a `.tersoff` file of LAMMPS in metal units.
-
-        Args:
-            path: The file.
-            species: Elements in the order of the batches; by default all of the file.
-
-        Raises:
-            ValueError: If an entry is missing, broken, or has a value that cannot be; the text names file and line.
-        """
-        species, parameters = read_tables(
-            path, cls.COLUMNS, cls.TABLES, species, lambda entry: _problem(entry.values, entry.elements[1] == entry.elements[2])
-        )
-        return cls(species, parameters, **kwargs)
-
-    def to_lammps(self, path):
-        """Write the parameters as a `.tersoff` file of LAMMPS, with all digits."""
-        write_tables(path, self.COLUMNS, self.TABLES, self.species, self.parameters())
+    @staticmethod
+    def problem(entry):
+        return _problem(entry.values, entry.elements[1] == entry.elements[2])
 
     def parameters(self):
         found = super().parameters()
