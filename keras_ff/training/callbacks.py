@@ -82,7 +82,7 @@ class StopOnNaN(keras.callbacks.Callback):
         FloatingPointError: After a batch whose loss is not finite.
     """
 
-    # Keras may call this from another thread and need not wait for each step.
+    # Keras may call this from another thread and need not wait for each step, so that a later batch can be the first to tell.
     async_safe = True
 
     def __init__(self):
@@ -95,7 +95,7 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            raise FloatingPointError(explain_nan(f"The loss became {loss} at batch {batch + 1} of epoch {self._epoch + 1}."))
+            raise FloatingPointError(explain_nan(f"The loss became {loss} at or shortly before batch {batch + 1} of epoch {self._epoch + 1}."))
 
 
 def explain_nan(what):

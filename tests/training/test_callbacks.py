@@ -105,5 +105,6 @@ def test_data_without_an_epoch_are_refused():
 def test_a_loss_that_is_not_a_number_ends_the_training_with_advice():
     data = ToyData(shuffle=False)
     data.inputs["positions"][9] = np.nan
-    with pytest.raises(FloatingPointError, match="batch 3 of epoch 1.*learning rate.*clipnorm"):
+    # Keras looks at batches in several threads on JAX: batch 3 is the first without a number, not always the first that is seen.
+    with pytest.raises(FloatingPointError, match="shortly before batch [3-6] of epoch 1.*learning rate.*clipnorm"):
         compiled().fit(data, epochs=2, verbose=0, shuffle=False, callbacks=[StopOnNaN()])
