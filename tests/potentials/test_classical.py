@@ -87,12 +87,9 @@ def test_fit_on_batches_of_several_shapes(name):
     for atoms in (crystal, small, crystal, small):
         atoms = atoms.copy()
         atoms.rattle(0.05, seed=len(structures))
-        atoms.calc = kff.Calculator(kff.ForceField(getattr(kff.potentials, name).silicon()))
-        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((len(atoms), 3)))
         structures.append(atoms)
     model = kff.ForceField(getattr(kff.potentials, name).silicon(train=["A"]))
-    model.potential.set_parameters(A=1.02 * model.potential.parameters()["A"])
     data = kff.data.Dataset(structures, model, batch_size=2)
     assert len(data.shapes) == 2
     model.compile(keras.optimizers.Adam(0.003), loss={"forces": kff.losses.LogCosh(p=10.0)}, jit_compile=True)

@@ -67,6 +67,7 @@ def check_same(folder, expected):
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_ends_as_the_uninterrupted_one(uninterrupted, tmp_path):
     # Before the first state takes its name, while the second is written, and in the middle of an epoch.
     for point in ("replace 4", "written 11", "batch 7"):
