@@ -77,12 +77,19 @@ class AtomicNetwork(keras.layers.Layer):
         inputs: Number of features.
         units: Widths of the hidden layers.
         seed: Of the initial weights.
+
+    Raises:
+        ValueError: If there are too few hidden layers, or one without units.
     """
+
+    FEWEST_LAYERS = 1
 
     def __init__(self, inputs, units, seed=0, **kwargs):
         super().__init__(**kwargs)
-        if not units or min(units) < 1:
-            raise ValueError(f"A network needs at least one hidden layer of at least one unit. Received units={units}.")
+        if len(units) < self.FEWEST_LAYERS or min(units, default=1) < 1:
+            raise ValueError(
+                f"{type(self).__name__} needs {self.FEWEST_LAYERS} or more hidden layers of at least one unit. Received units={units}."
+            )
         self.inputs = int(inputs)
         self.units = tuple(int(width) for width in units)
         self.seed = seed
@@ -166,7 +173,9 @@ class LinearPlusMLP(AtomicNetwork):
 
     The hidden layers are Dense and Swish-1, scaled by 1.6766 to keep unit variance.
     No layer normalises: that the size of the features counts makes these networks
-    generalise better from few structures than those of `MLP`.
+    generalise better from few structures than those of `MLP`. With `units=()`
+    only the linear model is there, whose weights
+    `training.fit_linear` finds.
 
     Args:
         inputs: Number of features.
@@ -174,16 +183,21 @@ class LinearPlusMLP(AtomicNetwork):
         seed: Of the initial weights.
     """
 
+    FEWEST_LAYERS = 0
+
     def __init__(self, inputs, units=(16, 16), seed=0, **kwargs):
         super().__init__(inputs, units, seed, **kwargs)
         widths = (self.inputs, *self.units)
         policy = {"dtype": self.dtype_policy}
         self.layers = [dense(a, b, [seed, i], **policy) for i, (a, b) in enumerate(zip(widths, self.units))]
-        self.readout = dense(widths[-1], 1, [seed, len(self.units)], **policy)
+        self.readout = dense(widths[-1], 1, [seed, len(self.units)], **policy) if self.units else None
         self.linear = dense(self.inputs, 1, seed, kernel_initializer="zeros", use_bias=False, **policy)
 
     def call(self, x, projection=None):
+        linear = first_layer(self.linear, x, projection)
+        if not self.units:
+            return linear[..., 0]
         y = SWISH_GAIN * ops.silu(first_layer(self.layers[0], x, projection))
         for layer in self.layers[1:]:
             y = SWISH_GAIN * ops.silu(layer(y))
-        return (self.readout(y) + first_layer(self.linear, x, projection))[..., 0]
+        return (self.readout(y) + linear)[..., 0]

@@ -115,6 +115,14 @@ class SplineFilters(NeighborhoodLayer):
             found[name] = (x, ops.convert_to_numpy(values))
         return found
 
+    def for_species(self, n_species):
+        """A copy of the filters as they are now for other elements, whose amplitudes are 1."""
+        copy = SplineFilters.from_config({**self.get_config(), "n_species": n_species})
+        for name in ("rho", "f", "g"):
+            if (spline := getattr(self, name)) is not None:
+                getattr(copy, name).set_weights(spline.get_weights())
+        return copy
+
     def call(self, neighborhood):
         features = []
         if self.rho is not None:
@@ -123,6 +131,12 @@ class SplineFilters(NeighborhoodLayer):
             f = self._weighted(neighborhood, self.f, self.triplet_cutoff, self.n_pairs)
             features.append(self._triplet_sums(neighborhood, f))
         return ops.concatenate(features, axis=-1)
+
+    def spline_arguments(self, neighborhood):
+        """See `SplineMEAM.spline_arguments`; cosines are always within the knots of g."""
+        r, there = neighborhood.distances, neighborhood.is_neighbor
+        found = {"rho": (self.rho, r, there), "f": (self.f, r, ops.logical_and(there, r < self.triplet_cutoff))}
+        return {name: values for name, values in found.items() if values[0] is not None}
 
     def _weighted(self, neighborhood, spline, cutoff, first):
         """Radial functions with cutoff, mask and amplitude of the element, `(atoms, neighbors, filters)`."""

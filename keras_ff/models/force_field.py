@@ -187,20 +187,22 @@ class ForceField(keras.Model):
         fixed = [term for term in self.potential.terms() if term not in learned]
         summary = _Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
         features = _features(self, learned)
-        gathered = [[] for _ in learned]
+        gathered, kinds = [[] for _ in learned], []
         seen = 0
         for index in np.random.default_rng(0).permutation(len(dataset)):
             batch, labels = dataset[index]
             summary.add(batch, labels)
             if seen < samples:
-                is_atom = batch["species"].reshape(-1) >= 0
+                species = batch["species"].reshape(-1)
+                is_atom = species >= 0
                 seen += int(is_atom.sum())
+                kinds.append(species[is_atom])
                 for rows, values in zip(gathered, features(batch)):
                     rows.append(np.asarray(values)[is_atom])
         if summary.energies:
             self.reference_energies.assign(summary.reference_energies(self.species))
         for term, rows in zip(learned, gathered):
-            term.adapt(np.concatenate(rows).astype("float64"), summary.force_scale())
+            term.adapt(np.concatenate(rows).astype("float64"), np.concatenate(kinds), summary.force_scales())
 
     def fit_reference_energies(self, dataset):
         """Set the energies of the species by least squares to what the potential, as it is, leaves of the energies.
@@ -274,15 +276,17 @@ class _Summary:
         self.predict = backend.jit(fixed, layer=fixed) if fixed else None
         self.n_species = n_species
         self.energies, self.compositions = [], []
-        self.squares = self.count = 0.0
+        self.squares, self.count = np.zeros(n_species), np.zeros(n_species)
 
     def add(self, batch, labels):
         energy, forces = labels["energy"][:, 0].astype("float64"), labels["forces"].astype("float64")
         if self.predict:
             fixed = self.predict(batch)
             energy, forces = energy - np.asarray(fixed["energy"])[:, 0], forces - np.asarray(fixed["forces"])
-        self.squares += np.nansum(forces**2)
-        self.count += np.isfinite(forces).sum()
+        known = np.isfinite(forces).all(axis=-1) & (batch["species"] >= 0)
+        kinds = batch["species"][known]
+        self.squares += np.bincount(kinds, (forces[known] ** 2).sum(axis=-1), minlength=self.n_species)
+        self.count += np.bincount(kinds, minlength=self.n_species) * 3
         for value, species in zip(energy, batch["species"]):
             if np.isfinite(value):
                 self.energies.append(value)
@@ -291,13 +295,14 @@ class _Summary:
     def reference_energies(self, species):
         return fit_reference_energies(self.compositions, self.energies, species).energies
 
-    def force_scale(self):
-        """Of the forces, or of the energies per atom over 1 Å where there are no forces; never 0."""
-        if self.count:
-            scale = np.sqrt(self.squares / self.count)
+    def force_scales(self):
+        """Of the forces on each species; of all forces where one has none, and of the energies per atom over 1 Å without any forces."""
+        if self.count.any():
+            total = self.squares.sum() / self.count.sum()
+            squares = np.where(self.count > 0, self.squares / np.maximum(self.count, 1), total)
         else:
-            scale = np.std(np.array(self.energies) / np.sum(self.compositions, axis=1))
-        return max(float(scale), 1e-3)
+            squares = np.full(self.n_species, np.var(np.array(self.energies) / np.sum(self.compositions, axis=1)))
+        return np.maximum(np.sqrt(squares), 1e-3)
 
 
 def _features(model, terms):

@@ -4,8 +4,10 @@ from keras_ff.potentials.base import Potential
 from keras_ff.potentials.bks import BKS
 from keras_ff.potentials.coulomb import DampedShiftedForce, Ewald
 from keras_ff.potentials.edip import EDIP
+from keras_ff.potentials.element_networks import ElementNetworks
 from keras_ff.potentials.neuralil import NeuralIL
 from keras_ff.potentials.repulsion import ZBL, RepulsiveMorse
+from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.spline_meam import SplineMEAM
 from keras_ff.potentials.spline_network import PairSpline, SplineNetwork
 from keras_ff.potentials.stillinger_weber import StillingerWeber
@@ -16,6 +18,7 @@ __all__ = [
     "BKS",
     "DampedShiftedForce",
     "EDIP",
+    "ElementNetworks",
     "Ewald",
     "NeuralIL",
     "PairSpline",
@@ -27,4 +30,5 @@ __all__ = [
     "Sum",
     "Tersoff",
     "ZBL",
+    "spline_domains",
 ]

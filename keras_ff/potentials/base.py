@@ -83,12 +83,14 @@ class Potential(NeighborhoodLayer):
         """Features of the atoms, `(atoms, features)`, that `adapt` wants to see; None for a potential without `adapt`."""
         return None
 
-    def adapt(self, features, force_scale):
+    def adapt(self, features, species, force_scales):
         """Set what can be set before training, such as means and scales.
 
         Args:
             features: What `describe` gave for atoms of the training set, NumPy `(samples, features)`.
-            force_scale: Root mean square in eV/Å of the force components that are left to learn.
+            species: int `(samples,)`, of these atoms.
+            force_scales: Root mean square in eV/Å of the force components of the atoms of each species that are left to learn,
+                `(species,)`.
         """
 
     def get_config(self):

@@ -89,31 +89,12 @@ class NeuralIL(Potential):
     def describe(self, neighborhood):
         return self.descriptor(neighborhood)
 
-    def adapt(self, features, force_scale):
-        """Center, decorrelate and scale the descriptors, and set the scale of the energies.
-
-        Descriptors of an atom are strongly correlated, and a network learns directions
-        of small variance slowly. Along the principal components of their covariance the
-        network sees them divided by the square root of the spread, which is half of the
-        way to equal spread: all of it would inflate noise. On copper this
-        saved about two thirds of the training.
-
-        Args:
-            features: Descriptors of atoms of the training set, `(samples, features)`, NumPy.
-            force_scale: Root mean square of the force components to learn, in eV/Å.
-        """
-        mean = features.mean(axis=0)
-        centered = features - mean
-        units = np.ones(features.shape[1])
-        for group in self.descriptor.groups:
-            units[group] = np.sqrt(np.mean(centered[:, group] ** 2)) or 1.0
-        variances, components = np.linalg.eigh(np.cov(centered / units, rowvar=False, bias=True))
-        variances = np.maximum(variances, SMALLEST_VARIANCE * max(variances[-1], 1e-300))
-        matrix = np.eye(len(units) + self.embedding)
-        matrix[: len(units), : len(units)] = components * (variances * variances.mean()) ** -0.25 / units[:, None]
+    def adapt(self, features, species, force_scales):
+        """Center, decorrelate and scale the descriptors (`decorrelation`), and set the scale of the energies."""
+        mean, matrix = decorrelation(features, self.descriptor.groups, self.embedding)
         self.feature_mean.assign(mean)
         self.projection.assign(matrix)
-        self.energy_scale.assign(force_scale)
+        self.energy_scale.assign(np.sqrt(np.mean(force_scales[species] ** 2)))
 
     def get_config(self):
         config = super().get_config()
@@ -130,3 +111,32 @@ class NeuralIL(Potential):
     def from_config(cls, config):
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("descriptor", "network")}
         return cls(**{**config, **parts})
+
+
+def decorrelation(features, groups, others=0):
+    """Statistics that prepare features for a network.
+
+    Descriptors of an atom are strongly correlated, and a network learns directions
+    of small variance slowly. Along the principal components of their covariance the
+    network sees them divided by the square root of the spread, which is half of the
+    way to equal spread: all of it would inflate noise. On copper this
+    saved about two thirds of the training.
+
+    Args:
+        features: Descriptors of atoms of the training set, `(samples, features)`, NumPy.
+        groups: Slices of the features that have similar sizes.
+        others: Number of inputs of the network beside the features, which stay as they are.
+
+    Returns:
+        Tuple of the mean `(features,)` and the matrix `(features + others, features + others)` that multiplies centered features.
+    """
+    mean = features.mean(axis=0)
+    centered = features - mean
+    units = np.ones(features.shape[1])
+    for group in groups:
+        units[group] = np.sqrt(np.mean(centered[:, group] ** 2)) or 1.0
+    variances, components = np.linalg.eigh(np.cov(centered / units, rowvar=False, bias=True).reshape(len(units), len(units)))
+    variances = np.maximum(variances, SMALLEST_VARIANCE * max(variances[-1], 1e-300))
+    matrix = np.eye(len(units) + others)
+    matrix[: len(units), : len(units)] = components * (variances * variances.mean()) ** -0.25 / units[:, None]
+    return mean, matrix

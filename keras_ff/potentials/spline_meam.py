@@ -1,14 +1,19 @@
 """The modified embedded-atom method with cubic splines."""
 
 import itertools
+import warnings
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.lammps_splines import Curve, curve_names, read_curves, write_curves
+
+# The kinds of functions of a distance.
+RADIAL = ("phi", "rho", "f")
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -32,6 +37,9 @@ class SplineMEAM(Potential):
     Raises:
         ValueError: If a function is missing or unknown.
 
+    Warns:
+        If a function of the distance is not 0 at the cutoff, where the energy then jumps.
+
     Reference:
         Lenosky et al., Modell. Simul. Mater. Sci. Eng. 8, 825 (2000); LAMMPS, `pair_style meam/spline`.
     """
@@ -43,9 +51,58 @@ class SplineMEAM(Potential):
             missing, unknown = sorted(set(names) - set(functions)), sorted(set(functions) - set(names))
             raise ValueError(f"SplineMEAM of {species} has the functions {names}. Missing: {missing}. Unknown: {unknown}.")
         if cutoff is None:
-            cutoff = max(spline.last for name, spline in functions.items() if name.split()[0] in ("phi", "rho", "f"))
+            cutoff = max(spline.last for name, spline in functions.items() if name.split()[0] in RADIAL)
         super().__init__(species, cutoff, **kwargs)
         self.functions = {name: functions[name] for name in names}
+        self._look_at_the_ends()
+
+    def _look_at_the_ends(self):
+        for name, spline in self.functions.items():
+            if name.split()[0] in RADIAL:
+                end = abs(float(spline(ops.full((1,), self.cutoff, dtype=spline.compute_dtype))[0]))
+                if end > 1e-6 * np.abs(spline.start).max():
+                    warnings.warn(
+                        f"{name} has knots from {spline.first:g} to {spline.last:g} Å and is {end:.3g} at the cutoff of "
+                        f"{self.cutoff:g} Å, where the energy jumps. Let its last knot be at the cutoff, with value and slope 0.",
+                        stacklevel=3,
+                    )
+
+    @classmethod
+    def untrained(cls, species, cutoff=5.5, triplet_cutoff=None, shortest=1.5, knots=10, **kwargs):
+        """Functions to begin a training with: atoms attract each other by the density rho alone, and less, the more of them there are.
+
+        The functions of the distance end with value and slope 0 at their cutoff and keep doing so.
+
+        Args:
+            species: Chemical symbols.
+            cutoff: Radius of phi and rho in Å.
+            triplet_cutoff: Radius of f in Å; by default the cutoff.
+            shortest: Place of the first knot of phi, rho and f in Å.
+            knots: Number of knots of each function.
+        """
+        species = [species] if isinstance(species, str) else list(species)
+        x = np.linspace(1.0, 0.0, knots)
+        n = np.linspace(-1.0, 3.0, knots)
+        zero, ends = np.zeros(knots), (0.0, 0.0)
+        start = {
+            "phi": (zero, ends),
+            "rho": (0.2 * x**3, None),
+            "f": (x**3, None),
+            "g": (zero, ends),
+            "U": (n**2 / 4 - n, (-1.5, 0.5)),
+        }
+        functions = {}
+        for name in curve_names(species):
+            kind = name.split()[0]
+            values, slopes = start[kind]
+            last = triplet_cutoff or cutoff if kind == "f" else cutoff
+            first, last = {"g": (-1.0, 1.0), "U": (n[0], n[-1])}.get(kind, (shortest, last))
+            # Of the cube at the first knot.
+            slopes = slopes or (-3.0 * values[0] / (last - first), 0.0)
+            functions[name] = CubicSpline(
+                first, last, values, slopes, True, vanishes=kind in RADIAL, dtype=kwargs.get("dtype"), name=name.replace(" ", "_")
+            )
+        return cls(species, functions, cutoff, **kwargs)
 
     @classmethod
     def from_lammps(cls, path, species=None, train_slopes=True, **kwargs):
@@ -102,16 +159,12 @@ class SplineMEAM(Potential):
     def call(self, neighborhood):
         r, mask = neighborhood.distances, neighborhood.mask
         of_centers, of_neighbors = self._kinds(neighborhood)
-        f = self._sum("f", r, of_neighbors) * mask
-        density = ops.sum(self._sum("rho", r, of_neighbors) * mask, axis=-1)
-        density = density + self._triplets(neighborhood, f, of_neighbors)
+        density = self.density(neighborhood)
         pairs = 0.0
         for (a, b), spline in self._pairs("phi"):
             value = spline(r)
             if of_neighbors is not None:
-                first = ops.logical_and(of_centers[a][:, None], of_neighbors[b])
-                second = ops.logical_and(of_centers[b][:, None], of_neighbors[a])
-                value = ops.where(ops.logical_or(first, second), value, 0.0)
+                value = ops.where(self._are(a, b, of_centers, of_neighbors), value, 0.0)
             pairs = pairs + value
         embedding = 0.0
         for place, symbol in enumerate(self.species):
@@ -119,6 +172,44 @@ class SplineMEAM(Potential):
             value = U(density) - U(ops.zeros((1,), dtype=density.dtype))
             embedding = embedding + (value if of_centers is None else ops.where(of_centers[place], value, 0.0))
         return 0.5 * ops.sum(pairs * mask, axis=-1) + embedding
+
+    def density(self, neighborhood):
+        """The argument n of the embedding functions, `(atoms,)`."""
+        r, mask = neighborhood.distances, neighborhood.mask
+        _, of_neighbors = self._kinds(neighborhood)
+        f = self._sum("f", r, of_neighbors) * mask
+        density = ops.sum(self._sum("rho", r, of_neighbors) * mask, axis=-1)
+        return density + self._triplets(neighborhood, f, of_neighbors)
+
+    def spline_arguments(self, neighborhood):
+        """For `spline_domains`: from the name of each function to itself, its arguments, and which of these exist."""
+        r, there = neighborhood.distances, neighborhood.is_neighbor
+        of_centers, of_neighbors = self._kinds(neighborhood)
+        of_centers, of_neighbors = of_centers or [neighborhood.is_atom], of_neighbors or [there]
+        found = {}
+        for place, symbol in enumerate(self.species):
+            inside = ops.logical_and(there, of_neighbors[place])
+            for kind in ("rho", "f"):
+                found[f"{kind} {symbol}"] = (r, inside)
+            atoms = ops.logical_and(neighborhood.is_atom, of_centers[place])
+            found[f"U {symbol}"] = (self.density(neighborhood), atoms)
+        directions = neighborhood.directions
+        cosines = ops.matmul(directions, ops.swapaxes(directions, 1, 2))
+        near = ops.logical_and(there, r < self._reach())
+        others = ~np.eye(r.shape[1], dtype=bool)
+        for (a, b), _ in self._pairs("phi"):
+            pair = f"{self.species[a]}-{self.species[b]}"
+            found[f"phi {pair}"] = (r, ops.logical_and(there, self._are(a, b, of_centers, of_neighbors)))
+            first, second = (ops.logical_and(near, of_neighbors[kind]) for kind in (a, b))
+            found[f"g {pair}"] = (cosines, ops.logical_and(first[:, :, None], second[:, None, :]) & others)
+        return {name: (self.functions[name], *values) for name, values in found.items()}
+
+    @staticmethod
+    def _are(a, b, of_centers, of_neighbors):
+        """Which pairs of atoms are of the two species."""
+        first = ops.logical_and(of_centers[a][:, None], of_neighbors[b])
+        second = ops.logical_and(of_centers[b][:, None], of_neighbors[a])
+        return ops.logical_or(first, second)
 
     def _kinds(self, neighborhood):
         """For each species, which centers and which neighbors are of it; None for one species."""

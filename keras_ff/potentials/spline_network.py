@@ -10,6 +10,7 @@ from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.neuralil import NeuralIL
+from keras_ff.potentials.sum import Sum
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -19,15 +20,22 @@ class SplineNetwork(NeuralIL):
         E_i = energy_scale * (slope * network(G_i, embedding_i) + intercept)
 
     with the features G of `SplineFilters`. The embedding function of s-MEAM has become a network of any size, and its one density
-    several. Compose it: `Sum([SplineNetwork(["Si"], cutoff=4.0), PairSpline(["Si"], cutoff=6.0), ZBL(["Si"])])` acts as a network
-    within 4 Å and as a pair potential beyond, and repels at short range, where the features are bounded, whatever the network says.
+    several; with `units=()` the embedding is linear. Compose it, one line for each modification:
+
+    * `Sum([SplineNetwork(["Si"], cutoff=4.0), PairSpline(["Si"], cutoff=6.0)])`: a network within 4 Å, a pair potential beyond.
+    * `Sum([SplineNetwork(["Si"]), ZBL(["Si"])])`: repels at short range, where the features are bounded, whatever the network says.
+    * `SplineNetwork(["Si"], filters=SplineFilters(4.5, roughness=1e-6))`: a penalty for the curvature of the filters.
+    * `SplineNetwork.on_top_of(potential)`: starts from the energies of another potential, such as a fitted s-MEAM.
+
+    Energies end smoothly at the cutoff in any case.
 
     Args:
         species: Chemical symbols.
         cutoff: Radius in Å of the pair filters.
         filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
         triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
-        network: `AtomicNetwork`; by default `LinearPlusMLP`.
+        units: Widths of the hidden layers of the network.
+        network: `AtomicNetwork` in place of `LinearPlusMLP` with `units`.
         embedding: Length of the embedding of the central element.
         seed: Of the initial weights.
 
@@ -35,12 +43,28 @@ class SplineNetwork(NeuralIL):
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
     """
 
-    def __init__(self, species, cutoff=4.5, triplet_cutoff=None, filters=None, network=None, embedding=2, seed=0, **kwargs):
+    def __init__(
+        self, species, cutoff=4.5, triplet_cutoff=None, filters=None, units=(16, 16), network=None, embedding=2, seed=0, **kwargs
+    ):
         n_species = 1 if isinstance(species, str) else len(species)
         if filters is None:
             filters = SplineFilters(cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
-        network = network or LinearPlusMLP(filters.n_features + embedding, seed=seed, dtype=kwargs.get("dtype"))
+        network = network or LinearPlusMLP(filters.n_features + embedding, units, seed, dtype=kwargs.get("dtype"))
         super().__init__(species, descriptor=filters, network=network, embedding=embedding, seed=seed, **kwargs)
+
+    @classmethod
+    def on_top_of(cls, potential, **kwargs):
+        """`Sum` of a potential and a spline network for the same species that adds nothing until it is trained.
+
+        With a fitted `SplineMEAM` the result is an s-NNP whose network begins as the embedding function of s-MEAM.
+
+        Args:
+            potential: Any `Potential`; it is trained along, unless its `trainable` is False.
+            kwargs: Of `SplineNetwork`, beside the species.
+        """
+        network = cls(potential.species, **kwargs)
+        network.slope.assign(0.0)
+        return Sum([potential, network])
 
     @property
     def filters(self):
@@ -48,6 +72,9 @@ class SplineNetwork(NeuralIL):
 
     def intermediates(self, neighbors):
         return self.filters.intermediates(neighbors)
+
+    def spline_arguments(self, neighborhood):
+        return self.filters.spline_arguments(neighborhood)
 
     def get_config(self):
         config = super().get_config()
@@ -93,6 +120,10 @@ class PairSpline(Potential):
         which = ops.take(ops.convert_to_tensor(self.pair.ravel()), kinds)
         pairs = self.phi(r, which=which) * polynomial_cutoff(r, self.cutoff) * neighborhood.mask
         return 0.5 * ops.sum(pairs, axis=-1)
+
+    def spline_arguments(self, neighborhood):
+        """See `SplineMEAM.spline_arguments`."""
+        return {"phi": (self.phi, neighborhood.distances, neighborhood.is_neighbor)}
 
     def get_config(self):
         return {**super().get_config(), "shortest": self.shortest, "knots": self.knots, "roughness": self.roughness}

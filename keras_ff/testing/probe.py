@@ -10,6 +10,7 @@ from keras_ff.data import dense, neighbor_list
 from keras_ff.data.waves import lattice_waves, wave_shape
 from keras_ff.models import ForceField, astype
 from keras_ff.potentials.base import Potential
+from keras_ff.stateless import with_weights
 
 # Pairs, padding included, in one call: enough to fill the machine, and small in memory.
 PAIRS_A_CALL = 200_000
@@ -185,9 +186,3 @@ class Probe:
 
 def _most_neighbors(atoms, cutoff):
     return int(np.bincount(neighbor_list(atoms, cutoff)[0], minlength=1).max())
-
-
-def with_weights(model, values, function, *args):
-    """`function(*args)`, computed as if the weights of `model` had `values`."""
-    with keras.StatelessScope(state_mapping=list(zip(model.weights, values, strict=True))):
-        return function(*args)

@@ -4,6 +4,7 @@ from keras_ff.training import losses, metrics
 from keras_ff.training.best_model import BestModel, save_model
 from keras_ff.training.callbacks import EvaluateAverage, StopOnNaN, averaged_weights, has_average
 from keras_ff.training.checkpoint import RunState
+from keras_ff.training.linear import fit_linear
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.metrics import default_metrics
 from keras_ff.training.progress import Progress
@@ -19,6 +20,7 @@ __all__ = [
     "TensorBoardLog",
     "averaged_weights",
     "default_metrics",
+    "fit_linear",
     "has_average",
     "losses",
     "metrics",

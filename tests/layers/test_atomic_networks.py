@@ -27,10 +27,19 @@ def test_a_seed_decides_all_weights(kind):
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_a_network_without_layers_is_refused(kind):
-    for units in ((), (8, 0)):
+def test_a_network_without_layers_is_refused_unless_it_is_linear(kind):
+    for units in ((8, 0), () if kind is not LinearPlusMLP else (0,)):
         with pytest.raises(ValueError, match="hidden layer"):
             kind(7, units=units)
+
+
+def test_without_layers_the_linear_model_remains():
+    network = LinearPlusMLP(7, units=(), dtype="float64")
+    assert len(network.weights) == 1
+    network.linear.kernel.assign(np.arange(7.0)[:, None])
+    np.testing.assert_allclose(ops.convert_to_numpy(network(INPUTS)), INPUTS @ np.arange(7.0))
+    projection = np.diag(np.arange(1.0, 8.0))
+    np.testing.assert_allclose(ops.convert_to_numpy(network(INPUTS, projection=projection)), INPUTS @ projection @ np.arange(7.0))
 
 
 def test_lecun_normal_has_the_variance_one_over_inputs():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.neighborlist import neighbor_list
 from keras import ops
 from lammps_reference import FILES, check_parameter_derivatives
@@ -11,7 +12,7 @@ from lammps_reference import FILES, check_parameter_derivatives
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.layers import CubicSpline
-from keras_ff.potentials import SplineMEAM
+from keras_ff.potentials import SplineMEAM, spline_domains
 from keras_ff.testing import Probe, check_potential, padding, permutation, rotation, saving, supercell
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -49,7 +50,7 @@ def test_laws():
 
 
 def test_symmetries_of_two_elements():
-    probe = Probe(potential("TiO"), bulk("TiO", "rocksalt", a=4.2, cubic=True))
+    probe = Probe(potential("TiO"), bulk("TiO", "rocksalt", a=3.84, cubic=True))
     for law in (permutation, rotation, supercell, padding, saving):
         assert law(probe).passed
 
@@ -201,3 +202,36 @@ def test_the_element_of_an_old_file_must_be_named():
     functions = potential("Ti").functions
     with pytest.raises(ValueError, match=r"Missing: \['phi Ti-Ti'\]"):
         SplineMEAM("Ti", {name: spline for name, spline in functions.items() if name != "phi Ti-Ti"})
+
+
+def test_untrained_functions_bind_atoms_and_can_be_written(tmp_path):
+    first = SplineMEAM.untrained(["Ti", "O"], cutoff=5.0, triplet_cutoff=4.0)
+    first.to_lammps(tmp_path / "TiO")
+    assert SplineMEAM.from_lammps(tmp_path / "TiO").cutoff == first.cutoff == 5.0
+    crystals = [bulk("Ti", "hcp", a=a, c=1.59 * a) for a in (2.6, 2.9, 3.2, 7.5)]
+    energies = np.array([result["energy"] for result in Probe(first, crystals[0], rattle=0.0).evaluate(crystals)])
+    assert (energies[:3] < -0.1).all() and energies[3] == 0
+    assert np.isfinite(energies).all()
+
+
+def test_an_end_that_is_not_0_is_named():
+    functions = dict(SplineMEAM.untrained("Ti", cutoff=4.0).functions)
+    with pytest.warns(
+        UserWarning, match="phi Ti-Ti has knots from 1 to 3.5 Å and is 1.5 at the cutoff of 4 Å, where the energy jumps"
+    ):
+        SplineMEAM("Ti", {**functions, "phi Ti-Ti": kff.layers.CubicSpline(1.0, 3.5, np.ones(6), (0.0, 1.0))}, cutoff=4.0)
+
+
+def test_data_outside_the_knots_is_named():
+    potential = SplineMEAM.from_lammps(FOLDER / "TiO.meam.spline")
+    model = kff.ForceField(potential)
+    atoms = bulk("TiO", "rocksalt", a=3.84, cubic=True)
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0)
+    with pytest.warns(UserWarning) as found:
+        domains = spline_domains(model, kff.data.Dataset([atoms], model, batch_size=1))
+    assert set(domains) == set(potential.functions)
+    # rho of Ti ends before the cutoff, with value and slope 0: nothing is lost.
+    assert domains["rho Ti"].largest > 4.41 and domains["rho Ti"].outside == 0
+    assert domains["g Ti-Ti"].largest == pytest.approx(1.0) and domains["g Ti-Ti"].outside > 0
+    assert any("g Ti-Ti has knots from -1 to 0.9284" in str(one.message) for one in found)
+    np.testing.assert_allclose([domains["phi Ti-O"].smallest, domains["phi Ti-Ti"].smallest], [1.92, 1.92 * 2**0.5])

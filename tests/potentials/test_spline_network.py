@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from keras import ops
 
 import keras_ff as kff
 from keras_ff.geometry import Neighborhood
 from keras_ff.layers import LinearPlusMLP, SplineFilters
-from keras_ff.potentials import ZBL, PairSpline, SplineNetwork, Sum
+from keras_ff.potentials import ZBL, ElementNetworks, PairSpline, SplineNetwork, StillingerWeber, Sum, spline_domains
 from keras_ff.testing import Probe, check_potential
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -102,3 +103,63 @@ def test_what_cannot_be():
         SplineFilters(5.0, triplet_cutoff=6.0)
     with pytest.raises(ValueError, match="There must be a filter"):
         SplineFilters(5.0, pairs=0, triplets=(0, 0))
+
+
+def test_laws_of_networks_of_elements():
+    filters = SplineFilters(3.6, 2, pairs=3, triplets=(2, 2), triplet_cutoff=3.0, knots=(6, 5))
+    potential = ElementNetworks(["Si", "C"], filters=filters, units=(4,))
+    rng = np.random.default_rng(0)
+    potential.adapt(rng.normal(size=(50, 7)), np.arange(50) % 2, np.array([0.5, 2.0]))
+    assert not np.array_equal(*ops.convert_to_numpy(potential.projection))
+    check_potential(potential, CARBIDE, smoothness=2)
+
+
+def test_networks_of_elements_are_those_of_separate_models():
+    """Atoms of one element see the network of that element alone; new elements take the filters over."""
+    several = ElementNetworks(["Si", "Ge"], cutoff=4.0, units=(5,))
+    several.filters.rho.values.assign(several.filters.rho.start + 0.1)
+    filters = several.filters.for_species(1)
+    np.testing.assert_array_equal(*[ops.convert_to_numpy(one.rho.values) for one in (several.filters, filters)])
+    alone = SplineNetwork(["Ge"], filters=filters, network=several.networks[1], embedding=0)
+    atoms = bulk("Ge", cubic=True)
+    both, one = (Probe(p, atoms, rattle=0.0).evaluate([atoms])[0] for p in (several, alone))
+    assert both["energy"] == pytest.approx(one["energy"], rel=1e-12)
+    filters.trainable = False
+    trained = {id(weight) for weight in alone.trainable_weights}
+    assert trained and not trained & {id(weight) for weight in filters.weights}
+
+
+def test_networks_of_elements_are_saved(tmp_path):
+    model = kff.ForceField(ElementNetworks(["Si", "C"], cutoff=3.6, triplet_cutoff=3.0, units=(4,)))
+    model.potential.slope.assign([1.5, 0.5])
+    model.save(tmp_path / "model.keras")
+    found, expected = (Probe(one, CARBIDE).evaluate([CARBIDE])[0] for one in (kff.load(tmp_path / "model.keras"), model))
+    assert found["energy"] == expected["energy"]
+    with pytest.raises(ValueError, match="made for 2 species.*'Ge'"):
+        ElementNetworks(["Ge"], filters=model.potential.filters)
+
+
+def test_a_network_on_top_of_a_potential_starts_from_its_energies():
+    below = StillingerWeber.silicon()
+    above = SplineNetwork.on_top_of(below, cutoff=4.0)
+    atoms = bulk("Si", cubic=True)
+    atoms.rattle(0.1, seed=0)
+    found, expected = (Probe(one, atoms, rattle=0.0).evaluate([atoms])[0] for one in (above, below))
+    np.testing.assert_allclose(found["forces"], expected["forces"], atol=1e-12)
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((8, 3)))
+    model = kff.ForceField(above)
+    model.compile("adam", loss={"forces": "mse"})
+    model.fit(kff.data.Dataset([atoms], model, batch_size=1), epochs=2, verbose=0)
+    assert float(above.parts[1].slope) != 0
+
+
+def test_spline_domains_name_what_lies_outside():
+    network = SplineNetwork(["Si"], filters=SplineFilters(4.0, pairs=2, triplets=(2, 2), shortest=2.0))
+    model = kff.ForceField(Sum([network, PairSpline(["Si"], cutoff=4.0, shortest=1.0)]))
+    atoms = bulk("Si", a=4.5, cubic=True)
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0)
+    with pytest.warns(UserWarning, match=r"rho has knots from 2 to 4; the data go from 1.949 .* and 14 % of them"):
+        domains = spline_domains(model, kff.data.Dataset([atoms], model, batch_size=1))
+    assert set(domains) == {"rho", "f", "phi"}
+    assert domains["rho"].outside == pytest.approx(4 / 28) and domains["phi"].outside == 0
+    assert domains["phi"].smallest == pytest.approx(4.5 * 3**0.5 / 4) and domains["phi"].largest < 4.0

@@ -1,0 +1,88 @@
+"""One set of spline filters for several chemistries, and one network for each element."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff.layers.atomic_networks import LinearPlusMLP
+from keras_ff.layers.spline_filters import SplineFilters
+from keras_ff.potentials.base import Potential
+from keras_ff.potentials.neuralil import decorrelation
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class ElementNetworks(Potential):
+    """Networks of their own for all elements, fed by spline filters that the elements share (s-NNP with shared filters).
+
+        E_i = energy_scale_e * (slope_e * network_e(G_i) + intercept_e),   e the element of atom i
+
+    with the features G of `SplineFilters`. Trained together on the data of several materials, the filters become a description of
+    environments that fits all of them. A new material can take it over and train its network alone:
+
+        SplineNetwork(["Ge"], filters=potential.filters.for_species(1), ...)   # and .filters.trainable = False
+
+    Args:
+        species: Chemical symbols.
+        cutoff: Radius in Å of the pair filters.
+        triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
+        filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
+        units: Widths of the hidden layers of each network.
+        seed: Of the initial weights.
+
+    Raises:
+        ValueError: If the filters are made for another number of species.
+
+    Reference:
+        Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
+    """
+
+    def __init__(self, species, cutoff=4.5, triplet_cutoff=None, filters=None, units=(16, 16), seed=0, **kwargs):
+        species = [species] if isinstance(species, str) else list(species)
+        filters = filters or SplineFilters(cutoff, len(species), triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
+        if filters.n_species != len(species):
+            raise ValueError(f"The filters are made for {filters.n_species} species. Received species={species}.")
+        super().__init__(species, filters.cutoff, **kwargs)
+        self.filters, self.units, self.seed = filters, tuple(units), seed
+        count, features = len(species), filters.n_features
+        self.networks = [LinearPlusMLP(features, self.units, seed + place, dtype=self.dtype_policy) for place in range(count)]
+        self.feature_mean = self.add_parameter("feature_mean", np.zeros((count, features)), trainable=False)
+        self.projection = self.add_parameter("projection", np.tile(np.eye(features), (count, 1, 1)), trainable=False)
+        self.energy_scale = self.add_parameter("energy_scale", np.ones(count), trainable=False)
+        self.slope = self.add_parameter("slope", np.ones(count))
+        self.intercept = self.add_parameter("intercept", np.zeros(count))
+
+    def call(self, neighborhood):
+        features = self.filters(neighborhood)
+        total = 0.0
+        for element, network in enumerate(self.networks):
+            energies = network(features - self.feature_mean[element], projection=self.projection[element])
+            energies = self.energy_scale[element] * (self.slope[element] * energies + self.intercept[element])
+            total = total + ops.where(neighborhood.center_species == element, energies, 0.0)
+        return total
+
+    def describe(self, neighborhood):
+        return self.filters(neighborhood)
+
+    def adapt(self, features, species, force_scales):
+        """Center and decorrelate the features of each element (`decorrelation`), and set the scales of its energies."""
+        means, matrices = ops.convert_to_numpy(self.feature_mean).copy(), ops.convert_to_numpy(self.projection).copy()
+        for element in np.unique(species):
+            means[element], matrices[element] = decorrelation(features[species == element], self.filters.groups)
+        self.feature_mean.assign(means)
+        self.projection.assign(matrices)
+        self.energy_scale.assign(force_scales)
+
+    def intermediates(self, neighbors):
+        return self.filters.intermediates(neighbors)
+
+    def spline_arguments(self, neighborhood):
+        return self.filters.spline_arguments(neighborhood)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["cutoff"]
+        return {**config, "filters": keras.saving.serialize_keras_object(self.filters), "units": self.units, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "filters": keras.saving.deserialize_keras_object(config["filters"])})

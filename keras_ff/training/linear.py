@@ -1,0 +1,151 @@
+"""Least squares for the weights that a model is linear in."""
+
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from keras_ff import backend
+from keras_ff.stateless import with_weights
+
+# Columns that are computed together.
+COLUMNS = 8
+
+# The predictions may deviate from linearity by this part of what the fit changes, a rounding error of float32.
+NONLINEAR = 1e-2
+
+
+def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, ridge=1e-8, verbose=1):
+    """Set weights that energies and forces are linear in, and the reference energies, by least squares.
+
+    Minimises the mean of (energy per atom / energy_error)² plus the mean of (forces / forces_error)² of the differences to the
+    labels, plus the regularizers of the weights, which have to be quadratic. A start for `fit`:
+
+        phi = PairSpline(["Si"], cutoff=6.0)
+        network = SplineNetwork(["Si"], units=())   # linear embedding
+        model = ForceField(Sum([network, phi]))
+        model.adapt(data)
+        fit_linear(model, data, [phi.phi.values, network.network.linear.kernel])
+
+    Args:
+        model: `ForceField`.
+        dataset: `keras_ff.data.Dataset` with energies or forces.
+        weights: List of weights of the model, such as the values at the knots of pair splines, or the last layer of a network.
+        energy_error: Error of the energy in eV/atom,
+        forces_error: and of the forces in eV/Å, that count the same.
+        ridge: Penalty for changes, relative to what the data says about a weight. What it says nothing about stays.
+        verbose: 0 shows no progress.
+
+    Raises:
+        ValueError: If the data set has neither energies nor forces, or the model is not linear in the weights, which then keep
+            their values.
+    """
+    if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
+        raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
+    columns = _Columns(model, [*weights, model.reference_energies], (energy_error, forces_error))
+    matrix, right = columns.penalty()
+    sums = [0.0, 0.0]
+    parts = [(np.zeros_like(matrix), np.zeros_like(right)) for _ in sums]
+    for index in tqdm(range(len(dataset)), "least squares", disable=not verbose, leave=False):
+        for place, (J, rest) in enumerate(columns.rows(*dataset[index])):
+            sums[place] += len(rest)
+            parts[place][0].__iadd__(J.T @ J)
+            parts[place][1].__iadd__(J.T @ rest)
+    for count, (square, product) in zip(sums, parts):
+        matrix, right = matrix + square / max(count, 1), right + product / max(count, 1)
+    change = _solution(matrix, right, ridge)
+    before = [ops.convert_to_numpy(weight) for weight in columns.weights]
+    expected = columns.linear(change, *dataset[0])
+    columns.add(change)
+    found = columns.rows(*dataset[0])
+    for (J, rest), (start, target) in zip(found, expected):
+        scale = np.sqrt(np.mean((start - target) ** 2)) if len(rest) else 0.0
+        if len(rest) and np.sqrt(np.mean((rest - target) ** 2)) > NONLINEAR * scale + 1e-3:
+            for weight, value in zip(columns.weights, before):
+                weight.assign(value)
+            raise ValueError(
+                f"Energies and forces are not linear in the weights {[weight.path for weight in weights]}: least squares misses by "
+                f"{np.sqrt(np.mean((rest - target) ** 2)):.2g} of the wanted errors what it predicts. Give weights of a linear "
+                "embedding (units=()), of pair splines, or of the last layer of a network, and not of two layers that multiply."
+            )
+
+
+class _Columns:
+    """Derivatives of weighted energies and forces by weights that they are linear in."""
+
+    def __init__(self, model, weights, errors):
+        self.model, self.weights, self.errors = model, weights, errors
+        places = {id(weight): place for place, weight in enumerate(model.weights)}
+        if missing := [weight.path for weight in weights if id(weight) not in places]:
+            raise ValueError(f"The model has no weights {missing}.")
+        self.places = [places[id(weight)] for weight in weights]
+        self.sizes = [int(np.prod(weight.shape)) for weight in weights]
+        self.size = sum(self.sizes)
+        self._function = backend.jit(self._outputs)
+
+    def _outputs(self, values, changes, batch):
+        """Energies per atom and forces with each of the changes added to the weights, `(changes, ...)`."""
+
+        def changed(change):
+            new, first = list(values), 0
+            for place, size in zip(self.places, self.sizes):
+                new[place] = values[place] + ops.reshape(change[first : first + size], values[place].shape)
+                first += size
+            outputs = with_weights(self.model, new, self.model, batch)
+            return outputs["energy_per_atom"], outputs["forces"]
+
+        return backend.vmap(changed)(changes)
+
+    def _evaluate(self, changes, batch):
+        found = self._function([weight.value for weight in self.model.weights], changes.astype(self.model.compute_dtype), batch)
+        return [ops.convert_to_numpy(x).astype("float64").reshape(len(changes), -1) for x in found]
+
+    def rows(self, batch, labels):
+        """For energies and for forces: derivatives `(rows, weights)` and what is left of the labels, where there are any."""
+        changes = np.zeros((-(-(self.size + 1) // COLUMNS) * COLUMNS, self.size))
+        changes[1 : self.size + 1] = np.eye(self.size)
+        outputs = [self._evaluate(changes[i : i + COLUMNS], batch) for i in range(0, len(changes), COLUMNS)]
+        found = []
+        for values, name, error in zip(zip(*outputs), ("energy_per_atom", "forces"), self.errors):
+            values = np.concatenate(values)[: self.size + 1] / error
+            label = np.asarray(labels[name], "float64").reshape(-1) / error
+            is_atom = np.repeat((batch["species"] >= 0).reshape(-1), 3) if name == "forces" else True
+            known = np.isfinite(label) & is_atom
+            found.append(((values[1:] - values[0])[:, known].T, (label - values[0])[known]))
+        return found
+
+    def linear(self, change, batch, labels):
+        """What is left of the labels now, and after a change if the model is linear."""
+        return [(rest, rest - J @ change) for J, rest in self.rows(batch, labels)]
+
+    def penalty(self):
+        """Half of the second derivatives of the regularizers, and minus half of the first."""
+        matrix, right, first = np.zeros((self.size, self.size)), np.zeros(self.size), 0
+        for weight, size in zip(self.weights, self.sizes):
+            if weight.regularizer is not None:
+                derivative = backend.grad(lambda x, weight=weight: weight.regularizer(ops.reshape(x, weight.shape)))
+                now = ops.convert_to_numpy(weight).reshape(-1)
+                at_start = ops.convert_to_numpy(derivative(now))
+                own = slice(first, first + size)
+                matrix[own, own] = [
+                    0.5 * (ops.convert_to_numpy(derivative(now + row)) - at_start) for row in np.eye(size, dtype=now.dtype)
+                ]
+                right[own] = -0.5 * at_start
+            first += size
+        return matrix, right
+
+    def add(self, change):
+        first = 0
+        for weight, size in zip(self.weights, self.sizes):
+            weight.assign(ops.convert_to_numpy(weight) + change[first : first + size].reshape(weight.shape))
+            first += size
+
+
+def _solution(matrix, right, ridge):
+    """Of the normal equations, scaled to a unit diagonal; 0 where that has nothing."""
+    diagonal = np.diag(matrix)
+    known = diagonal > 1e-14 * max(diagonal.max(), 1e-300)
+    scale = np.sqrt(diagonal[known])
+    scaled = matrix[np.ix_(known, known)] / scale[:, None] / scale + ridge * np.eye(int(known.sum()))
+    change = np.zeros(len(right))
+    change[known] = np.linalg.lstsq(scaled, right[known] / scale, rcond=None)[0] / scale
+    return change
