@@ -87,8 +87,9 @@ class AtomicNetwork(keras.layers.Layer):
     def __init__(self, inputs, units, seed=0, **kwargs):
         super().__init__(**kwargs)
         if len(units) < self.FEWEST_LAYERS or min(units, default=1) < 1:
+            fewest = self.FEWEST_LAYERS
             raise ValueError(
-                f"{type(self).__name__} needs {self.FEWEST_LAYERS} or more hidden layers of at least one unit. Received units={units}."
+                f"{type(self).__name__} needs {fewest} or more hidden layers, of at least one unit each. Received units={units}."
             )
         self.inputs = int(inputs)
         self.units = tuple(int(width) for width in units)

@@ -296,7 +296,7 @@ class _Summary:
         return fit_reference_energies(self.compositions, self.energies, species).energies
 
     def force_scales(self):
-        """Of the forces on each species; of all forces where one has none, and of the energies per atom over 1 Å without any forces."""
+        """Of the forces on each species, of all forces where one has none; of the energies per atom over 1 Å without forces."""
         if self.count.any():
             total = self.squares.sum() / self.count.sum()
             squares = np.where(self.count > 0, self.squares / np.maximum(self.count, 1), total)

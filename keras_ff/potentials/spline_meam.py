@@ -69,7 +69,7 @@ class SplineMEAM(Potential):
 
     @classmethod
     def untrained(cls, species, cutoff=5.5, triplet_cutoff=None, shortest=1.5, knots=10, **kwargs):
-        """Functions to begin a training with: atoms attract each other by the density rho alone, and less, the more of them there are.
+        """Functions to begin a training with: atoms attract each other by rho alone, and less, the more of them there are.
 
         The functions of the distance end with value and slope 0 at their cutoff and keep doing so.
 

@@ -95,9 +95,8 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            raise FloatingPointError(
-                explain_nan(f"The loss became {loss} at or shortly before batch {batch + 1} of epoch {self._epoch + 1}.")
-            )
+            where = f"at or shortly before batch {batch + 1} of epoch {self._epoch + 1}"
+            raise FloatingPointError(explain_nan(f"The loss became {loss} {where}."))
 
 
 def explain_nan(what):

@@ -52,21 +52,7 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
             parts[place][1].__iadd__(J.T @ rest)
     for count, (square, product) in zip(sums, parts):
         matrix, right = matrix + square / max(count, 1), right + product / max(count, 1)
-    change = _solution(matrix, right, ridge)
-    before = [ops.convert_to_numpy(weight) for weight in columns.weights]
-    expected = columns.linear(change, *dataset[0])
-    columns.add(change)
-    found = columns.rows(*dataset[0])
-    for (J, rest), (start, target) in zip(found, expected):
-        scale = np.sqrt(np.mean((start - target) ** 2)) if len(rest) else 0.0
-        if len(rest) and np.sqrt(np.mean((rest - target) ** 2)) > NONLINEAR * scale + 1e-3:
-            for weight, value in zip(columns.weights, before):
-                weight.assign(value)
-            raise ValueError(
-                f"Energies and forces are not linear in the weights {[weight.path for weight in weights]}: least squares misses by "
-                f"{np.sqrt(np.mean((rest - target) ** 2)):.2g} of the wanted errors what it predicts. Give weights of a linear "
-                "embedding (units=()), of pair splines, or of the last layer of a network, and not of two layers that multiply."
-            )
+    columns.move(_solution(matrix, right, ridge), dataset[0])
 
 
 class _Columns:
@@ -113,9 +99,22 @@ class _Columns:
             found.append(((values[1:] - values[0])[:, known].T, (label - values[0])[known]))
         return found
 
-    def linear(self, change, batch, labels):
-        """What is left of the labels now, and after a change if the model is linear."""
-        return [(rest, rest - J @ change) for J, rest in self.rows(batch, labels)]
+    def move(self, change, example):
+        """Add a change to the weights, after which the example has to be as far from its labels as derivatives predict."""
+        before = [ops.convert_to_numpy(weight) for weight in self.weights]
+        predicted = [(rest, rest - J @ change) for J, rest in self.rows(*example) if len(rest)]
+        self.add(change)
+        found = [rest for _, rest in self.rows(*example) if len(rest)]
+        for (start, expected), rest in zip(predicted, found):
+            miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (rest, start))
+            if miss > NONLINEAR * moved + 1e-3:
+                for weight, value in zip(self.weights, before):
+                    weight.assign(value)
+                raise ValueError(
+                    f"Energies and forces are not linear in the weights {[weight.path for weight in self.weights[:-1]]}: least "
+                    f"squares is off by {miss:.2g} of the errors that count. Give weights of a linear embedding (units=()), of "
+                    "pair splines, or of the last layer of a network, and not of two layers that multiply."
+                )
 
     def penalty(self):
         """Half of the second derivatives of the regularizers, and minus half of the first."""
@@ -126,9 +125,8 @@ class _Columns:
                 now = ops.convert_to_numpy(weight).reshape(-1)
                 at_start = ops.convert_to_numpy(derivative(now))
                 own = slice(first, first + size)
-                matrix[own, own] = [
-                    0.5 * (ops.convert_to_numpy(derivative(now + row)) - at_start) for row in np.eye(size, dtype=now.dtype)
-                ]
+                rows = [now + row for row in np.eye(size, dtype=now.dtype)]
+                matrix[own, own] = [0.5 * (ops.convert_to_numpy(derivative(row)) - at_start) for row in rows]
                 right[own] = -0.5 * at_start
             first += size
         return matrix, right
