@@ -165,6 +165,36 @@ def curves(x, energies, x_label="distance (Å)", y_label="energy (eV)", limits=N
     return figure
 
 
+def tradeoff(models, x_labels, y_label="force error (meV/Å)", title=None):
+    """What models cost and how good they are: one panel for each cost, both axes logarithmic.
+
+    Args:
+        models: Dict from the names of models to `(*costs, error)`.
+        x_labels: Names of the costs with their units, one for each panel.
+        y_label: Name of the error with its unit.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If a model has another number of costs than there are panels.
+    """
+    with _figure(4.2 * len(x_labels), 3.4) as figure:
+        panels = figure.subplots(1, len(x_labels), sharey=True, squeeze=False)[0]
+        for name, (*costs, error) in models.items():
+            if len(costs) != len(x_labels):
+                raise ValueError(f"{name!r} has {len(costs)} costs, and there are {len(x_labels)} panels: {list(x_labels)}.")
+            for axes, cost in zip(panels, costs):
+                axes.scatter(cost, error, color=BLUE, s=22)
+                axes.annotate(name, (cost, error), textcoords="offset points", xytext=(5, 4), fontsize=7.5)
+        for axes, label in zip(panels, x_labels):
+            axes.set(xscale="log", yscale="log", xlabel=label)
+            axes.margins(x=0.25, y=0.12)
+            _plain_numbers(axes.xaxis)
+        _plain_numbers(panels[0].yaxis)
+        panels[0].set_ylabel(y_label)
+        figure.suptitle(title)
+    return figure
+
+
 def filters(curves, distances=None, title=None):
     """Spline filters over distance and angle, with the distances of the data behind them.
 
@@ -324,14 +354,18 @@ def _note(axes, text):
 
 def _log_axis(axes):
     """Logarithmic, with plain numbers where the axis spans less than a decade or two."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
-
     values = np.concatenate([line.get_ydata() for line in axes.lines])
     if not (values > 0).all():
         return
     axes.set_yscale("log")
     low, high = values.min(), values.max()
     if high / low < 300:
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+        _plain_numbers(axes.yaxis)
+
+
+def _plain_numbers(axis):
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))

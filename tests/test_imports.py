@@ -16,6 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ORDER = {
     "backend": 0,
     "whole_files": 0,
+    "stateless": 0,
     "geometry": 1,
     "layers": 2,
     "potentials": 3,

@@ -5,13 +5,14 @@
     keras-ff benchmark ean --data neuralil/         the same for ethylammonium nitrate, frozen split
     keras-ff benchmark classical                    classical potentials, against LAMMPS if it is installed
     keras-ff benchmark splines                      spline MEAM of titanium, likewise
+    keras-ff benchmark spline-networks --data mlearn/   spline networks: each element alone, and all on shared filters
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
 added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
 
-The data of `accuracy` are files Si_train.xyz, Si_test.xyz, ... (mlearn set);
-the bundled silicon files are used without --data. The data of `ean` are
+The data of `accuracy` and `spline-networks` are files Si_train.xyz, Si_test.xyz,
+... (mlearn set); the bundled files are used without --data. The data of `ean` are
 ean_validation.xyz and ean_split_60_15.json. `splines` reads Ti.meam.spline of
 the installed LAMMPS, or of the folder given with --data.
 """
@@ -22,13 +23,15 @@ import platform
 import subprocess
 import sys
 
-SUITES = ("speed", "accuracy", "ean", "classical", "splines")
+SUITES = ("speed", "accuracy", "ean", "classical", "splines", "spline-networks")
 
 
 def add_arguments(parser):
     parser.add_argument("suite", choices=SUITES, help="what to measure")
     parser.add_argument("--data", metavar="FOLDER", help="where the data is")
-    parser.add_argument("--elements", nargs="+", metavar="SYMBOL", help="of `accuracy`; by default all that the folder holds")
+    parser.add_argument(
+        "--elements", nargs="+", metavar="SYMBOL", help="of `accuracy` and `spline-networks`; by default all in the folder"
+    )
     parser.add_argument("--minutes", type=float, default=5.0, help="wall time of each training, start-up included (5)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of `speed`: ean, scaling, calculator")
     parser.add_argument("--write", metavar="FILE", help="Markdown file that the rows are added to")
@@ -68,6 +71,9 @@ def commands(args):
     elements = args.elements or sorted({name.split("_train.xyz")[0] for name in os.listdir(data) if "_train.xyz" in name})
     if not elements:
         raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")
+    if args.suite == "spline-networks":
+        together = [",".join(elements)] if len(elements) > 1 else []
+        return [[*module, "keras_ff_tools.benchmark_spline_networks", names, data] for names in [*elements, *together]]
     return [[*module, "keras_ff_tools.benchmark_accuracy", name, data, str(args.minutes), args.out] for name in elements]
 
 

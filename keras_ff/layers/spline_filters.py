@@ -15,20 +15,22 @@ class SplineFilters(NeighborhoodLayer):
     """Sums of spline functions over neighbors and pairs of neighbors, one feature for each filter.
 
         G2_a(i) = sum_j w_a(j) rho_a(r_ij) fc(r_ij)
-        G3_a(i) = sum_{j<k} v_a(j) v_a(k) f_a(r_ij) f_a(r_ik) g_a(cos theta_jik) fc'(r_ij) fc'(r_ik)
+        G3_ab(i) = sum_{j<k} v_a(j) v_a(k) f_a(r_ij) f_a(r_ik) g_b(cos theta_jik) fc'(r_ij) fc'(r_ik)
 
-    rho_a, f_a and g_a are cubic splines whose values at the knots are weights; fc and fc' are `polynomial_cutoff` at `cutoff` and
+    rho_a, f_a and g_b are cubic splines whose values at the knots are weights; fc and fc' are `polynomial_cutoff` at `cutoff` and
     `triplet_cutoff`. Below the first knot the radial functions are constant, so that the features of an atom stay bounded and a
     repulsion added to the potential wins at short range. All elements share the filters; w_a and v_a are learned amplitudes of the
     elements, 1 if there is only one.
 
-    At the start rho_a and f_a are bumps at equal distances, g_a the Chebyshev polynomials of the cosine; each bump f meets each g.
+    At the start rho_a and f_a are bumps at equal distances, g_b the Chebyshev polynomials of the cosine. With `triplets=(4, 5)`
+    each of 4 functions f meets each of 5 functions g: 20 features of 9 curves, for the price of 5 splines over the pairs of
+    neighbors. With `triplets=6` there are 6 functions f, each with a g of its own, as in the paper.
 
     Args:
         cutoff: Radius in Å of the pair filters.
         n_species: Number of elements.
         pairs: Number of pair filters.
-        triplets: Numbers (bumps, polynomials) of the triplet filters, of which there are bumps x polynomials.
+        triplets: Numbers (f, g) of functions that meet all, or the number of pairs f, g.
         triplet_cutoff: Radius in Å of the triplet filters; by default `cutoff`.
         shortest: Place of the first knot of the radial functions, in Å.
         knots: Numbers of knots of radial functions and of g.
@@ -56,8 +58,10 @@ class SplineFilters(NeighborhoodLayer):
         super().__init__(**kwargs)
         self.cutoff, self.n_species, self.shortest = float(cutoff), int(n_species), float(shortest)
         self.triplet_cutoff = self.cutoff if triplet_cutoff is None else float(triplet_cutoff)
-        self.n_pairs, self.triplets = int(pairs), tuple(int(count) for count in triplets)
-        self.n_triplets = self.triplets[0] * self.triplets[1]
+        self.n_pairs, self.triplets = int(pairs), triplets if np.ndim(triplets) == 0 else tuple(triplets)
+        self.all_meet = np.ndim(triplets) == 1
+        n_f, n_g = (int(count) for count in np.broadcast_to(triplets, 2))
+        self.n_triplets = n_f * n_g if self.all_meet else n_f
         self.knots, self.roughness = tuple(int(count) for count in knots), float(roughness)
         if not self.shortest < self.triplet_cutoff <= self.cutoff:
             raise ValueError(
@@ -70,11 +74,13 @@ class SplineFilters(NeighborhoodLayer):
         if self.n_pairs:
             self.rho = self._radial("rho", self.cutoff, np.arange(self.n_pairs), self.n_pairs)
         if self.n_triplets:
-            bump, order = np.divmod(np.arange(self.n_triplets), self.triplets[1])
-            self.f = self._radial("f", self.triplet_cutoff, bump, self.triplets[0])
+            # Without a partner for each, few bumps each meet polynomials of several orders.
+            bumps = n_f if self.all_meet else int(np.ceil(np.sqrt(n_f)))
+            self.f = self._radial("f", self.triplet_cutoff, np.arange(n_f) % bumps, bumps)
+            orders = np.arange(n_g) if self.all_meet else np.arange(n_f) // bumps
             cosines = np.linspace(-1.0, 1.0, self.knots[1])[:, None]
-            self.g = self._spline("g", -1.0, 1.0, np.cos(order * np.arccos(cosines)), (None, None))
-        shape = (self.n_species, self.n_pairs + self.n_triplets)
+            self.g = self._spline("g", -1.0, 1.0, np.cos(orders * np.arccos(cosines)), (None, None))
+        shape = (self.n_species, self.n_pairs + (n_f if self.n_triplets else 0))
         self.amplitudes = self.add_weight(name="amplitudes", shape=shape, initializer="ones", trainable=self.n_species > 1)
 
     def _radial(self, name, cutoff, places, count):
@@ -162,12 +168,15 @@ class SplineFilters(NeighborhoodLayer):
         products = ops.matmul(directions, ops.swapaxes(directions, 1, 2))
         cosines = ops.take(ops.reshape(products, (-1, columns * columns)), first * columns + second, axis=1)
         weights = only_pairs(ops.take(f, first, axis=1) * ops.take(f, second, axis=1), is_pair)
-        return ops.sum(weights * self.g.evaluate(cosines, table), axis=1)
+        angular = self.g.evaluate(cosines, table)
+        if not self.all_meet:
+            return ops.sum(weights * angular, axis=1)
+        return ops.reshape(ops.matmul(ops.swapaxes(weights, 1, 2), angular), (-1, self.n_triplets))
 
     def intermediates(self, neighbors):
         """See `Potential.intermediates`."""
         columns = inner_columns(neighbors, self.triplet_cutoff, self.cutoff)
-        return max(neighbors, columns * (columns - 1) // 2 * self.n_triplets)
+        return max(neighbors, columns * (columns - 1) // 2 * max(np.broadcast_to(self.triplets, 2)))
 
     def get_config(self):
         return {

@@ -179,7 +179,7 @@ class ForceField(keras.Model):
         Raises:
             ValueError: If the data set has neither energies nor forces.
         """
-        learned = [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
+        learned = self._learned()
         if not learned:
             return
         if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
@@ -203,6 +203,30 @@ class ForceField(keras.Model):
             self.reference_energies.assign(summary.reference_energies(self.species))
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), np.concatenate(kinds), summary.force_scales())
+
+    def describe(self, dataset):
+        """What the terms of the potential with descriptors see of each atom, side by side.
+
+        Args:
+            dataset: `keras_ff.data.Dataset`.
+
+        Returns:
+            List of arrays `(atoms, features)`, one for each structure in the order of the structures.
+        """
+        features = _features(self, self._learned())
+        found = [None] * len(dataset.structures)
+        for number in range(len(dataset)):
+            batch, _ = dataset[number]
+            rows = np.concatenate([ops.convert_to_numpy(values) for values in features(batch)], axis=-1)
+            rows = rows.reshape(*batch["species"].shape, -1)
+            for place, index in enumerate(dataset.members(number)):
+                if index >= 0:
+                    found[index] = rows[place][batch["species"][place] >= 0]
+        return found
+
+    def _learned(self):
+        """The terms of the potential that have descriptors."""
+        return [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
 
     def fit_reference_energies(self, dataset):
         """Set the energies of the species by least squares to what the potential, as it is, leaves of the energies.

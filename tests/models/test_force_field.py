@@ -127,6 +127,14 @@ def test_adapt_leaves_a_classical_potential_alone(structures):
     assert ops.convert_to_numpy(model.reference_energies).tolist() == [0.0]
 
 
+def test_descriptors_come_in_the_order_of_the_structures(structures):
+    model = kff.ForceField(neuralil())
+    shuffled, alone = (model.describe(Dataset(some, model, batch_size=3)) for some in (structures, structures[1:2]))
+    assert [len(rows) for rows in shuffled] == [len(atoms) for atoms in structures]
+    assert shuffled[0].shape[1] == model.potential.descriptor.n_features
+    np.testing.assert_allclose(shuffled[1], alone[0], rtol=1e-4, atol=1e-5)
+
+
 def test_adapt_without_labels_says_so():
     model = kff.ForceField(neuralil())
     with pytest.raises(ValueError, match="neither energies nor forces"):

@@ -28,7 +28,7 @@ def small(species, **options):
 
 def test_laws_of_two_elements():
     potential = small(["Si", "C"])
-    potential.filters.amplitudes.assign(np.random.default_rng(0).uniform(0.5, 1.5, size=(2, 7)))
+    potential.filters.amplitudes.assign(np.random.default_rng(0).uniform(0.5, 1.5, size=(2, 5)))
     check_potential(potential, CARBIDE, smoothness=2)
 
 
@@ -38,12 +38,13 @@ def test_laws_of_the_pair_spline():
     check_potential(potential, CARBIDE, smoothness=2)
 
 
-def test_features_are_those_of_the_formula():
+@pytest.mark.parametrize("triplets", [(3, 2), 3])
+def test_features_are_those_of_the_formula(triplets):
     rng = np.random.default_rng(1)
-    filters = SplineFilters(3.6, 2, pairs=2, triplets=(1, 2), triplet_cutoff=3.0, knots=(6, 5))
+    filters = SplineFilters(3.6, 2, pairs=2, triplets=triplets, triplet_cutoff=3.0, knots=(6, 5))
     for spline in (filters.rho, filters.f, filters.g):
         spline.values.assign(rng.normal(size=spline.start.shape))
-    amplitudes = rng.normal(size=(2, 4))
+    amplitudes = rng.normal(size=(2, 5))
     filters.amplitudes.assign(amplitudes)
     vectors, kinds = rng.normal(size=(4, 3)) * 1.5, np.array([0, 1, 1, 0])
     r = np.linalg.norm(vectors, axis=1)
@@ -55,15 +56,15 @@ def test_features_are_those_of_the_formula():
     rho, f = (np.asarray(ops.convert_to_numpy(spline(r))) for spline in (filters.rho, filters.f))
     rho = rho * (fade(r, 3.6) * (r < 3.6))[:, None] * amplitudes[kinds, :2]
     f = f * (fade(r, 3.0) * (r < 3.0))[:, None] * amplitudes[kinds, 2:]
-    triplets = np.zeros(2)
+    sums = 0.0
     for j, k in itertools.combinations(range(4), 2):
-        cosine = vectors[j] @ vectors[k] / r[j] / r[k]
-        triplets += f[j] * f[k] * ops.convert_to_numpy(filters.g(np.array([cosine])))[0]
+        g = ops.convert_to_numpy(filters.g(np.array([vectors[j] @ vectors[k] / r[j] / r[k]])))[0]
+        sums = sums + (f[j] * f[k] * g if triplets == 3 else np.outer(f[j] * f[k], g).ravel())
     neighborhood = Neighborhood(
         ops.convert_to_tensor(vectors[None]), ops.ones((1, 4), dtype="bool"), ops.zeros((1,), dtype="int32"),
         ops.convert_to_tensor(kinds[None].astype("int32")), 3.6,
     )  # fmt: skip
-    np.testing.assert_allclose(ops.convert_to_numpy(filters(neighborhood))[0], [*rho.sum(0), *triplets], atol=1e-12)
+    np.testing.assert_allclose(ops.convert_to_numpy(filters(neighborhood))[0], [*rho.sum(0), *sums], atol=1e-12)
 
 
 def test_no_network_overrules_a_repulsion():

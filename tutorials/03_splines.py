@@ -1,0 +1,180 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # From splines to networks: where does a classical form stop?
+#
+# The modified embedded-atom method with cubic splines (s-MEAM) is a potential one can read: five curves say how the atoms of an
+# element interact. A spline network (s-NNP) keeps such curves as filters, has more of them, and lets a network combine what they
+# find. We climb this ladder for silicon and for molybdenum, on the data of density functional theory (DFT), and ask at each rung
+# what it costs and what it brings. Then we look at what the filters have learned. All of it takes a quarter of an hour.
+
+# %%
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "jax")  # or "tensorflow": what follows is the same
+
+import keras
+import numpy as np
+
+import keras_ff as kff
+from keras_ff import plots
+from keras_ff.layers import SplineFilters
+from keras_ff.potentials import PairSpline, SplineMEAM, SplineNetwork, Sum
+
+HERE = Path(__file__).parent if "__file__" in globals() else Path(".")
+
+data = {symbol: [kff.data.read(HERE / "data" / f"{symbol}_{part}.xyz.gz") for part in ("train", "test")] for symbol in ("Si", "Mo")}
+ladder = {"Si": {}, "Mo": {}}
+
+
+def batches(symbol, model):
+    return kff.data.Dataset(data[symbol][0], model, batch_size=4, max_shapes=2)
+
+
+def climb(symbol, name, model, learning_rate=None, steps=800):
+    """Train if there is a learning rate; note parameters, time per atom, and errors on the test set."""
+    train = batches(symbol, model)
+    test = kff.data.Dataset(data[symbol][1], model, batch_size=4, max_shapes=1, shuffle=False)
+    epochs = steps // len(train)
+    model.compile(
+        keras.optimizers.Adam(kff.training.one_cycle(learning_rate or 1e-3, epochs * len(train))),
+        loss={"energy_per_atom": kff.losses.LogCosh(p=100.0), "forces": kff.losses.LogCosh(p=10.0)},
+        metrics=kff.training.default_metrics(),
+        jit_compile=True,
+    )
+    if learning_rate:
+        model.fit(train, epochs=epochs, verbose=0)
+    errors = model.evaluate(test, verbose=0, return_dict=True)
+    atoms = data[symbol][0][0].copy()
+    atoms.calc = kff.Calculator(model)
+    spent = []
+    for _ in range(30):
+        atoms.positions += 1e-4
+        begun = time.process_time()
+        atoms.get_forces()
+        spent.append(time.process_time() - begun)
+    parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    microseconds = 1e6 * np.median(spent[10:]) / len(atoms)
+    energy, forces = 1000 * errors["energy_per_atom_mae"], 1000 * errors["forces_mae"]
+    ladder[symbol][name] = (parameters, microseconds, forces)
+    print(f"{symbol} {name:20} {energy:6.1f} meV/atom {forces:6.0f} meV/Å {parameters:5d} parameters {microseconds:5.0f} µs/atom")
+    return model
+
+
+# %% [markdown]
+# ## s-MEAM: published, and trained
+# `from_lammps` reads the published silicon potential of Du et al. as it is, and we move its zero of energy to that of DFT.
+# `untrained` makes functions to begin with where nothing is published. Its pair function enters energies and forces linearly, so
+# that least squares finds a good start for it at once; Adam does the rest, for all values at the knots of all five functions.
+
+# %%
+published = kff.ForceField(SplineMEAM.from_lammps(HERE / "data" / "Si_2.meam.spline", "Si"))
+published.fit_reference_energies(batches("Si", published))
+climb("Si", "s-MEAM, published", published)
+
+
+def trained_meam(symbol, cutoff, triplet_cutoff):
+    model = kff.ForceField(SplineMEAM.untrained(symbol, cutoff, triplet_cutoff))
+    model.reference_energies.trainable = True
+    phi = model.potential.functions[f"phi {symbol}-{symbol}"]
+    kff.training.fit_linear(
+        model, kff.data.Dataset(data[symbol][0][::6], model, batch_size=4, max_shapes=2), [phi.values], verbose=0
+    )
+    return climb(symbol, "s-MEAM", model, learning_rate=0.02)
+
+
+CUTOFFS = {"Si": (5.0, 4.0), "Mo": (5.2, 4.4)}
+meam = {symbol: trained_meam(symbol, *CUTOFFS[symbol]) for symbol in data}
+
+assert ladder["Si"]["s-MEAM"][-1] < ladder["Si"]["s-MEAM, published"][-1]
+
+# %% [markdown]
+# The trained functions go back to LAMMPS with `to_lammps`. What a spline does outside its knots is no result of the training, so it
+# is good to know how often the data ask for that:
+
+# %%
+meam["Mo"].potential.to_lammps("Mo.meam.spline")
+for name, domain in kff.potentials.spline_domains(meam["Mo"], batches("Mo", meam["Mo"])).items():
+    print(f"{name:10} knots {domain.first:5.2f} .. {domain.last:5.2f}   data {domain.smallest:5.2f} .. {domain.largest:5.2f}")
+
+# %% [markdown]
+# ## More filters, and networks
+# `SplineFilters` are several functions rho of the distance, and several triplet filters f f g, that end smoothly at their cutoffs.
+# With a linear embedding (`units=()`) the energy is a weighted sum of what they find: still a classical form. Its weights are a
+# least-squares problem, solved on a sixth of the data in closed form; afterwards everything is trained. With hidden layers the
+# energy becomes a function of the filters.
+
+
+# %%
+def spline_network(symbol, units):
+    cutoff, triplet_cutoff = CUTOFFS[symbol]
+    filters = SplineFilters(cutoff, pairs=8, triplets=(3, 4), triplet_cutoff=triplet_cutoff, shortest=1.5)
+    model = kff.ForceField(Sum([SplineNetwork([symbol], filters=filters, units=units), PairSpline([symbol], cutoff, shortest=1.5)]))
+    model.adapt(batches(symbol, model))
+    return model
+
+
+def least_squares(symbol, model):
+    network, pair = model.potential.parts
+    some = kff.data.Dataset(data[symbol][0][::6], model, batch_size=4, max_shapes=2)
+    kff.training.fit_linear(model, some, [network.network.linear.kernel, pair.phi.values], verbose=0)
+    return model
+
+
+largest, before = {}, {}
+for symbol in data:
+    linear = least_squares(symbol, spline_network(symbol, ()))
+    climb(symbol, "linear, least squares", linear)
+    climb(symbol, "linear, trained", linear, learning_rate=0.003)
+    for units in ((4,), (16, 16), (48, 48)):
+        model = spline_network(symbol, units)
+        before[symbol] = model.potential.parts[0].filters.curves()
+        name = f"network {'-'.join(map(str, units))}"
+        largest[symbol] = climb(symbol, name, model, learning_rate=0.004)
+
+# %%
+COSTS = ["parameters", "CPU time (µs/atom)"]
+plots.tradeoff(ladder["Si"], COSTS, title="Silicon")
+
+# %%
+plots.tradeoff(ladder["Mo"], COSTS, title="Molybdenum")
+
+# %%
+for rungs in ladder.values():
+    errors = {name: error for name, (*_, error) in rungs.items()}
+    assert errors["network 16-16"] < errors["linear, trained"] < errors["s-MEAM"]
+
+# %% [markdown]
+# ## What has it learned to look at?
+# The filters of the largest network for molybdenum before training: bumps at equal distances, Chebyshev polynomials of the cosine.
+# In gray, how often the data have each distance.
+
+# %%
+distances = np.concatenate([atoms.get_all_distances(mic=True)[np.triu_indices(len(atoms), 1)] for atoms in data["Mo"][0][::10]])
+distances = distances[distances < CUTOFFS["Mo"][0]]
+plots.filters(before["Mo"], distances, "Molybdenum, before training")
+
+# %%
+network = largest["Mo"].potential.parts[0]
+plots.filters(network.filters.curves(), distances, "Molybdenum, after training")
+
+# %% [markdown]
+# And what it sees of an atom: all filters for atoms of the test set, in the plane of their two main components.
+
+# %%
+tested = kff.data.Dataset(data["Mo"][1], largest["Mo"], batch_size=4, shuffle=False)
+groups = np.concatenate([[atoms.info["group"]] * len(atoms) for atoms in data["Mo"][1]])
+plots.projection(np.concatenate(largest["Mo"].describe(tested)), groups)
