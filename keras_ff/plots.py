@@ -177,19 +177,21 @@ def tradeoff(models, x_labels, y_label="force error (meV/Å)", title=None):
     Raises:
         ValueError: If a model has another number of costs than there are panels.
     """
-    with _figure(4.2 * len(x_labels), 3.4) as figure:
+    with _figure(3.3 * len(x_labels) + 1.8, 3.2) as figure:
         panels = figure.subplots(1, len(x_labels), sharey=True, squeeze=False)[0]
-        for name, (*costs, error) in models.items():
+        for number, (name, (*costs, error)) in enumerate(models.items()):
             if len(costs) != len(x_labels):
                 raise ValueError(f"{name!r} has {len(costs)} costs, and there are {len(x_labels)} panels: {list(x_labels)}.")
+            color, marker = _colormap()(0.9 * number / max(1, len(models) - 1)), "osD^v<>p*"[number % 9]
             for axes, cost in zip(panels, costs):
-                axes.scatter(cost, error, color=BLUE, s=22)
-                axes.annotate(name, (cost, error), textcoords="offset points", xytext=(5, 4), fontsize=7.5)
+                axes.scatter(cost, error, color=color, marker=marker, s=34, label=name)
         for axes, label in zip(panels, x_labels):
             axes.set(xscale="log", yscale="log", xlabel=label)
-            axes.margins(x=0.25, y=0.12)
-            _plain_numbers(axes.xaxis)
+            axes.margins(0.12)
+            low, high = axes.get_xlim()
+            _plain_numbers(axes.xaxis, (1, 2, 5) if high < 30 * low else (1,))
         _plain_numbers(panels[0].yaxis)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
         panels[0].set_ylabel(y_label)
         figure.suptitle(title)
     return figure
@@ -363,9 +365,9 @@ def _log_axis(axes):
         _plain_numbers(axes.yaxis)
 
 
-def _plain_numbers(axis):
+def _plain_numbers(axis, digits=(1, 2, 5)):
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=digits))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))

@@ -104,6 +104,6 @@ def test_tradeoff_has_a_panel_for_each_cost_and_a_point_for_each_model():
     figure = plots.tradeoff({"small": (10, 1.0, 90.0), "large": (1000, 5.0, 30.0)}, ["parameters", "µs/atom"], title="Si")
     assert [axes.get_xlabel() for axes in figure.axes] == ["parameters", "µs/atom"]
     assert [points.get_offsets().tolist()[0] for points in figure.axes[1].collections] == [[1.0, 90.0], [5.0, 30.0]]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["small", "large"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["small", "large"]
     with pytest.raises(ValueError, match="'small' has 1 costs, and there are 2 panels"):
         plots.tradeoff({"small": (10, 90.0)}, ["parameters", "µs/atom"])

@@ -15,22 +15,22 @@ class SplineFilters(NeighborhoodLayer):
     """Sums of spline functions over neighbors and pairs of neighbors, one feature for each filter.
 
         G2_a(i) = sum_j w_a(j) rho_a(r_ij) fc(r_ij)
-        G3_ab(i) = sum_{j<k} v_a(j) v_a(k) f_a(r_ij) f_a(r_ik) g_b(cos theta_jik) fc'(r_ij) fc'(r_ik)
+        G3_abc(i) = sum_{j<k} [ F_a(j) F_b(k) + F_b(j) F_a(k) ] g_c(cos theta_jik),   F_a(j) = v_a(j) f_a(r_ij) fc'(r_ij)
 
-    rho_a, f_a and g_b are cubic splines whose values at the knots are weights; fc and fc' are `polynomial_cutoff` at `cutoff` and
-    `triplet_cutoff`. Below the first knot the radial functions are constant, so that the features of an atom stay bounded and a
-    repulsion added to the potential wins at short range. All elements share the filters; w_a and v_a are learned amplitudes of the
-    elements, 1 if there is only one.
+    with half of that if a = b. rho_a, f_a and g_c are cubic splines whose values at the knots are weights; fc and fc' are
+    `polynomial_cutoff` at `cutoff` and `triplet_cutoff`. Below the first knot the radial functions are constant, so that the
+    features of an atom stay bounded and a repulsion added to the potential wins at short range. All elements share the filters; w_a
+    and v_a are learned amplitudes of the elements, 1 if there is only one.
 
-    At the start rho_a and f_a are bumps at equal distances, g_b the Chebyshev polynomials of the cosine. With `triplets=(4, 5)`
-    each of 4 functions f meets each of 5 functions g: 20 features of 9 curves, for the price of 5 splines over the pairs of
-    neighbors. With `triplets=6` there are 6 functions f, each with a g of its own, as in the paper.
+    At the start rho_a and f_a are bumps at equal distances, g_c the Chebyshev polynomials of the cosine. With `triplets=(4, 5)` all
+    combinations of two of 4 functions f meet each of 5 functions g: 50 features of 9 curves, for the price of 5 splines over the
+    pairs of neighbors. With `triplets=6` there are 6 functions f, each with itself and a g of its own, as in the paper.
 
     Args:
         cutoff: Radius in Å of the pair filters.
         n_species: Number of elements.
         pairs: Number of pair filters.
-        triplets: Numbers (f, g) of functions that meet all, or the number of pairs f, g.
+        triplets: Numbers (f, g) of functions of which all combinations are features, or the number of pairs f, g.
         triplet_cutoff: Radius in Å of the triplet filters; by default `cutoff`.
         shortest: Place of the first knot of the radial functions, in Å.
         knots: Numbers of knots of radial functions and of g.
@@ -61,7 +61,9 @@ class SplineFilters(NeighborhoodLayer):
         self.n_pairs, self.triplets = int(pairs), triplets if np.ndim(triplets) == 0 else tuple(triplets)
         self.all_meet = np.ndim(triplets) == 1
         n_f, n_g = (int(count) for count in np.broadcast_to(triplets, 2))
-        self.n_triplets = n_f * n_g if self.all_meet else n_f
+        # The functions f of the two neighbors, each combination once.
+        self.partners = np.triu_indices(n_f) if self.all_meet else 2 * (np.arange(n_f),)
+        self.n_triplets = len(self.partners[0]) * (n_g if self.all_meet else 1)
         self.knots, self.roughness = tuple(int(count) for count in knots), float(roughness)
         if not self.shortest < self.triplet_cutoff <= self.cutoff:
             raise ValueError(
@@ -167,7 +169,8 @@ class SplineFilters(NeighborhoodLayer):
         directions, f = rows[..., :3], rows[..., 3:]
         products = ops.matmul(directions, ops.swapaxes(directions, 1, 2))
         cosines = ops.take(ops.reshape(products, (-1, columns * columns)), first * columns + second, axis=1)
-        weights = only_pairs(ops.take(f, first, axis=1) * ops.take(f, second, axis=1), is_pair)
+        f_first, f_second = (ops.take(f, places, axis=1) for places in (first, second))
+        weights = only_pairs(ops.stack([_product(f_first, f_second, a, b) for a, b in zip(*self.partners)], axis=-1), is_pair)
         angular = self.g.evaluate(cosines, table)
         if not self.all_meet:
             return ops.sum(weights * angular, axis=1)
@@ -176,7 +179,7 @@ class SplineFilters(NeighborhoodLayer):
     def intermediates(self, neighbors):
         """See `Potential.intermediates`."""
         columns = inner_columns(neighbors, self.triplet_cutoff, self.cutoff)
-        return max(neighbors, columns * (columns - 1) // 2 * max(np.broadcast_to(self.triplets, 2)))
+        return max(neighbors, columns * (columns - 1) // 2 * len(self.partners[0]))
 
     def get_config(self):
         return {
@@ -190,3 +193,10 @@ class SplineFilters(NeighborhoodLayer):
             "knots": self.knots,
             "roughness": self.roughness,
         }
+
+
+def _product(first, second, a, b):
+    """Of functions a and b of two neighbors, whatever their order."""
+    if a == b:
+        return first[..., a] * second[..., a]
+    return first[..., a] * second[..., b] + first[..., b] * second[..., a]

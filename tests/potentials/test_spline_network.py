@@ -23,7 +23,7 @@ CARBIDE = bulk("SiC", "zincblende", a=4.36, cubic=True)
 
 def small(species, **options):
     filters = SplineFilters(3.6, len(species), pairs=3, triplets=(2, 2), triplet_cutoff=3.0, knots=(6, 5), **options)
-    return SplineNetwork(species, filters=filters, network=LinearPlusMLP(9, units=(4,)))
+    return SplineNetwork(species, filters=filters, network=LinearPlusMLP(11, units=(4,)))
 
 
 def test_laws_of_two_elements():
@@ -59,7 +59,8 @@ def test_features_are_those_of_the_formula(triplets):
     sums = 0.0
     for j, k in itertools.combinations(range(4), 2):
         g = ops.convert_to_numpy(filters.g(np.array([vectors[j] @ vectors[k] / r[j] / r[k]])))[0]
-        sums = sums + (f[j] * f[k] * g if triplets == 3 else np.outer(f[j] * f[k], g).ravel())
+        mixed = [f[j][a] * f[k][b] + (f[j][b] * f[k][a] if a != b else 0) for a in range(3) for b in range(a, 3)]
+        sums = sums + (f[j] * f[k] * g if triplets == 3 else np.outer(mixed, g).ravel())
     neighborhood = Neighborhood(
         ops.convert_to_tensor(vectors[None]), ops.ones((1, 4), dtype="bool"), ops.zeros((1,), dtype="int32"),
         ops.convert_to_tensor(kinds[None].astype("int32")), 3.6,
@@ -110,7 +111,7 @@ def test_laws_of_networks_of_elements():
     filters = SplineFilters(3.6, 2, pairs=3, triplets=(2, 2), triplet_cutoff=3.0, knots=(6, 5))
     potential = ElementNetworks(["Si", "C"], filters=filters, units=(4,))
     rng = np.random.default_rng(0)
-    potential.adapt(rng.normal(size=(50, 7)), np.arange(50) % 2, np.array([0.5, 2.0]))
+    potential.adapt(rng.normal(size=(50, 9)), np.arange(50) % 2, np.array([0.5, 2.0]))
     assert not np.array_equal(*ops.convert_to_numpy(potential.projection))
     check_potential(potential, CARBIDE, smoothness=2)
 
