@@ -26,6 +26,9 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
         model.adapt(data)
         fit_linear(model, data, [phi.phi.values, network.network.linear.kernel])
 
+    Each number in the weights costs about the time of energies and forces of the data set. Some dozen structures of all kinds are
+    enough: they have thousands of forces.
+
     Args:
         model: `ForceField`.
         dataset: `keras_ff.data.Dataset` with energies or forces.
@@ -43,14 +46,13 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
     columns = _Columns(model, [*weights, model.reference_energies], (energy_error, forces_error))
     matrix, right = columns.penalty()
-    sums = [0.0, 0.0]
-    parts = [(np.zeros_like(matrix), np.zeros_like(right)) for _ in sums]
+    counts, squares, products = [0, 0], [0.0, 0.0], [0.0, 0.0]
     for index in tqdm(range(len(dataset)), "least squares", disable=not verbose, leave=False):
         for place, (J, rest) in enumerate(columns.rows(*dataset[index])):
-            sums[place] += len(rest)
-            parts[place][0].__iadd__(J.T @ J)
-            parts[place][1].__iadd__(J.T @ rest)
-    for count, (square, product) in zip(sums, parts):
+            counts[place] += len(rest)
+            squares[place] += J.T @ J
+            products[place] += J.T @ rest
+    for count, square, product in zip(counts, squares, products):
         matrix, right = matrix + square / max(count, 1), right + product / max(count, 1)
     columns.move(_solution(matrix, right, ridge), dataset[0])
 
