@@ -1,26 +1,47 @@
-"""All tests, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST]`.
+"""All tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST]`.
 
-TensorFlow never frees what it compiled. One process for all tests would end at the kernel's limit of memory mappings.
+A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
+of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
 """
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
 
+# The slower one first, so that no long part is left at the end.
+BACKENDS = ("tensorflow", "jax")
 FILES = 8
+PROCESSES = 2
 
 
 def main(options):
     files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    parts = [(backend, files[first : first + FILES]) for backend in BACKENDS for first in range(0, len(files), FILES)]
     bad = 0
-    for first in range(0, len(files), FILES):
-        part = files[first : first + FILES]
-        print(f"-- {part[0].name} to {part[-1].name}", flush=True)
-        code = subprocess.run([sys.executable, "-m", "pytest", *options, *map(str, part)]).returncode
-        bad += code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        for done in as_completed([pool.submit(run, backend, part, options) for backend, part in parts]):
+            title, output, code = done.result()
+            print(f"== {title}\n{output}", flush=True)
+            if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                print(f"== {title} ended with status {code}", flush=True)
+                bad += 1
     return bad
+
+
+def run(backend, part, options):
+    """Title, output and exit status of one process of pytest."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *map(str, part)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return f"{backend}: {part[0].name} to {part[-1].name}", done.stdout, done.returncode
 
 
 if __name__ == "__main__":

@@ -86,8 +86,7 @@ def most_neighbors(atoms, cutoff):
     return np.bincount(neighbor_list("i", atoms, cutoff)).max()
 
 
-@pytest.mark.parametrize("crowded", [False, True])
-@pytest.mark.parametrize("chunk", [10_000, 600])
+@pytest.mark.parametrize("crowded, chunk", [(False, 600), (True, 10_000)])
 def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
     monkeypatch.setattr("keras_ff.models.force_field.PAIRS", chunk)
     atoms, results = titanium(crowded), []
