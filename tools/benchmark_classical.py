@@ -72,7 +72,7 @@ def heated(crystal, model, temperature, steps):
 
 def gradient(name, model):
     """Cost of the gradient of a force loss by all parameters, for 64 atoms, in units of energy and forces."""
-    from keras_ff.testing.probe import with_weights
+    from keras_ff.stateless import with_weights
 
     atoms = melted(model, 2)
     batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]

@@ -175,8 +175,7 @@ class LinearPlusMLP(AtomicNetwork):
     The hidden layers are Dense and Swish-1, scaled by 1.6766 to keep unit variance.
     No layer normalises: that the size of the features counts makes these networks
     generalise better from few structures than those of `MLP`. With `units=()`
-    only the linear model is there, whose weights
-    `training.fit_linear` finds.
+    only the linear model is there, whose weights `training.fit_linear` finds.
 
     Args:
         inputs: Number of features.

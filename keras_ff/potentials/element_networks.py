@@ -8,10 +8,11 @@ from keras_ff.layers.atomic_networks import LinearPlusMLP
 from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.neuralil import decorrelation
+from keras_ff.potentials.spline_network import OnFilters
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ElementNetworks(Potential):
+class ElementNetworks(OnFilters, Potential):
     """Networks of their own for all elements, fed by spline filters that the elements share (s-NNP with shared filters).
 
         E_i = energy_scale_e * (slope_e * network_e(G_i) + intercept_e),   e the element of atom i
@@ -71,12 +72,6 @@ class ElementNetworks(Potential):
         self.feature_mean.assign(means)
         self.projection.assign(matrices)
         self.energy_scale.assign(force_scales)
-
-    def intermediates(self, neighbors):
-        return self.filters.intermediates(neighbors)
-
-    def spline_arguments(self, neighborhood):
-        return self.filters.spline_arguments(neighborhood)
 
     def get_config(self):
         config = super().get_config()

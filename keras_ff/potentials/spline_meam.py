@@ -186,13 +186,13 @@ class SplineMEAM(Potential):
         r, there = neighborhood.distances, neighborhood.is_neighbor
         of_centers, of_neighbors = self._kinds(neighborhood)
         of_centers, of_neighbors = of_centers or [neighborhood.is_atom], of_neighbors or [there]
-        found = {}
+        found, density = {}, self.density(neighborhood)
         for place, symbol in enumerate(self.species):
             inside = ops.logical_and(there, of_neighbors[place])
             for kind in ("rho", "f"):
                 found[f"{kind} {symbol}"] = (r, inside)
             atoms = ops.logical_and(neighborhood.is_atom, of_centers[place])
-            found[f"U {symbol}"] = (self.density(neighborhood), atoms)
+            found[f"U {symbol}"] = (density, atoms)
         directions = neighborhood.directions
         cosines = ops.matmul(directions, ops.swapaxes(directions, 1, 2))
         near = ops.logical_and(there, r < self._reach())

@@ -13,8 +13,18 @@ from keras_ff.potentials.neuralil import NeuralIL
 from keras_ff.potentials.sum import Sum
 
 
+class OnFilters:
+    """What potentials that read `filters`, a `SplineFilters`, leave to these."""
+
+    def intermediates(self, neighbors):
+        return self.filters.intermediates(neighbors)
+
+    def spline_arguments(self, neighborhood):
+        return self.filters.spline_arguments(neighborhood)
+
+
 @keras.saving.register_keras_serializable("keras_ff")
-class SplineNetwork(NeuralIL):
+class SplineNetwork(OnFilters, NeuralIL):
     """A network fed by trainable spline filters of the neighbor density (s-NNP).
 
         E_i = energy_scale * (slope * network(G_i, embedding_i) + intercept)
@@ -69,12 +79,6 @@ class SplineNetwork(NeuralIL):
     @property
     def filters(self):
         return self.descriptor
-
-    def intermediates(self, neighbors):
-        return self.filters.intermediates(neighbors)
-
-    def spline_arguments(self, neighborhood):
-        return self.filters.spline_arguments(neighborhood)
 
     def get_config(self):
         config = super().get_config()

@@ -9,9 +9,9 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.models import load
+from keras_ff.stateless import with_weights
 from keras_ff.testing.law import LawResult, Worst
 from keras_ff.testing.potential_laws import FIVE_POINTS
-from keras_ff.testing.probe import with_weights
 
 STEP = 1e-4
 

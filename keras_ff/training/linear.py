@@ -66,18 +66,18 @@ class _Columns:
         if missing := [weight.path for weight in weights if id(weight) not in places]:
             raise ValueError(f"The model has no weights {missing}.")
         self.places = [places[id(weight)] for weight in weights]
-        self.sizes = [int(np.prod(weight.shape)) for weight in weights]
-        self.size = sum(self.sizes)
+        ends = np.cumsum([0, *(int(np.prod(weight.shape)) for weight in weights)])
+        self.slices = [slice(*ends) for ends in zip(ends[:-1], ends[1:])]
+        self.size = int(ends[-1])
         self._function = backend.jit(self._outputs)
 
     def _outputs(self, values, changes, batch):
         """Energies per atom and forces with each of the changes added to the weights, `(changes, ...)`."""
 
         def changed(change):
-            new, first = list(values), 0
-            for place, size in zip(self.places, self.sizes):
-                new[place] = values[place] + ops.reshape(change[first : first + size], values[place].shape)
-                first += size
+            new = list(values)
+            for place, own in zip(self.places, self.slices):
+                new[place] = values[place] + ops.reshape(change[own], values[place].shape)
             outputs = with_weights(self.model, new, self.model, batch)
             return outputs["energy_per_atom"], outputs["forces"]
 
@@ -89,16 +89,25 @@ class _Columns:
 
     def rows(self, batch, labels):
         """For energies and for forces: derivatives `(rows, weights)` and what is left of the labels, where there are any."""
-        changes = np.zeros((-(-(self.size + 1) // COLUMNS) * COLUMNS, self.size))
-        changes[1 : self.size + 1] = np.eye(self.size)
+        found = self._labelled(np.concatenate([np.zeros((1, self.size)), np.eye(self.size)]), batch, labels)
+        return [((values[1:] - values[0]).T, label - values[0]) for values, label in found]
+
+    def rest(self, batch, labels):
+        """The second part of `rows` alone."""
+        return [label - values[0] for values, label in self._labelled(np.zeros((1, self.size)), batch, labels)]
+
+    def _labelled(self, changes, batch, labels):
+        """For energies and for forces in units of their errors: `(changes, rows)`, and the labels `(rows,)`."""
+        count = len(changes)
+        changes = np.pad(changes, ((0, -count % COLUMNS), (0, 0)))
         outputs = [self._evaluate(changes[i : i + COLUMNS], batch) for i in range(0, len(changes), COLUMNS)]
         found = []
         for values, name, error in zip(zip(*outputs), ("energy_per_atom", "forces"), self.errors):
-            values = np.concatenate(values)[: self.size + 1] / error
+            values = np.concatenate(values)[:count] / error
             label = np.asarray(labels[name], "float64").reshape(-1) / error
             is_atom = np.repeat((batch["species"] >= 0).reshape(-1), 3) if name == "forces" else True
             known = np.isfinite(label) & is_atom
-            found.append(((values[1:] - values[0])[:, known].T, (label - values[0])[known]))
+            found.append((values[:, known], label[known]))
         return found
 
     def move(self, change, example):
@@ -106,7 +115,7 @@ class _Columns:
         before = [ops.convert_to_numpy(weight) for weight in self.weights]
         predicted = [(rest, rest - J @ change) for J, rest in self.rows(*example) if len(rest)]
         self.add(change)
-        found = [rest for _, rest in self.rows(*example) if len(rest)]
+        found = [rest for rest in self.rest(*example) if len(rest)]
         for (start, expected), rest in zip(predicted, found):
             miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (rest, start))
             if miss > NONLINEAR * moved + 1e-3:
@@ -120,24 +129,20 @@ class _Columns:
 
     def penalty(self):
         """Half of the second derivatives of the regularizers, and minus half of the first."""
-        matrix, right, first = np.zeros((self.size, self.size)), np.zeros(self.size), 0
-        for weight, size in zip(self.weights, self.sizes):
+        matrix, right = np.zeros((self.size, self.size)), np.zeros(self.size)
+        for weight, own in zip(self.weights, self.slices):
             if weight.regularizer is not None:
                 derivative = backend.grad(lambda x, weight=weight: weight.regularizer(ops.reshape(x, weight.shape)))
                 now = ops.convert_to_numpy(weight).reshape(-1)
                 at_start = ops.convert_to_numpy(derivative(now))
-                own = slice(first, first + size)
-                rows = [now + row for row in np.eye(size, dtype=now.dtype)]
+                rows = [now + row for row in np.eye(len(now), dtype=now.dtype)]
                 matrix[own, own] = [0.5 * (ops.convert_to_numpy(derivative(row)) - at_start) for row in rows]
                 right[own] = -0.5 * at_start
-            first += size
         return matrix, right
 
     def add(self, change):
-        first = 0
-        for weight, size in zip(self.weights, self.sizes):
-            weight.assign(ops.convert_to_numpy(weight) + change[first : first + size].reshape(weight.shape))
-            first += size
+        for weight, own in zip(self.weights, self.slices):
+            weight.assign(ops.convert_to_numpy(weight) + change[own].reshape(weight.shape))
 
 
 def _solution(matrix, right, ridge):

@@ -9,8 +9,8 @@ from ase.io import read
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.stateless import with_weights
 from keras_ff.testing import Probe
-from keras_ff.testing.probe import with_weights
 
 FILES = Path(__file__).parent / "files"
 FIVE_POINTS = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))

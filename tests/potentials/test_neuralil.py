@@ -43,7 +43,7 @@ def test_adapt_gives_energies_of_the_scale_asked_for():
     features = np.random.default_rng(0).normal(3.0, 0.01, size=(50, potential.descriptor.n_features))
     features[:, 0] = 1.0
     potential.adapt(features, np.zeros(50, int), np.array([0.7]))
-    assert float(ops.convert_to_numpy(potential.energy_scale)) == pytest.approx(0.7)
+    assert float(ops.convert_to_numpy(potential.energy_scale)) == pytest.approx(0.7, rel=1e-14)
     np.testing.assert_allclose(ops.convert_to_numpy(potential.feature_mean), features.mean(axis=0), rtol=1e-12)
     projection = ops.convert_to_numpy(potential.projection)
     assert np.isfinite(projection).all() and np.linalg.matrix_rank(projection) == len(projection)

@@ -18,8 +18,8 @@ from keras_ff import backend
 from keras_ff.potentials import Tersoff
 from keras_ff.potentials.classical import at_most
 from keras_ff.potentials.tersoff import bond_order, fade
+from keras_ff.stateless import with_weights
 from keras_ff.testing import Probe, check_potential
-from keras_ff.testing.probe import with_weights
 
 pytestmark = pytest.mark.usefixtures("float64")
 
