@@ -5,7 +5,7 @@
     keras-ff benchmark ean --data neuralil/         the same for ethylammonium nitrate, frozen split
     keras-ff benchmark classical                    classical potentials, against LAMMPS if it is installed
     keras-ff benchmark splines                      spline MEAM of titanium, likewise
-    keras-ff benchmark spline-networks --data mlearn/   spline networks: each element alone, and all on shared filters
+    keras-ff benchmark spline-networks --data mlearn/   spline networks: one for each element, and shared filters
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
@@ -72,8 +72,12 @@ def commands(args):
     if not elements:
         raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")
     if args.suite == "spline-networks":
-        together = [",".join(elements)] if len(elements) > 1 else []
-        return [[*module, "keras_ff_tools.benchmark_spline_networks", names, data] for names in [*elements, *together]]
+        rows = [[symbol, data] for symbol in elements]
+        if len(elements) > 1:
+            rows.append([",".join(elements), data])
+        if len(elements) > 2:
+            rows.append([",".join(elements[:-1]), data, elements[-1]])
+        return [[*module, "keras_ff_tools.benchmark_spline_networks", *row] for row in rows]
     return [[*module, "keras_ff_tools.benchmark_accuracy", name, data, str(args.minutes), args.out] for name in elements]
 
 

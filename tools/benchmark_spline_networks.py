@@ -1,6 +1,7 @@
-"""Spline networks on the mlearn sets: `python -m keras_ff_tools.benchmark_spline_networks SYMBOLS DATA`.
+"""Spline networks on the mlearn sets: `python -m keras_ff_tools.benchmark_spline_networks SYMBOLS DATA [NEW]`.
 
-One symbol trains a `SplineNetwork`; several, separated by commas, one `ElementNetworks` on all data.
+One symbol trains a `SplineNetwork`; several, separated by commas, one `ElementNetworks` on all data. With a new symbol the
+filters of the others are handed to it as they are, and its network alone is trained; then again on filters that were never trained.
 """
 
 import sys
@@ -8,57 +9,64 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff_tools.benchmark_speed import row, timed
 
-# Of the training of filters and network together, and of a new network on the filters found. The second kind costs a third: what
-# does not depend on weights needs no derivatives.
-STEPS = (1000, 5000)
-RATES = (0.005, 0.003)
-PAIRS, TRIPLETS, SHORTEST = 8, (4, 5), 1.5
-# Radii of pair and triplet filters, about three shells of neighbors.
-CUTOFFS = {"Li": (6.0, 5.2), "Mo": (5.2, 4.7), "Si": (5.2, 4.5), "Ge": (5.4, 4.7), "Ni": (5.0, 4.0), "Cu": (5.0, 4.1)}
-SHARED = (5.2, 4.5)
+# For one element alone, and for each of several.
+STEPS, SHARED_STEPS = 8000, 4000
+LEARNING_RATE = 0.003
+UNITS = (32, 32)
+# Radii of the filters in Å, about three shells of neighbors.
+CUTOFFS = {"Li": 6.0, "Mo": 5.2, "Si": 5.2, "Ge": 5.4, "Ni": 5.0, "Cu": 5.0}
+SHARED = 5.4
 LOSS = {"energy_per_atom": kff.losses.LogCosh(p=100.0), "forces": kff.losses.LogCosh(p=10.0)}
 LOSS_WEIGHTS = {"energy_per_atom": 5.0, "forces": 1.0}
 
 
-def main(symbols, data):
+def main(symbols, data, new=None):
     species = symbols.split(",")
-    cutoff, triplet_cutoff = CUTOFFS.get(symbols, SHARED)
     keras.utils.set_random_seed(0)
-    filters = kff.layers.SplineFilters(
-        cutoff, len(species), pairs=PAIRS, triplets=TRIPLETS, triplet_cutoff=triplet_cutoff, shortest=SHORTEST
-    )
     kind = kff.potentials.SplineNetwork if len(species) == 1 else kff.potentials.ElementNetworks
-    structures = [atoms for symbol in species for atoms in read(data, symbol, "train")]
+    model = kff.ForceField(kind(species, CUTOFFS.get(symbols, SHARED), units=UNITS))
+    if len(species) == 1:
+        measure(f"s-NNP for {symbols}", model, data, STEPS)
+        cost(symbols, model)
+    elif new is None:
+        measure("s-NNP, shared filters", model, data, SHARED_STEPS * len(species))
+    else:
+        measure(f"s-NNP, shared filters of all but {new}", model, data, SHARED_STEPS * len(species))
+        untrained = kff.layers.SplineFilters(SHARED)
+        for name, filters in (("shared", model.potential.filters.for_species(1)), ("untrained", untrained)):
+            filters.trainable = False
+            one = kff.ForceField(kff.potentials.SplineNetwork([new], filters=filters, units=UNITS))
+            measure(f"s-NNP for {new}, {name} filters as they are", one, data, STEPS)
+
+
+def measure(name, model, data, steps):
+    """Train a model for the elements it has, and print its errors."""
     began = time.process_time()
-    for steps, rate in zip(STEPS, RATES):
-        model = kff.ForceField(kind(species, filters=filters))
-        train(model, structures, steps * len(species), rate)
-        filters.trainable = False
+    train(model, [atoms for symbol in model.species for atoms in read(data, symbol, "train")], steps)
     spent = time.process_time() - began
-    name = f"s-NNP for {symbols}" if len(species) == 1 else "s-NNP, shared filters"
-    for symbol in species:
+    for symbol in model.species:
         energy, forces = errors(model, read(data, symbol, "test"))
         row(f"{name}: test MAE of {symbol}", f"{energy:.2f} meV/atom, {forces:.1f} meV/Å")
-    row(f"{name}: training", f"{spent:.0f} CPU s, {model.count_params()} parameters")
-    if len(species) == 1:
-        cost(symbols, model)
+    trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    row(f"{name}: training", f"{spent:.0f} CPU s, {trained} trained parameters")
 
 
 def read(data, symbol, part):
     return kff.data.read(next(iter(sorted(Path(data).glob(f"{symbol}_{part}.xyz*")))))
 
 
-def train(model, structures, steps, rate):
+def train(model, structures, steps):
     data = kff.data.Dataset(structures, model, batch_size=4, max_shapes=2 * len(model.species))
     model.adapt(data)
     epochs = max(1, steps // len(data))
     model.compile(
-        keras.optimizers.Adam(kff.training.one_cycle(rate, epochs * len(data))),
+        keras.optimizers.Adam(kff.training.one_cycle(LEARNING_RATE, epochs * len(data))),
         loss=LOSS,
         loss_weights=LOSS_WEIGHTS,
         metrics=kff.training.default_metrics(),

@@ -2,6 +2,7 @@
 
 from keras_ff.layers.atomic_networks import MLP, LinearPlusMLP, ResNet
 from keras_ff.layers.cutoffs import cosine_cutoff, polynomial_cutoff
+from keras_ff.layers.legendre import LegendreSeries
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.layers.spherical_bessel import SphericalBessel
 from keras_ff.layers.spherical_harmonics import solid_harmonics, spherical_harmonics
@@ -11,6 +12,7 @@ from keras_ff.layers.splines import CubicSpline, Roughness
 __all__ = [
     "CubicSpline",
     "FullPowerSpectrum",
+    "LegendreSeries",
     "LinearPlusMLP",
     "MLP",
     "PowerSpectrum",

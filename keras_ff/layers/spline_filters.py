@@ -3,10 +3,13 @@
 import keras
 import numpy as np
 from keras import ops
+from numpy.polynomial import Legendre
 
 from keras_ff.layers.base import NeighborhoodLayer
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
+from keras_ff.layers.legendre import LegendreSeries
+from keras_ff.layers.spherical_harmonics import solid_harmonics
 from keras_ff.layers.splines import CubicSpline
 
 
@@ -17,14 +20,18 @@ class SplineFilters(NeighborhoodLayer):
         G2_a(i) = sum_j w_a(j) rho_a(r_ij) fc(r_ij)
         G3_abc(i) = sum_{j<k} [ F_a(j) F_b(k) + F_b(j) F_a(k) ] g_c(cos theta_jik),   F_a(j) = v_a(j) f_a(r_ij) fc'(r_ij)
 
-    with half of that if a = b. rho_a, f_a and g_c are cubic splines whose values at the knots are weights; fc and fc' are
+    with half of that if a = b. rho_a and f_a are cubic splines whose values at the knots are weights; fc and fc' are
     `polynomial_cutoff` at `cutoff` and `triplet_cutoff`. Below the first knot the radial functions are constant, so that the
     features of an atom stay bounded and a repulsion added to the potential wins at short range. All elements share the filters; w_a
     and v_a are learned amplitudes of the elements, 1 if there is only one.
 
-    At the start rho_a and f_a are bumps at equal distances, g_c the Chebyshev polynomials of the cosine. With `triplets=(4, 5)` all
-    combinations of two of 4 functions f meet each of 5 functions g: 50 features of 9 curves, for the price of 5 splines over the
-    pairs of neighbors. With `triplets=6` there are 6 functions f, each with itself and a g of its own, as in the paper.
+    g_c are polynomials of the cosine with trained coefficients. The addition theorem of the Legendre polynomials then makes the
+    sums over pairs of neighbors products of moments of the neighbor density, exactly, so that the cost grows with the number of
+    neighbors and not with its square. With `degree=None` they are cubic splines as in the paper, and all pairs are visited.
+
+    At the start rho_a and f_a are bumps at equal distances, g_c the Legendre polynomials. With `triplets=(6, 7)` all combinations
+    of two of 6 functions f meet each of 7 functions g: 147 features of 13 curves. With `triplets=6` there are 6 functions f, each
+    with itself and a g of its own, as in the paper.
 
     Args:
         cutoff: Radius in Å of the pair filters.
@@ -33,11 +40,13 @@ class SplineFilters(NeighborhoodLayer):
         triplets: Numbers (f, g) of functions of which all combinations are features, or the number of pairs f, g.
         triplet_cutoff: Radius in Å of the triplet filters; by default `cutoff`.
         shortest: Place of the first knot of the radial functions, in Å.
-        knots: Numbers of knots of radial functions and of g.
+        knots: Numbers of knots of radial functions and, with `degree=None`, of g.
+        degree: Of the polynomials g, or None for splines.
         roughness: Strength of the penalty for curvature of the filters, see `keras_ff.layers.Roughness`.
 
     Raises:
-        ValueError: If the triplet cutoff is larger than the cutoff, or the first knot is not within both.
+        ValueError: If the triplet cutoff is larger than the cutoff, the first knot is not within both, or there are more
+            functions g than polynomials of the degree.
 
     Reference:
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
@@ -48,10 +57,11 @@ class SplineFilters(NeighborhoodLayer):
         cutoff,
         n_species=1,
         pairs=8,
-        triplets=(4, 5),
+        triplets=(6, 7),
         triplet_cutoff=None,
         shortest=1.0,
         knots=(12, 10),
+        degree=6,
         roughness=0.0,
         **kwargs,
     ):
@@ -65,6 +75,7 @@ class SplineFilters(NeighborhoodLayer):
         self.partners = np.triu_indices(n_f) if self.all_meet else 2 * (np.arange(n_f),)
         self.n_triplets = len(self.partners[0]) * (n_g if self.all_meet else 1)
         self.knots, self.roughness = tuple(int(count) for count in knots), float(roughness)
+        self.degree = degree if degree is None else int(degree)
         if not self.shortest < self.triplet_cutoff <= self.cutoff:
             raise ValueError(
                 "The filters need shortest < triplet_cutoff <= cutoff, in Å. "
@@ -80,17 +91,33 @@ class SplineFilters(NeighborhoodLayer):
             bumps = n_f if self.all_meet else int(np.ceil(np.sqrt(n_f)))
             self.f = self._radial("f", self.triplet_cutoff, np.arange(n_f) % bumps, bumps)
             orders = np.arange(n_g) if self.all_meet else np.arange(n_f) // bumps
-            cosines = np.linspace(-1.0, 1.0, self.knots[1])[:, None]
-            self.g = self._spline("g", -1.0, 1.0, np.cos(orders * np.arccos(cosines)), (None, None))
+            self.g = self._angular(orders)
         shape = (self.n_species, self.n_pairs + (n_f if self.n_triplets else 0))
         self.amplitudes = self.add_weight(name="amplitudes", shape=shape, initializer="ones", trainable=self.n_species > 1)
 
     def _radial(self, name, cutoff, places, count):
-        r = np.linspace(self.shortest, cutoff, self.knots[0])[:, None]
         width = (cutoff - self.shortest) / count
         centers = self.shortest + width * (places + 0.5)
-        values = np.exp(-(((r - centers) / width) ** 2))
+
+        def bumps(points):
+            return np.exp(-(((np.linspace(self.shortest, cutoff, points)[:, None] - centers) / width) ** 2))
+
+        # Of equal height after the cutoff function has damped them.
+        damping = ops.convert_to_numpy(polynomial_cutoff(np.linspace(self.shortest, cutoff, 200), cutoff))
+        values = bumps(self.knots[0]) / np.max(bumps(200) * damping[:, None], axis=0)
         return self._spline(name, self.shortest, cutoff, values, (0.0, None))
+
+    def _angular(self, orders):
+        if self.degree is None:
+            cosines = np.linspace(-1.0, 1.0, self.knots[1])
+            values = np.stack([Legendre.basis(order)(cosines) for order in orders], axis=-1)
+            return self._spline("g", -1.0, 1.0, values, (None, None))
+        if self.degree < max(orders):
+            raise ValueError(
+                f"triplets={self.triplets} needs polynomials up to degree {max(orders)}. Received degree={self.degree}."
+            )
+        start = np.eye(self.degree + 1)[:, orders]
+        return LegendreSeries(start, roughness=self.roughness, name="g", dtype=self.dtype_policy)
 
     def _spline(self, name, first, last, values, slopes):
         return CubicSpline(first, last, values, slopes, roughness=self.roughness, name=name, dtype=self.dtype_policy)
@@ -156,6 +183,8 @@ class SplineFilters(NeighborhoodLayer):
         return values
 
     def _triplet_sums(self, neighborhood, f):
+        if self.degree is not None:
+            return self._of_moments(neighborhood.directions, f)
         distances = neighborhood.distances
         inside = ops.logical_and(neighborhood.is_neighbor, distances < self.triplet_cutoff)
         rows = ops.concatenate([neighborhood.directions * ops.cast(inside, f.dtype)[..., None], f], axis=-1)
@@ -176,8 +205,31 @@ class SplineFilters(NeighborhoodLayer):
             return ops.sum(weights * angular, axis=1)
         return ops.reshape(ops.matmul(ops.swapaxes(weights, 1, 2), angular), (-1, self.n_triplets))
 
+    def _of_moments(self, directions, f):
+        """The same sums from moments of the density, for polynomials g, `(atoms, triplet filters)`."""
+        harmonics = ops.concatenate(solid_harmonics(directions, self.degree), axis=-1)
+        by_function = ops.swapaxes(f, 1, 2)
+        moments, overlaps = ops.matmul(by_function, harmonics), ops.matmul(by_function, f)
+        degrees = np.arange(self.degree + 1)
+        table = ops.cast(self.g.coefficients, f.dtype)
+        weights = ops.convert_to_tensor(4.0 * np.pi / (2 * degrees + 1), dtype=f.dtype)[:, None] * table
+        weights = ops.take(weights, np.repeat(degrees, 2 * degrees + 1), axis=0)
+        # The products have pairs of a neighbor with itself too, at cosine 1, and each pair twice if both functions are the same.
+        at_one = ops.sum(table, axis=0)
+        if not self.all_meet:
+            products = ops.sum(moments * moments * ops.swapaxes(weights, 0, 1), axis=-1)
+            return 0.5 * (products - ops.diagonal(overlaps, axis1=1, axis2=2) * at_one)
+        places = range(f.shape[-1])
+        # Slices, as the derivative of `take` is slow.
+        products = ops.concatenate([moments[:, a : a + 1] * moments[:, a:] for a in places], axis=1)
+        alone = ops.concatenate([overlaps[:, a, a:] for a in places], axis=1)[..., None] * at_one
+        once = ops.convert_to_tensor(np.where(np.equal(*self.partners), 0.5, 1.0), dtype=f.dtype)[:, None]
+        return ops.reshape(once * (ops.matmul(products, weights) - alone), (-1, self.n_triplets))
+
     def intermediates(self, neighbors):
         """See `Potential.intermediates`."""
+        if self.degree is not None:
+            return max(neighbors, len(self.partners[0]) * (self.degree + 1) ** 2)
         columns = inner_columns(neighbors, self.triplet_cutoff, self.cutoff)
         return max(neighbors, columns * (columns - 1) // 2 * len(self.partners[0]))
 
@@ -191,6 +243,7 @@ class SplineFilters(NeighborhoodLayer):
             "triplet_cutoff": self.triplet_cutoff,
             "shortest": self.shortest,
             "knots": self.knots,
+            "degree": self.degree,
             "roughness": self.roughness,
         }
 

@@ -11,6 +11,7 @@ from keras_ff.data.epochs import SetEpoch
 from keras_ff.data.reference import fit_reference_energies
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
 from keras_ff.potentials.base import Potential
+from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.sum import Sum
 from keras_ff.whole_files import replace_when_complete
 
@@ -178,7 +179,11 @@ class ForceField(keras.Model):
 
         Raises:
             ValueError: If the data set has neither energies nor forces.
+
+        Warns:
+            If data lie outside the knots of splines, see `spline_domains`.
         """
+        spline_domains(self, dataset)
         learned = self._learned()
         if not learned:
             return
@@ -212,8 +217,15 @@ class ForceField(keras.Model):
 
         Returns:
             List of arrays `(atoms, features)`, one for each structure in the order of the structures.
+
+        Raises:
+            ValueError: If no term has descriptors.
         """
-        features = _features(self, self._learned())
+        learned = self._learned()
+        if not learned:
+            kinds = [type(term).__name__ for term in self.potential.terms()]
+            raise ValueError(f"{kinds} have no descriptors. Describe with NeuralIL, SplineNetwork or ElementNetworks.")
+        features = _features(self, learned)
         found = [None] * len(dataset.structures)
         for number in range(len(dataset)):
             batch, _ = dataset[number]
@@ -235,7 +247,11 @@ class ForceField(keras.Model):
 
         Raises:
             ValueError: If the data set has no energies.
+
+        Warns:
+            If data lie outside the knots of splines, see `spline_domains`.
         """
+        spline_domains(self, dataset)
         dataset.require_labels("energy")
         summary = _Summary(ForceField(self.potential), len(self.species))
         for index in range(len(dataset)):

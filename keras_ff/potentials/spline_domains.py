@@ -31,10 +31,10 @@ class Domain:
 
 
 def spline_domains(model, dataset):
-    """Knots and data of all splines of a model.
+    """Knots and data of all splines of a model. `ForceField.adapt` and `fit_reference_energies` look at them too.
 
     Args:
-        model: `ForceField` with potentials that have splines: `SplineMEAM`, `SplineNetwork`, `ElementNetworks`.
+        model: `ForceField`; splines are in `SplineMEAM`, `PairSpline`, `SplineNetwork` and `ElementNetworks`.
         dataset: `keras_ff.data.Dataset`.
 
     Returns:
@@ -44,6 +44,8 @@ def spline_domains(model, dataset):
         For splines with arguments outside their knots.
     """
     terms = [term for term in model.potential.terms() if hasattr(term, "spline_arguments")]
+    if not terms:
+        return {}
     splines = {}
 
     def summary(batch):

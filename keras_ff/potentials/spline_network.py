@@ -35,6 +35,7 @@ class SplineNetwork(OnFilters, NeuralIL):
     * `Sum([SplineNetwork(["Si"], cutoff=4.0), PairSpline(["Si"], cutoff=6.0)])`: a network within 4 Å, a pair potential beyond.
     * `Sum([SplineNetwork(["Si"]), ZBL(["Si"])])`: repels at short range, where the features are bounded, whatever the network says.
     * `SplineNetwork(["Si"], filters=SplineFilters(4.5, roughness=1e-6))`: a penalty for the curvature of the filters.
+    * `SplineNetwork(["Si"], filters=SplineFilters(4.5, triplets=6, degree=None))`: splines of the angle, as in the paper.
     * `SplineNetwork.on_top_of(potential)`: starts from the energies of another potential, such as a fitted s-MEAM.
 
     Energies end smoothly at the cutoff in any case.

@@ -5,6 +5,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.stateless import with_weights
 
 # Columns that are computed together.
@@ -41,9 +42,13 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
     Raises:
         ValueError: If the data set has neither energies nor forces, or the model is not linear in the weights, which then keep
             their values.
+
+    Warns:
+        If data lie outside the knots of splines, see `keras_ff.potentials.spline_domains`.
     """
     if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
+    spline_domains(model, dataset)
     columns = _Columns(model, [*weights, model.reference_energies], (energy_error, forces_error))
     matrix, right = columns.penalty()
     counts, squares, products = [0, 0], [0.0, 0.0], [0.0, 0.0]

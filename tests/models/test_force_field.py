@@ -133,6 +133,8 @@ def test_descriptors_come_in_the_order_of_the_structures(structures):
     assert [len(rows) for rows in shuffled] == [len(atoms) for atoms in structures]
     assert shuffled[0].shape[1] == model.potential.descriptor.n_features
     np.testing.assert_allclose(shuffled[1], alone[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"\['ZBL'\] have no descriptors"):
+        kff.ForceField(ZBL(["Cu"])).describe(Dataset(structures, model))
 
 
 def test_adapt_without_labels_says_so():

@@ -26,8 +26,9 @@ def small(species, **options):
     return SplineNetwork(species, filters=filters, network=LinearPlusMLP(11, units=(4,)))
 
 
-def test_laws_of_two_elements():
-    potential = small(["Si", "C"])
+@pytest.mark.parametrize("degree", [3, None])
+def test_laws_of_two_elements(degree):
+    potential = small(["Si", "C"], degree=degree)
     potential.filters.amplitudes.assign(np.random.default_rng(0).uniform(0.5, 1.5, size=(2, 5)))
     check_potential(potential, CARBIDE, smoothness=2)
 
@@ -38,12 +39,13 @@ def test_laws_of_the_pair_spline():
     check_potential(potential, CARBIDE, smoothness=2)
 
 
+@pytest.mark.parametrize("degree", [3, None])
 @pytest.mark.parametrize("triplets", [(3, 2), 3])
-def test_features_are_those_of_the_formula(triplets):
+def test_features_are_those_of_the_formula(triplets, degree):
     rng = np.random.default_rng(1)
-    filters = SplineFilters(3.6, 2, pairs=2, triplets=triplets, triplet_cutoff=3.0, knots=(6, 5))
-    for spline in (filters.rho, filters.f, filters.g):
-        spline.values.assign(rng.normal(size=spline.start.shape))
+    filters = SplineFilters(3.6, 2, pairs=2, triplets=triplets, triplet_cutoff=3.0, knots=(6, 5), degree=degree)
+    for curves in (filters.rho, filters.f, filters.g):
+        curves.weights[0].assign(rng.normal(size=curves.start.shape))
     amplitudes = rng.normal(size=(2, 5))
     filters.amplitudes.assign(amplitudes)
     vectors, kinds = rng.normal(size=(4, 3)) * 1.5, np.array([0, 1, 1, 0])
@@ -87,12 +89,12 @@ def test_it_learns_in_fit(tmp_path):
     model.adapt(data)
     loss = {"energy_per_atom": kff.losses.LogCosh(p=20.0), "forces": kff.losses.LogCosh(p=2.0)}
     model.compile(keras.optimizers.Adam(0.01), loss=loss, jit_compile=True)
-    before = model.potential.parts[0].filters.g.numbers()[0].copy()
+    before = model.potential.parts[0].filters.g.start
     losses = model.fit(data, epochs=25, verbose=0).history["loss"]
     assert losses[-1] < 0.3 * losses[0]
     # Roughness is part of the loss, and the filters are trained.
     assert len(model.losses) == 3
-    assert np.abs(model.potential.parts[0].filters.g.numbers()[0] - before).max() > 1e-3
+    assert np.abs(ops.convert_to_numpy(model.potential.parts[0].filters.g.coefficients) - before).max() > 1e-3
     model.save(tmp_path / "model.keras")
     again = kff.load(tmp_path / "model.keras")
     same_order = kff.data.Dataset(structures, model, batch_size=4, max_shapes=1, shuffle=False)
@@ -103,6 +105,8 @@ def test_it_learns_in_fit(tmp_path):
 def test_what_cannot_be():
     with pytest.raises(ValueError, match="shortest < triplet_cutoff <= cutoff.*triplet_cutoff=6"):
         SplineFilters(5.0, triplet_cutoff=6.0)
+    with pytest.raises(ValueError, match=r"triplets=\(3, 5\) needs polynomials up to degree 4. Received degree=3"):
+        SplineFilters(5.0, triplets=(3, 5), degree=3)
     with pytest.raises(ValueError, match="There must be a filter"):
         SplineFilters(5.0, pairs=0, triplets=(0, 0))
 
@@ -160,8 +164,11 @@ def test_spline_domains_name_what_lies_outside():
     model = kff.ForceField(Sum([network, PairSpline(["Si"], cutoff=4.0, shortest=1.0)]))
     atoms = bulk("Si", a=4.5, cubic=True)
     atoms.calc = SinglePointCalculator(atoms, energy=0.0)
+    data = kff.data.Dataset([atoms], model, batch_size=1)
     with pytest.warns(UserWarning, match=r"rho has knots from 2 to 4; the data go from 1.949 .* and 14 % of them"):
-        domains = spline_domains(model, kff.data.Dataset([atoms], model, batch_size=1))
+        model.adapt(data)
+    with pytest.warns(UserWarning, match="f has knots"):
+        domains = spline_domains(model, data)
     assert set(domains) == {"rho", "f", "phi"}
     assert domains["rho"].outside == pytest.approx(4 / 28) and domains["phi"].outside == 0
     assert domains["phi"].smallest == pytest.approx(4.5 * 3**0.5 / 4) and domains["phi"].largest < 4.0

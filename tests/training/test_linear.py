@@ -85,7 +85,7 @@ def test_the_solution_is_the_minimum_also_with_a_regularizer(labelled):
 def test_weights_that_multiply_each_other_are_refused_and_kept(labelled):
     model, weights = linear_model()
     data = kff.data.Dataset(labelled, model, batch_size=6)
-    both = [weights[1], model.potential.parts[0].filters.g.values]
+    both = [weights[1], model.potential.parts[0].filters.g.coefficients]
     weights[1].assign(np.ones(weights[1].shape))
     before = [ops.convert_to_numpy(weight) for weight in model.weights]
     with pytest.raises(ValueError, match="not linear in the weights.*kernel.*linear embedding"):
