@@ -83,12 +83,12 @@ def errors(model, structures):
 
 
 def cost(symbol, model):
-    """Of an ASE call, against NeuralIL with its default descriptor."""
+    """Of an ASE call, against NeuralIL of the same cutoff with its default descriptor."""
     crystal = bulk(symbol, cubic=True)
-    atoms = crystal * round((1000 / len(crystal)) ** (1 / 3))
+    atoms = crystal * round((2000 / len(crystal)) ** (1 / 3))
     atoms.rattle(0.1, seed=0)
     spent = {}
-    for name, one in (("s-NNP", model), ("NeuralIL", kff.ForceField(kff.potentials.NeuralIL([symbol])))):
+    for name, one in (("s-NNP", model), ("NeuralIL", kff.ForceField(kff.potentials.NeuralIL([symbol], cutoff=model.cutoff)))):
         atoms.calc = kff.Calculator(one)
 
         def step():
@@ -97,8 +97,8 @@ def cost(symbol, model):
 
         spent[name] = timed(step, 15)[0] / len(atoms)
     row(
-        f"s-NNP for {symbol}: energy + forces through ASE, {len(atoms)} atoms",
-        f"{1e6 * spent['s-NNP']:.1f} CPU µs/atom, {spent['s-NNP'] / spent['NeuralIL']:.2f} of NeuralIL(cutoff 5 Å, n_max 6)",
+        f"s-NNP for {symbol}: energy + forces through ASE, {len(atoms)} atoms, cutoff {model.cutoff} Å",
+        f"{1e6 * spent['s-NNP']:.1f} CPU µs/atom, {spent['s-NNP'] / spent['NeuralIL']:.2f} of NeuralIL(n_max 6)",
     )
 
 

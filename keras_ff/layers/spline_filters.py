@@ -229,7 +229,8 @@ class SplineFilters(NeighborhoodLayer):
     def intermediates(self, neighbors):
         """See `Potential.intermediates`."""
         if self.degree is not None:
-            return max(neighbors, len(self.partners[0]) * (self.degree + 1) ** 2)
+            # The coefficients of a spline at each neighbor.
+            return 4 * neighbors
         columns = inner_columns(neighbors, self.triplet_cutoff, self.cutoff)
         return max(neighbors, columns * (columns - 1) // 2 * len(self.partners[0]))
 
