@@ -177,11 +177,11 @@ plots.tradeoff(ladder["Si"], COSTS, title="Silicon")
 plots.tradeoff(ladder["Mo"], COSTS, title="Molybdenum")
 
 # %% [markdown]
-# Five trained curves go a long way: on forces they beat the published potential by almost half. More filters in a weighted sum
-# help molybdenum, whose second shell of neighbors is close to the first, and silicon hardly. What a network adds is different: it
-# costs no time worth mentioning, as nearly all of it goes into the filters, and takes a tenth (molybdenum) to a fifth (silicon) of
-# the force error away and, once it is large enough, half of the error of the energy. Parameters are cheap here, triplets are not:
-# the filters of three times the number of curves cost three times the time of s-MEAM. All rungs have the same short training of 600
+# Five trained curves go a long way: on forces they beat the published potential by a quarter. More filters in a weighted sum, still a
+# classical form, take almost half of what is left, and their time per atom is that of s-MEAM: 13 curves that share moments of the
+# neighbor density cost as much as one triplet function over all pairs of neighbors. A network on the same filters costs no time
+# worth mentioning. A narrow one brings nothing here, the widest a fifth (silicon) or a tenth (molybdenum) of the forces. So a
+# classical form stops where its filters end, not where its embedding is linear. All rungs have the same short training of 1000
 # steps; longer ones lower the upper rungs further (BENCHMARKS.md).
 
 # %%
@@ -227,7 +227,8 @@ for symbol, forces in together.items():
     print(f"{symbol}: {forces:.0f} meV/Å on shared filters, {ladder[symbol]['network 16-16'][-1]:.0f} on its own")
 
 # %% [markdown]
-# In this common description the environments of both elements are points of one map.
+# In this common description the environments of both elements are points of one map: crystals far apart, hot and liquid ones close to
+# each other.
 
 # %%
 environments, elements = [], []
