@@ -177,12 +177,12 @@ plots.tradeoff(ladder["Si"], COSTS, title="Silicon")
 plots.tradeoff(ladder["Mo"], COSTS, title="Molybdenum")
 
 # %% [markdown]
-# Five trained curves go a long way: on forces they beat the published potential by a quarter. More filters in a weighted sum, still a
-# classical form, take almost half of what is left, and their time per atom is that of s-MEAM: 13 curves that share moments of the
-# neighbor density cost as much as one triplet function over all pairs of neighbors. A network on the same filters costs no time
-# worth mentioning. A narrow one brings nothing here, the widest a fifth (silicon) or a tenth (molybdenum) of the forces. So a
-# classical form stops where its filters end, not where its embedding is linear. All rungs have the same short training of 1000
-# steps; longer ones lower the upper rungs further (BENCHMARKS.md).
+# Five trained curves go a long way: on forces they beat the published potential by a quarter. More filters in a weighted sum, still
+# a classical form, take almost half of what is left. For silicon they cost less time than s-MEAM, for molybdenum half more: 13
+# curves that share moments of the neighbor density are about as fast as one triplet function over all pairs of neighbors. A network
+# on the same filters costs no time worth mentioning. A narrow one brings nothing here, the widest a fifth (silicon) or a tenth
+# (molybdenum) of the forces. So a classical form stops where its filters end, not where its embedding is linear. All rungs have the
+# same short training of 1000 steps; longer ones lower the upper rungs further (BENCHMARKS.md).
 
 # %%
 for rungs in ladder.values():
@@ -206,7 +206,8 @@ network = largest["Mo"].potential.parts[0]
 plots.filters(network.filters.curves(), distances, "Molybdenum, after training")
 
 # %% [markdown]
-# And what it sees of an atom: all filters for atoms of the test set, in the plane of their two main components.
+# Training has hardly moved them: as they begin, they tell environments apart, and the network does the rest. What it sees of an atom
+# are all filters. Here they are for atoms of the test set, in the plane of their two main components.
 
 # %%
 tested = kff.data.Dataset(data["Mo"][1], largest["Mo"], batch_size=4, shuffle=False)
@@ -227,8 +228,8 @@ for symbol, forces in together.items():
     print(f"{symbol}: {forces:.0f} meV/Å on shared filters, {ladder[symbol]['network 16-16'][-1]:.0f} on its own")
 
 # %% [markdown]
-# In this common description the environments of both elements are points of one map: crystals far apart, hot and liquid ones close to
-# each other.
+# In this common description the environments of both elements are points of one map: crystals far apart, hot and liquid ones close
+# to each other.
 
 # %%
 environments, elements = [], []
