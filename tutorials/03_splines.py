@@ -206,8 +206,8 @@ network = largest["Mo"].potential.parts[0]
 plots.filters(network.filters.curves(), distances, "Molybdenum, after training")
 
 # %% [markdown]
-# Training has hardly moved them: as they begin, they tell environments apart, and the network does the rest. What it sees of an atom
-# are all filters. Here they are for atoms of the test set, in the plane of their two main components.
+# Training has hardly moved them: as they begin, they tell environments apart, and the network does the rest. What it sees of an
+# atom are all filters. Here they are for atoms of the test set, in the plane of their two main components.
 
 # %%
 tested = kff.data.Dataset(data["Mo"][1], largest["Mo"], batch_size=4, shuffle=False)
