@@ -25,7 +25,19 @@ _HOMES = {
     "enable_float64": "keras_ff.backend",
     "load": "keras_ff.models",
 }
-_MODULES = ("backend", "data", "geometry", "layers", "models", "plots", "potentials", "testing", "training")
+_MODULES = (
+    "backend",
+    "data",
+    "fitting",
+    "geometry",
+    "layers",
+    "models",
+    "plots",
+    "potentials",
+    "properties",
+    "testing",
+    "training",
+)
 _ALIASES = {"losses": "keras_ff.training.losses", "metrics": "keras_ff.training.metrics"}
 
 __all__ = sorted([*_HOMES, *_MODULES, *_ALIASES])

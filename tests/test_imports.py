@@ -22,12 +22,13 @@ ORDER = {
     "potentials": 3,
     "models": 4,
     "training": 5,
-    "properties": 5,
     "simulation": 5,
     "export": 5,
     "interfaces": 6,
     "testing": 6,
     "plots": 6,
+    "properties": 7,
+    "fitting": 8,
 }
 # Readers, neighbor lists and batches know nothing of models; models and what follows may use them.
 DATA_IMPORTS = {"numpy", "ase", "vesin", "h5py", "keras", "pymatgen", "tqdm", "monty", "scipy"}

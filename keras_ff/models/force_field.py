@@ -93,6 +93,16 @@ class ForceField(keras.Model):
             "stress": stress(tension, batch["cell"]),
         }
 
+    def total_energy(self, batch):
+        """Energy of each structure, `(structures,)` in eV, to be differentiated by anything in the batch."""
+        vectors, is_neighbor, center, others = self.pairs(batch)
+        neighborhood = Neighborhood(vectors, is_neighbor, center, others, self.cutoff)
+        energies = self.potential(neighborhood) + ops.take(self.reference_energies, neighborhood.center_species, axis=0)
+        energies = ops.reshape(ops.where(neighborhood.is_atom, energies, 0.0), ops.shape(batch["species"]))
+        if self.wave_cutoff > 0:
+            energies = energies + self.potential.long_range(batch["positions"], batch["species"], batch["cell"], batch["waves"])
+        return ops.sum(energies, axis=1)
+
     def pairs(self, batch):
         """The batch as flat rows of neighbors: the arguments of `energies_and_gradient`."""
         neighbors = batch["neighbors"]

@@ -1,0 +1,89 @@
+"""The usual pictures of properties. They need matplotlib, see `keras_ff.plots`."""
+
+import numpy as np
+from ase.eos import EquationOfState as Fitted
+from ase.units import GPa
+
+from keras_ff.plots import BLUE, GRAY, GREEN, ORANGE, _figure
+
+COLORS = (BLUE, ORANGE, GREEN, GRAY)
+
+
+def bands(path, frequencies, title="Phonons"):
+    """Phonon bands along a path.
+
+    Args:
+        path: What `band_path` returned.
+        frequencies: Dict from names to `(points, modes)` in THz, such as `Phonons(model, atoms, path.kpts)()`.
+        title: Of the figure.
+    """
+    x, ticks, labels = path.get_linear_kpoint_axis()
+    with _figure(5.2, 3.6) as figure:
+        axes = figure.add_subplot()
+        for (name, values), color in zip(frequencies.items(), COLORS):
+            lines = axes.plot(x, values, color=color, linewidth=1.2)
+            lines[0].set_label(name)
+        axes.set(xlim=(x[0], x[-1]), ylabel="frequency (THz)", title=title)
+        axes.set_xticks(ticks, ["Γ" if label == "G" else label for label in labels])
+        axes.axhline(0.0, color=GRAY, linewidth=0.6)
+        if len(frequencies) > 1:
+            axes.legend()
+    return figure
+
+
+def density_of_states(at, densities, title="Phonon density of states"):
+    """Densities of states over the frequency.
+
+    Args:
+        at: Frequencies in THz, `(points,)`.
+        densities: Dict from names to `(points,)` in modes per THz.
+        title: Of the figure.
+    """
+    with _figure(5.2, 3.0) as figure:
+        axes = figure.add_subplot()
+        for (name, values), color in zip(densities.items(), COLORS):
+            axes.plot(at, values, color=color, label=name)
+        axes.set(xlabel="frequency (THz)", ylabel="modes per THz", title=title, ylim=(0.0, None))
+        if len(densities) > 1:
+            axes.legend()
+    return figure
+
+
+def equation_of_state(volumes, energies, title="Equation of state"):
+    """Energy per atom over volume per atom, with the fitted curve, its minimum and the bulk modulus.
+
+    Args:
+        volumes: In Å³ per atom, `(points,)`.
+        energies: In eV per atom, `(points,)`.
+        title: Of the figure.
+    """
+    fitted = Fitted(volumes, energies, eos="birchmurnaghan")
+    volume, energy, modulus = fitted.fit()
+    x = np.linspace(min(volumes), max(volumes), 200)
+    with _figure(4.4, 3.4) as figure:
+        axes = figure.add_subplot()
+        axes.plot(x, fitted.func(x, *fitted.eos_parameters), color=GRAY)
+        axes.plot(volumes, energies, "o", color=BLUE)
+        axes.set(xlabel="volume (Å³/atom)", ylabel="energy (eV/atom)", title=title)
+        text = f"{volume:.3f} Å³/atom\n{energy:.4f} eV/atom\nB = {modulus / GPa:.1f} GPa"
+        axes.text(0.5, 0.95, text, transform=axes.transAxes, va="top", ha="center")
+    return figure
+
+
+def fit_history(history, title="Fit"):
+    """Losses of all targets over the evaluations of a fit.
+
+    Args:
+        history: `Fit.history`.
+        title: Of the figure.
+    """
+    names = [name for name in history[0] if name != "total"]
+    with _figure(5.2, 3.2) as figure:
+        axes = figure.add_subplot()
+        for name, color in zip(names, COLORS * len(names)):
+            axes.plot([losses.get(name, np.nan) for losses in history], color=color, label=name)
+        if len(names) > 1:
+            axes.plot([losses["total"] for losses in history], color="black", label="total")
+        axes.set(xlabel="evaluation", ylabel="loss", yscale="log", title=title)
+        axes.legend()
+    return figure

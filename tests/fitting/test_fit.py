@@ -1,0 +1,79 @@
+"""Fits to several targets, and after a kill."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+
+import keras_ff as kff
+from keras_ff.fitting import DataTarget, Fit, Target
+from keras_ff.potentials import StillingerWeber
+from keras_ff.properties import ElasticConstants, EnergyPerAtom, mandel, plots
+from keras_ff.testing import Probe
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def model(**parameters):
+    potential = StillingerWeber.silicon(train=["epsilon", "lam"])
+    potential.set_parameters(**parameters)
+    return kff.ForceField(potential)
+
+
+def fitted_to_elastic_constants(one, folder):
+    value = np.zeros((6, 6))
+    value[:3, :3] = 56.7969
+    value[range(6), range(6)] = 3 * [153.21414] + 3 * [149.66528]
+    elastic = ElasticConstants(one, bulk("Si", a=5.431))
+    return Fit(one, {"elastic": Target(elastic, value, transform=mandel, scale=1.0, measure="norm")}, folder)
+
+
+def test_the_experiment_of_the_paper(tmp_path):
+    """Stillinger-Weber fitted to elastic constants: optimum printed by Gangan et al., J. Chem. Theory Comput. 21, 5867 (2025)."""
+    one = model(epsilon=2.16826)
+    fit = fitted_to_elastic_constants(one, tmp_path)
+    losses = fit.minimize(tolerance=1e-14, verbose=0)
+    found = {name: float(value.ravel()[0]) for name, value in one.potential.parameters().items()}
+    assert losses["total"] == pytest.approx(22.536002, rel=1e-6)
+    assert [found["epsilon"], found["lam"]] == pytest.approx([1.935160954811, 33.786738320322], rel=1e-6)
+    assert len(plots.fit_history(fit.history).axes[0].lines) == 1
+
+    # What a kill leaves behind: another process goes on from the best weights.
+    other = model(epsilon=2.16826)
+    again = fitted_to_elastic_constants(other, tmp_path)
+    kept = [losses["total"] for losses in again.history]
+    assert min(kept) == kept[-1] == losses["total"] and kept == [losses["total"] for losses in fit.history[: len(kept)]]
+    assert again.evaluate()[0]["total"] == pytest.approx(losses["total"], rel=1e-12)
+    loaded = kff.load(tmp_path / "best.keras")
+    assert float(loaded.potential.parameters()["lam"].ravel()[0]) == found["lam"]
+
+
+def test_several_targets_find_the_parameters_that_made_them():
+    truth, one = model(epsilon=2.0, lam=24.0), model()
+    silicon = bulk("Si", a=5.43)
+    structures = [silicon.copy() for _ in range(3)]
+    for seed, atoms in enumerate(structures):
+        atoms.rattle(0.1, seed=seed)
+    for atoms, result in zip(structures, Probe(truth, silicon).evaluate(structures)):
+        atoms.calc = SinglePointCalculator(atoms, energy=result["energy"], forces=result["forces"])
+    fit = Fit(
+        one,
+        {
+            "energy": Target(EnergyPerAtom(one, silicon), EnergyPerAtom(truth, silicon)(), weight=10.0),
+            "data": DataTarget(structures, one),
+        },
+    )
+    losses = fit.minimize(verbose=0)
+    assert set(losses) == {"energy", "data", "total"} and losses["total"] < 1e-8
+    found = one.potential.parameters()
+    assert [float(found[name].ravel()[0]) for name in ("epsilon", "lam")] == pytest.approx([2.0, 24.0], rel=1e-5)
+
+
+def test_what_cannot_be():
+    one = model()
+    with pytest.raises(ValueError, match=r"finite values of shape \(\). Received shape \(2,\)"):
+        Target(EnergyPerAtom(one, bulk("Si")), [1.0, 2.0])
+    with pytest.raises(ValueError, match="neither energies nor forces"):
+        DataTarget([bulk("Si")], one)
+    with pytest.raises(ValueError, match="no trainable weights"):
+        Fit(kff.ForceField(StillingerWeber.silicon(train=False)), {})
