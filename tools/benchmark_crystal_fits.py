@@ -17,7 +17,7 @@ from keras_ff.potentials import EDIP, StillingerWeber
 from keras_ff.properties import ElasticConstants, ForceConstants, mandel
 from keras_ff_tools.benchmark_speed import row, timed
 
-# In GPa, in the basis of `mandel`: C11, C12, 2 C44. The last is printed as 149.665; these digits follow from the printed optima.
+# In GPa, in the basis of `mandel`: C11, C12, 2 C44.
 ELASTIC = (153.21414, 56.7969, 149.66528)
 
 # Lattice constants in Å of the elastic experiments and of "both"; the phonon experiments have that of SPOSCAR.

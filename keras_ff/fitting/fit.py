@@ -12,6 +12,12 @@ from tqdm import tqdm
 from keras_ff.properties.base import derivative
 from keras_ff.whole_files import replace_when_complete
 
+# Length of the first quasi-Newton step, in the units of the weights: relative for parameters of classical potentials.
+FIRST_STEP = 0.02
+
+# A loss that is not finite counts as this many times the first one: a line search retreats from it.
+LOST = 100.0
+
 
 class Fit:
     """Fits the trainable weights of a model to several targets, whose losses are added.
@@ -83,23 +89,27 @@ class Fit:
                 weight.assign(x[first:last].reshape(shape))
 
         with tqdm(total=steps, desc="fit", disable=not verbose, leave=False) as bar:
+            start = np.concatenate([ops.convert_to_numpy(weight).ravel() for weight in weights]).astype("float64")
+            put(start)
+            first = self._checked()[0]["total"]
+            if not np.isfinite(first):
+                raise ValueError(f"The loss is not finite at the start: {self.history[-1]}. Check the structure and the targets.")
 
             def evaluated(x):
-                put(x)
+                put(start + FIRST_STEP * x)
                 losses, gradients = self._checked()
                 bar.set_postfix_str("  ".join(f"{name} {loss:.5g}" for name, loss in losses.items()))
-                return losses["total"], np.concatenate([gradient.ravel() for gradient in gradients])
+                total = losses["total"] if np.isfinite(losses["total"]) else LOST * first
+                return total, FIRST_STEP * np.concatenate([gradient.ravel() for gradient in gradients])
 
-            start = np.concatenate([ops.convert_to_numpy(weight).ravel() for weight in weights]).astype("float64")
-            if not np.isfinite(evaluated(start)[0]):
-                raise ValueError(f"The loss is not finite at the start: {self.history[-1]}. Check the structure and the targets.")
+            # The first step of L-BFGS has the length 1.
             scipy.optimize.minimize(
                 evaluated,
-                start,
+                np.zeros_like(start),
                 jac=True,
                 method="L-BFGS-B",
                 callback=lambda _: bar.update(),
-                options={"maxiter": steps, "ftol": tolerance, "gtol": 1e-9, "maxcor": 20},
+                options={"maxiter": steps, "ftol": tolerance, "gtol": 1e-10, "maxcor": 20},
             )
         self.restore()
         return self.best[0]

@@ -1,6 +1,7 @@
 """Properties of structures as differentiable functions of the weights of a model."""
 
 from keras_ff.properties.base import Property
+from keras_ff.properties.cell import CellLengths
 from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, elastic_constants, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
@@ -8,6 +9,7 @@ from keras_ff.properties.structure import relax
 from keras_ff.properties.thermodynamics import density_of_states, entropy, free_energy, heat_capacity, mesh
 
 __all__ = [
+    "CellLengths",
     "CohesiveEnergy",
     "DefectEnergy",
     "ElasticConstants",

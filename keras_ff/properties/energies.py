@@ -19,8 +19,9 @@ class CohesiveEnergy(EnergyPerAtom):
     """Energy per atom that it takes to separate all atoms, in eV: positive for what holds together."""
 
     def compute(self, batch):
-        alone = [self.model.total_energy(batch_of(self.model, Atoms([atom.symbol])))[0] for atom in self.atoms]
-        return sum(alone) / len(self.atoms) - super().compute(batch)
+        symbols, counts = np.unique(self.atoms.get_chemical_symbols(), return_counts=True)
+        alone = [self.model.total_energy(batch_of(self.model, Atoms([symbol])))[0] for symbol in symbols]
+        return sum(int(count) * energy for count, energy in zip(counts, alone)) / len(self.atoms) - super().compute(batch)
 
 
 class DefectEnergy(Property):

@@ -9,12 +9,13 @@ from keras_ff.plots import BLUE, GRAY, GREEN, ORANGE, _figure
 COLORS = (BLUE, ORANGE, GREEN, GRAY)
 
 
-def bands(path, frequencies, title="Phonons"):
+def bands(path, frequencies, points=None, title="Phonons"):
     """Phonon bands along a path.
 
     Args:
         path: What `band_path` returned.
         frequencies: Dict from names to `(points, modes)` in THz, such as `Phonons(model, atoms, path.kpts)()`.
+        points: Dict from special points of the path, such as "X", to frequencies in THz that are drawn as dots there.
         title: Of the figure.
     """
     x, ticks, labels = path.get_linear_kpoint_axis()
@@ -23,6 +24,9 @@ def bands(path, frequencies, title="Phonons"):
         for (name, values), color in zip(frequencies.items(), COLORS):
             lines = axes.plot(x, values, color=color, linewidth=1.2)
             lines[0].set_label(name)
+        for tick, label in zip(ticks, labels):
+            values = (points or {}).get(label, ())
+            axes.plot(np.full(len(values), tick), values, "o", color="black", markersize=4, clip_on=False)
         axes.set(xlim=(x[0], x[-1]), ylabel="frequency (THz)", title=title)
         axes.set_xticks(ticks, ["Γ" if label == "G" else label for label in labels])
         axes.axhline(0.0, color=GRAY, linewidth=0.6)

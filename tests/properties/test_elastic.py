@@ -8,6 +8,7 @@ from keras import ops
 import keras_ff as kff
 from keras_ff.potentials import EDIP, StillingerWeber
 from keras_ff.properties import (
+    CellLengths,
     CohesiveEnergy,
     DefectEnergy,
     ElasticConstants,
@@ -69,7 +70,7 @@ def test_gradient_is_that_of_the_paper():
     potential.set_parameters(epsilon=2.16826)
     target = np.zeros((6, 6))
     target[:3, :3] = 56.7969
-    # The last is printed as 149.665; these digits follow from the printed optima and gradients.
+    # 2 C44, as the others in the orthonormal basis.
     target[range(6), range(6)] = 3 * [153.21414] + 3 * [149.66528]
     elastic = ElasticConstants(kff.ForceField(potential), bulk("Si", a=5.431))
     _, gradient = elastic.gradient(lambda C: ops.sqrt(ops.sum((mandel(C) - target) ** 2)))
@@ -85,6 +86,9 @@ def test_derivatives_follow_the_structure_at_rest():
     elastic = ElasticConstants(model, bulk("Si", a=5.43), free="cell")
     value, gradient = elastic.gradient(lambda C: C[0, 0])
     assert gradient[0].ravel()[0] == pytest.approx(-3.0 * value, rel=1e-9)
+    length, gradient = CellLengths(model, bulk("Si", a=5.43)).gradient(lambda lengths: lengths[0])
+    assert length == pytest.approx(REFERENCE["sw"][0] / 2**0.5, abs=1e-9)
+    assert gradient[0].ravel()[0] == pytest.approx(length, rel=1e-9)
 
 
 def test_a_saddle_is_told():

@@ -90,8 +90,10 @@ def test_derivatives_of_equal_frequencies_exist(silicon):
 def test_pictures(silicon):
     path = band_path(silicon, "GXL", points=5)
     found = Phonons(kff.ForceField(EDIP.silicon()), silicon, path.kpts)()
-    axes = plots.bands(path, {"EDIP": found, "twice": 2 * found}).axes[0]
-    assert len(axes.lines) == 13 and axes.get_xticklabels()[0].get_text() == "Γ"
+    axes = plots.bands(path, {"EDIP": found, "twice": 2 * found}, {"X": FREQUENCIES["X"]}).axes[0]
+    # Six bands twice, dots at the three special points, and the line of zero.
+    assert len(axes.lines) == 16 and list(axes.lines[13].get_ydata()) == FREQUENCIES["X"]
+    assert axes.get_xticklabels()[0].get_text() == "Γ"
     assert len(plots.density_of_states([0.0, 1.0], {"EDIP": [0.0, 1.0]}).axes[0].lines) == 1
     volumes = np.linspace(19.8, 20.2, 7)
     figure = plots.equation_of_state(volumes, -4.0 + 0.01 * (volumes - 20.0) ** 2)
