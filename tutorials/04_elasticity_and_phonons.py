@@ -105,9 +105,8 @@ after = crystal(model)
 show("DFT", (LATTICE, C11, C12, C44))
 show("published", before)
 show("fitted", after)
-plots.bands(path, {"published": before[-1], "fitted": after[-1]}, FREQUENCIES, "Silicon: before, after, and DFT (dots)")
-
 print(f"loss {fit.best[0]['total']:.6f}")
+plots.bands(path, {"published": before[-1], "fitted": after[-1]}, FREQUENCIES, "Silicon: before, after, and DFT (dots)")
 
 # %% [markdown]
 # The lattice constant is right, C12 nearly, and the upper branches come down some of the way. C44 rises a little, and with it

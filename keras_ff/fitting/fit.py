@@ -1,6 +1,5 @@
 """An outer optimiser around properties."""
 
-import json
 import warnings
 from pathlib import Path
 
@@ -10,13 +9,16 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff.properties.base import derivative
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.training.state_file import read_state, write_state
 
 # Length of the first quasi-Newton step, in the units of the weights: relative for parameters of classical potentials.
 FIRST_STEP = 0.02
 
-# A loss that is not finite counts as this many times the first one: a line search retreats from it.
+# A loss that is not finite counts as this many times the best one: a line search retreats from it.
 LOST = 100.0
+
+# Of the folder: the best weights, their losses and the history, in one file that is whole or absent.
+STATE = "fit.state"
 
 
 class Fit:
@@ -48,7 +50,7 @@ class Fit:
         self.folder = Path(folder) if folder else None
         self.history, self.best = [], None
         self._derivative = derivative(model, self._losses, has_aux=True)
-        if self.folder and (self.folder / "history.json").exists():
+        if self.folder and (self.folder / STATE).exists():
             self._resume()
 
     def _losses(self, inputs):
@@ -90,16 +92,14 @@ class Fit:
 
         with tqdm(total=steps, desc="fit", disable=not verbose, leave=False) as bar:
             start = np.concatenate([ops.convert_to_numpy(weight).ravel() for weight in weights]).astype("float64")
-            put(start)
-            first = self._checked()[0]["total"]
-            if not np.isfinite(first):
-                raise ValueError(f"The loss is not finite at the start: {self.history[-1]}. Check the structure and the targets.")
 
             def evaluated(x):
                 put(start + FIRST_STEP * x)
-                losses, gradients = self._checked()
-                bar.set_postfix_str("  ".join(f"{name} {loss:.5g}" for name, loss in losses.items()))
-                total = losses["total"] if np.isfinite(losses["total"]) else LOST * first
+                losses, gradients = self._checked(bar)
+                best = self.best[0]["total"]
+                if not np.isfinite(best):
+                    raise ValueError(f"The loss is not finite at the start: {losses}. Check the structure and the targets.")
+                total = losses["total"] if np.isfinite(losses["total"]) else LOST * best
                 return total, FIRST_STEP * np.concatenate([gradient.ravel() for gradient in gradients])
 
             # The first step of L-BFGS has the length 1.
@@ -127,13 +127,12 @@ class Fit:
         """
         optimizer.build(self.model.trainable_weights)
         for _ in (bar := tqdm(range(steps), "fit", disable=not verbose, leave=False)):
-            losses, gradients = self._checked()
-            bar.set_postfix_str("  ".join(f"{name} {loss:.5g}" for name, loss in losses.items()))
+            losses, gradients = self._checked(bar)
             if not np.isfinite(losses["total"]):
                 warnings.warn(f"The loss is no longer finite: {losses}. The best weights so far are kept.", stacklevel=2)
                 break
             optimizer.apply([gradient.astype(self.model.compute_dtype) for gradient in gradients], self.model.trainable_weights)
-        self._checked()
+        self._checked(bar)
         self.restore()
         return self.best[0]
 
@@ -142,8 +141,8 @@ class Fit:
         for weight, value in zip(self.model.trainable_weights, self.best[1]):
             weight.assign(value)
 
-    def _checked(self):
-        """`evaluate`, noted in the history; where a structure is lost, infinite losses that a line search retreats from."""
+    def _checked(self, bar):
+        """`evaluate`, noted and shown; where a structure is lost, infinite losses that a line search retreats from."""
         weights = self.model.trainable_weights
         try:
             losses, gradients = self.evaluate()
@@ -156,6 +155,7 @@ class Fit:
             losses = {**losses, "total": np.inf}
             gradients = [np.zeros(weight.shape) for weight in weights]
         self.history.append(losses)
+        bar.set_postfix_str("  ".join(f"{name} {loss:.5g}" for name, loss in losses.items()))
         if self.best is None or losses["total"] < self.best[0]["total"]:
             self.best = (losses, [ops.convert_to_numpy(weight).copy() for weight in weights])
             if self.folder:
@@ -165,21 +165,17 @@ class Fit:
     def _keep(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.model.save(self.folder / "best.keras")
-        with replace_when_complete(self.folder / "history.json") as part:
-            Path(part).write_text(json.dumps(self.history))
-        with replace_when_complete(self.folder / "best.npz") as part:
-            with open(part, "wb") as file:
-                np.savez(file, *self.best[1])
+        losses, values = self.best
+        write_state(self.folder / STATE, {"losses": losses, "values": values, "history": self.history})
 
     def _resume(self):
-        with np.load(self.folder / "best.npz") as file:
-            values = [file[name] for name in file.files]
+        state = read_state(self.folder / STATE)
+        values = state["values"]
         shapes = [tuple(weight.shape) for weight in self.model.trainable_weights]
         if [value.shape for value in values] != shapes:
             raise ValueError(
                 f"{self.folder} holds a fit of weights of shapes {[value.shape for value in values]}, and this model has {shapes}. "
                 "Give the fit another folder."
             )
-        self.history = json.loads((self.folder / "history.json").read_text())
-        self.best = (min(self.history, key=lambda losses: losses["total"]), values)
+        self.history, self.best = state["history"], (state["losses"], values)
         self.restore()
