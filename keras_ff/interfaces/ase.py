@@ -7,9 +7,7 @@ from ase.calculators.calculator import all_changes
 from keras_ff import backend
 from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
-
-# Neighbor columns are added in steps of this many, so that a fluctuating number of neighbors compiles once.
-COLUMNS = 4
+from keras_ff.models.batches import COLUMNS, species_of
 
 
 class Calculator(ASECalculator):
@@ -81,14 +79,7 @@ class Calculator(ASECalculator):
         """Pairs within cutoff + skin as of the last search, and the species."""
         if self._listed is not None and self._is_current(atoms):
             return self._listed["pairs"]
-        known = {symbol: index for index, symbol in enumerate(self.force_field.species)}
-        unknown = sorted(set(atoms.symbols) - set(known))
-        if unknown:
-            raise ValueError(
-                f"The atoms ({atoms.get_chemical_formula()}) have elements that the model does not know: {unknown}. "
-                f"It was made for {self.force_field.species}."
-            )
-        species = np.array([known[symbol] for symbol in atoms.symbols], dtype="int32")
+        species = species_of(self.force_field, atoms)
         i, j, shifts = neighbor_list(atoms, self.force_field.cutoff + self.skin)
         self._listed = {
             "pairs": (i, j, shifts.astype("float64"), species),

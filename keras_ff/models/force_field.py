@@ -66,11 +66,10 @@ class ForceField(keras.Model):
 
     def call(self, batch, training=False):
         outputs = self.atomic(batch, training)
-        del outputs["energies"]
-        return outputs
+        return {name: outputs[name] for name in OUTPUTS}
 
     def atomic(self, batch, training=False):
-        """What `call` returns, and `energies` `(structures, atoms)` in eV, reference energies included."""
+        """What `call` returns, `energies` `(structures, atoms)` in eV, and `virial` `(structures, 3, 3)`, dE / dstrain in eV."""
         species, neighbors = batch["species"], batch["neighbors"]
         rows = self.pairs(batch)
         vectors = rows[0]
@@ -91,6 +90,7 @@ class ForceField(keras.Model):
             "energies": energies + reference,
             "forces": pulls,
             "stress": stress(tension, batch["cell"]),
+            "virial": tension,
         }
 
     def total_energy(self, batch):

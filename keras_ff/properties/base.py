@@ -3,7 +3,8 @@
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.properties.structure import Relaxation, batch_of, rest
+from keras_ff.models.batches import batch_of
+from keras_ff.properties.structure import Relaxation, rest
 from keras_ff.stateless import with_weights
 
 FREE = (None, "atoms", "cell")
@@ -40,7 +41,7 @@ class Property:
         self.model, self.free = model, free
         self.atoms = atoms.copy()
         self._relax = Relaxation(model, cell=free == "cell") if free else None
-        self.batch = batch_of(model, atoms, self.reach)
+        self.batch = batch_of(model, atoms, self.reach * model.cutoff)
         self.update()
         self._value = None
 
@@ -52,7 +53,7 @@ class Property:
         """Relax the structure with the weights as they are now, if it is free."""
         if self.free:
             self.atoms = self._relax(self.atoms)
-            self.batch = batch_of(self.model, self.atoms, self.reach)
+            self.batch = batch_of(self.model, self.atoms, self.reach * self.model.cutoff)
 
     def of_weights(self, batch):
         """`compute`, with the structure as a function of the weights of the model if it is free."""

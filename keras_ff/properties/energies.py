@@ -4,8 +4,9 @@ import numpy as np
 from ase import Atoms
 from keras import ops
 
+from keras_ff.models.batches import batch_of
 from keras_ff.properties.base import Property
-from keras_ff.properties.structure import batch_of, deformed
+from keras_ff.properties.structure import deformed
 
 
 class EnergyPerAtom(Property):

@@ -8,9 +8,8 @@ from ase.optimize import BFGSLineSearch
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.neighbors import dense, neighbor_list
-from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 from keras_ff.interfaces.ase import Calculator
+from keras_ff.models.batches import batch_of
 
 # Newton's steps of the last digits; from forces that ASE leaves they double the digits each.
 NEWTON_STEPS = 4
@@ -18,40 +17,6 @@ SMALLEST_STEP = 1e-12
 
 # A structure at rest whose smallest second derivative is below minus this, in eV/Å², is a saddle.
 LARGEST_SOFTNESS = 1e-3
-
-
-def batch_of(model, atoms, reach=1.0):
-    """One structure without padding, as `ForceField` takes it.
-
-    Args:
-        model: `ForceField`.
-        atoms: `ase.Atoms`.
-        reach: How much further than the cutoff neighbors are listed, as a factor.
-
-    Raises:
-        ValueError: If the atoms have elements that the model does not know.
-    """
-    unknown = sorted(set(atoms.symbols) - set(model.species))
-    if unknown:
-        raise ValueError(
-            f"{atoms.get_chemical_formula()} has elements that the model does not know: {unknown} not in {model.species}."
-        )
-    dtype = model.compute_dtype
-    i, j, S = neighbor_list(atoms, reach * model.cutoff)
-    most = int(np.bincount(i, minlength=1).max()) or 1
-    neighbors, shifts = dense(i, j, S.astype(dtype), len(atoms), most)
-    cell = atoms.cell.array * atoms.pbc[:, None]
-    batch = {
-        "positions": atoms.positions[None].astype(dtype),
-        "species": np.array([[model.species.index(symbol) for symbol in atoms.symbols]], "int32"),
-        "cell": cell[None].astype(dtype),
-        "neighbors": neighbors[None],
-        "shifts": shifts[None],
-    }
-    if model.wave_cutoff > 0:
-        check_crystal(cell, atoms.get_chemical_formula())
-        batch["waves"] = lattice_waves(cell, model.wave_cutoff, wave_shape(cell, model.wave_cutoff))[None]
-    return batch
 
 
 def deformed(batch, changes):

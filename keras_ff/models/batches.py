@@ -1,0 +1,60 @@
+"""One structure as a model takes it, outside of data sets."""
+
+import numpy as np
+
+from keras_ff.data.neighbors import dense, neighbor_list
+from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
+
+# Columns are added in steps of this many, so that a fluctuating number of neighbors compiles once.
+COLUMNS = 4
+
+
+def batch_of(model, atoms, radius=None, columns=None):
+    """A batch of one structure without padding atoms, NumPy.
+
+    Args:
+        model: `ForceField`.
+        atoms: `ase.Atoms`.
+        radius: In Å, within which neighbors are listed; the cutoff of the model by default.
+        columns: Room for neighbors; exactly as many as there are by default. More neighbors than that get room for a few more.
+
+    Raises:
+        ValueError: If the atoms have elements that the model does not know.
+    """
+    dtype = model.compute_dtype
+    cell = atoms.cell.array * atoms.pbc[:, None]
+    batch = {
+        "positions": atoms.positions[None].astype(dtype),
+        "species": species_of(model, atoms)[None],
+        "cell": cell[None].astype(dtype),
+        **neighbors_of(atoms, radius or model.cutoff, dtype, columns),
+    }
+    if model.wave_cutoff > 0:
+        check_crystal(cell, atoms.get_chemical_formula())
+        batch["waves"] = lattice_waves(cell, model.wave_cutoff, wave_shape(cell, model.wave_cutoff))[None]
+    return batch
+
+
+def species_of(model, atoms):
+    """Places of the elements of atoms among those of a model, int32 `(atoms,)`.
+
+    Raises:
+        ValueError: If the atoms have elements that the model does not know.
+    """
+    known = {symbol: place for place, symbol in enumerate(model.species)}
+    unknown = sorted(set(atoms.symbols) - set(known))
+    if unknown:
+        raise ValueError(
+            f"{atoms.get_chemical_formula()} has elements that the model does not know: {unknown} not in {model.species}."
+        )
+    return np.array([known[symbol] for symbol in atoms.symbols], dtype="int32")
+
+
+def neighbors_of(atoms, radius, dtype, columns=None):
+    """`neighbors` and `shifts` of a batch of one structure; for the arguments see `batch_of`."""
+    i, j, S = neighbor_list(atoms, radius)
+    most = int(np.bincount(i, minlength=1).max())
+    if columns is None or most > columns:
+        columns = (most or 1) if columns is None else COLUMNS * (most // COLUMNS + 1)
+    neighbors, shifts = dense(i, j, S.astype(dtype), len(atoms), columns)
+    return {"neighbors": neighbors[None], "shifts": shifts[None]}

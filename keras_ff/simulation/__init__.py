@@ -1,0 +1,7 @@
+"""Molecular dynamics, and averages over it as functions of the weights of a model."""
+
+from keras_ff.simulation.dynamics import Dynamics
+from keras_ff.simulation.ensembles import NPT, NVE, Langevin, NoseHoover
+from keras_ff.simulation.trajectory import Trajectory
+
+__all__ = ["NPT", "NVE", "Dynamics", "Langevin", "NoseHoover", "Trajectory"]

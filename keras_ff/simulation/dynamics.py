@@ -1,0 +1,197 @@
+"""Molecular dynamics in compiled chunks."""
+
+import numpy as np
+from ase import units
+from keras import ops
+from tqdm import tqdm
+
+from keras_ff import backend
+from keras_ff.models.batches import batch_of
+from keras_ff.simulation.trajectory import Trajectory
+
+# Steps that are compiled into one loop, and numbers of an array that keeps one of them for every step.
+CHUNK = 100
+NUMBERS = 150_000
+
+# What of the state is noted at every step.
+NOTED = ("positions", "velocities", "cell", "energy", "bath")
+
+
+class Dynamics:
+    """A structure that moves.
+
+        dynamics = Dynamics(model, silicon, Langevin(2000))
+        dynamics.run(1000)
+        trajectory = dynamics.run(5000, every=50)
+        trajectory.temperatures.mean(), trajectory[-1]
+
+    Loops of up to 100 steps are compiled. Neighbors are listed within cutoff + skin, and listed again before an atom has moved by half
+    of the skin: no step is taken with a list that may lack a neighbor.
+
+    Args:
+        model: `ForceField`.
+        atoms: `ase.Atoms`. Velocities are those of the atoms; where all are zero they are drawn for the temperature of the ensemble.
+        ensemble: `NVE`, `Langevin`, `NoseHoover` or `NPT`.
+        timestep: In fs.
+        skin: In Å. Thicker is slower and listed less often.
+        seed: Of velocities and noise. The same seed gives the same trajectory, up to rounding on both backends.
+
+    Attributes:
+        atoms: The structure as it is now, with velocities.
+        steps: Number of steps taken.
+
+    Raises:
+        ValueError: If the atoms have elements that the model does not know, or the ensemble has a pressure and the atoms have no volume.
+    """
+
+    def __init__(self, model, atoms, ensemble, timestep=1.0, skin=0.4, seed=0):
+        if hasattr(ensemble, "pressure") and not atoms.pbc.all():
+            raise ValueError(f"{atoms.get_chemical_formula()} has no volume: pbc={atoms.pbc.tolist()}. A pressure needs pbc=True.")
+        self.model, self.ensemble, self.timestep, self.skin = model, ensemble, float(timestep), float(skin)
+        self.atoms, self.steps = atoms.copy(), 0
+        self._random = np.random.default_rng(seed)
+        if not self.atoms.get_momenta().any() and ensemble.temperature > 0:
+            self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), ensemble.temperature, self._random))
+        self._rows = ensemble.noise_rows(len(atoms))
+        self._chunk = int(np.clip(NUMBERS // (3 * len(atoms)), 1, CHUNK))
+        self._columns, self._list = 0, None
+        self._loop = backend.jit(self._steps, layer=model)
+        self._evaluate = backend.jit(lambda batch: evaluate(model, batch), layer=model)
+        self._state = self._begin()
+
+    def run(self, steps, every=10, verbose=1):
+        """Go on.
+
+        Args:
+            steps: Number of steps.
+            every: Steps between the frames that are kept; 0 keeps none.
+            verbose: 0 shows no progress.
+
+        Returns:
+            `Trajectory` of the frames, the last of which is after `steps // every * every` steps.
+
+        Raises:
+            RuntimeError: If atoms fly apart. `atoms` is as it was before.
+        """
+        frames, done = [], 0
+        with tqdm(total=steps, desc="dynamics", disable=not verbose, leave=False, delay=2) as bar:
+            while done < steps:
+                count = min(self._chunk, steps - done)
+                for place, noted in self._advance(count):
+                    if every and (done + place + 1) % every == 0:
+                        frames.append(self._frame(noted, place))
+                done += count
+                bar.update(count)
+        return Trajectory.of_frames(self.atoms, self.timestep * every, frames)
+
+    def _begin(self):
+        dtype = self.model.compute_dtype
+        self._list = listed = self._listed()
+        found = self._evaluate(listed)
+        if not hasattr(self.ensemble, "pressure"):
+            # What the state does not hold is not computed.
+            del found["virial"]
+        return {
+            "positions": listed["positions"][0],
+            "velocities": self.atoms.get_velocities().astype(dtype),
+            "cell": listed["cell"][0],
+            "bath": self.ensemble.bath(len(self.atoms)).astype(dtype),
+            **{name: ops.convert_to_numpy(value) for name, value in found.items()},
+        }
+
+    def _listed(self):
+        batch = batch_of(self.model, self.atoms, self.model.cutoff + self.skin, self._columns)
+        self._columns = batch["neighbors"].shape[2]
+        return batch
+
+    def _advance(self, count):
+        """Take steps of one chunk. Yields for each its place in the chunk, and what is noted of the steps."""
+        noise = np.zeros((self._chunk, self._rows, 3), self.model.compute_dtype)
+        noise[:count] = self._random.normal(size=(count, self._rows, 3))
+        masses = self.atoms.get_masses()[:, None].astype(self.model.compute_dtype)
+        first = 0
+        while first < count:
+            fresh = self._list is None
+            if fresh:
+                self._list = self._listed()
+            last, self._state, noted, moved = self._loop(self._state, self._list, masses, noise, np.int32(first), np.int32(count))
+            last = int(last)
+            if last == first and fresh:
+                raise RuntimeError(self._lost(ops.convert_to_numpy(moved)))
+            if last < count:
+                self._list = None
+            noted = {name: ops.convert_to_numpy(values) for name, values in noted.items()}
+            yield from ((place, noted) for place in range(first, last))
+            self.steps += last - first
+            first = last
+            state = {name: ops.convert_to_numpy(self._state[name]).astype("float64") for name in NOTED}
+            self.atoms.positions = state["positions"]
+            self.atoms.set_cell(np.where(self.atoms.pbc[:, None], state["cell"], self.atoms.cell.array))
+            self.atoms.set_velocities(state["velocities"])
+
+    def _steps(self, state, listed, masses, noise, first, count):
+        """As many steps as are wanted and the list allows. Returns their end, the state, all steps, and how far atoms have moved."""
+        dt, zero = self.timestep * units.fs, ops.zeros((), "int32")
+
+        def forces(positions, cell):
+            return evaluate(self.model, {**listed, "positions": positions[None], "cell": cell[None]})
+
+        def goes_on(place, well, *_):
+            return ops.logical_and(place < count, well)
+
+        def step(place, _, state, noted, _moved):
+            after = self.ensemble.step(state, forces, masses, dt, noise[place] if self._rows else None)
+            moved, room = displacement(after, listed, self.model.cutoff, self.skin)
+            # False where anything is not a number.
+            well = ops.max(moved) <= room
+            state = {name: ops.where(well, after[name], before) for name, before in state.items()}
+            noted = {
+                name: ops.slice_update(values, (place, *[zero] * (values.ndim - 1)), state[name][None]) for name, values in noted.items()
+            }
+            # A step that would be refused costs as much as one that is taken: rather stop before it.
+            speeds = ops.sqrt(ops.sum(state["velocities"] ** 2, axis=-1))
+            likely = ops.max(moved + (1.2 * dt) * speeds) <= room
+            return place + ops.cast(well, "int32"), ops.logical_and(well, likely), state, noted, moved
+
+        state = {name: ops.convert_to_tensor(value) for name, value in state.items()}
+        noted = {name: ops.zeros((self._chunk, *state[name].shape), self.model.compute_dtype) for name in NOTED}
+        start = (first, ops.ones((), "bool"), state, noted, ops.zeros_like(masses[:, 0]))
+        place, _, state, noted, moved = ops.while_loop(goes_on, step, start)
+        return place, state, noted, moved
+
+    def _frame(self, noted, place):
+        positions, velocities, cell, energy, bath = (noted[name][place] for name in NOTED)
+        return positions, velocities, cell, energy, self.ensemble.bath_energy(bath, len(self.atoms))
+
+    def _lost(self, moved):
+        far = np.flatnonzero(~(moved <= 0.5 * self.skin))
+        return (
+            f"The trajectory is lost in step {self.steps + 1}, after {self.steps * self.timestep:g} fs: within one step of "
+            f"{self.timestep:g} fs atoms {far[:10].tolist()}{' and others' if len(far) > 10 else ''} move by up to "
+            f"{np.max(moved):.3g} Å, more than half of the skin. Start from a relaxed structure, shorten the time step, or give a "
+            "thicker skin. The structure before that step is in `atoms`: look at its shortest distances and at the forces there."
+        )
+
+
+def evaluate(model, batch, training=False):
+    """Energy in eV, forces in eV/Å and derivatives of the energy by strain in eV of a batch of one structure."""
+    found = model.atomic(batch, training)
+    return {"energy": ops.sum(found["energies"]), "forces": found["forces"][0], "virial": found["virial"][0]}
+
+
+def thermal_velocities(masses, temperature, random):
+    """Velocities of Maxwell and Boltzmann without total momentum, in units of ASE."""
+    velocities = random.normal(size=(len(masses), 3)) * np.sqrt(units.kB * temperature / masses)[:, None]
+    return velocities - (masses @ velocities / masses.sum() if len(masses) > 1 else 0.0)
+
+
+def displacement(state, listed, cutoff, skin):
+    """How far atoms have moved since their neighbors were listed, but for what the whole cell does, and how far they may; in Å."""
+    cell = listed["cell"][0]
+    before = ops.sum(cell * cell)
+    periodic = before > 0
+    ratio = ops.where(periodic, ops.sum(state["cell"] * state["cell"]), 1.0) / ops.where(periodic, before, 1.0)
+    scale = ops.sqrt(ratio)
+    moved = state["positions"] - scale * listed["positions"][0]
+    return ops.sqrt(ops.sum(moved * moved, axis=-1)), 0.5 * (scale * (cutoff + skin) - cutoff)
+
