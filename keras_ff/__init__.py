@@ -35,6 +35,7 @@ _MODULES = (
     "plots",
     "potentials",
     "properties",
+    "simulation",
     "testing",
     "training",
 )

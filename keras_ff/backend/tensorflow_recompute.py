@@ -54,9 +54,9 @@ def _call(function, arguments, surroundings, values):
                     output_gradients=tensors[count:],
                     unconnected_gradients="zero",
                 )
-                # An unconnected variable gives None all the same.
+                # An unconnected variable gives None all the same, and rows that were taken give slices without their places.
                 return [
-                    tf.zeros(inputs[index].shape, inputs[index].dtype) if gradient is None else gradient
+                    tf.zeros(inputs[index].shape, inputs[index].dtype) if gradient is None else tf.convert_to_tensor(gradient)
                     for index, gradient in zip(wanted, gradients, strict=True)
                 ]
 
@@ -120,6 +120,8 @@ def _without(graph, names):
         inputs = [name for name in node.input if not (name.startswith("^") and name[1:] in names)]
         del node.input[:]
         node.input.extend(inputs)
+        # A wish to be placed beside an operation that may be left out.
+        node.attr.pop("_class", None)
     del definition.node[:]
     definition.node.extend(kept)
     return definition

@@ -1,5 +1,7 @@
 """One structure as a model takes it, outside of data sets."""
 
+import math
+
 import numpy as np
 
 from keras_ff.data.neighbors import dense, neighbor_list
@@ -33,6 +35,34 @@ def batch_of(model, atoms, radius=None, columns=None):
         check_crystal(cell, atoms.get_chemical_formula())
         batch["waves"] = lattice_waves(cell, model.wave_cutoff, wave_shape(cell, model.wave_cutoff))[None]
     return batch
+
+
+def batch_of_frames(model, frames, radius, columns=0):
+    """A batch of structures with the same number of atoms, NumPy.
+
+    Args:
+        model: `ForceField`.
+        frames: List of `ase.Atoms`.
+        radius: In Å, within which neighbors are listed.
+        columns: Room for neighbors; more than that get room for a few more.
+    """
+    batches = [batch_of(model, atoms, radius) for atoms in frames]
+    most = max(batch["neighbors"].shape[2] for batch in batches)
+    columns = max(columns, COLUMNS * math.ceil(most / COLUMNS))
+    if model.wave_cutoff > 0:
+        shape = tuple(np.max([batch["waves"].shape[1:] for batch in batches], axis=0).tolist())
+        for batch in batches:
+            batch["waves"] = lattice_waves(batch["cell"][0], model.wave_cutoff, shape)[None]
+    for batch in batches:
+        batch["neighbors"] = padded(batch["neighbors"], columns, -1)
+        batch["shifts"] = padded(batch["shifts"], columns, 0.0)
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def padded(array, columns, fill):
+    """An array `(structures, atoms, neighbors, ...)` with empty places up to a number of columns."""
+    missing = [(0, 0), (0, 0), (0, columns - array.shape[2]), *[(0, 0)] * (array.ndim - 3)]
+    return np.pad(array, missing, constant_values=fill)
 
 
 def species_of(model, atoms):

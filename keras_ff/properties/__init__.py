@@ -1,5 +1,6 @@
 """Properties of structures as differentiable functions of the weights of a model."""
 
+from keras_ff.properties.averages import Average, Density, MeanEnergy, Pressure, RadialDistribution, radial_distribution
 from keras_ff.properties.base import Property
 from keras_ff.properties.cell import CellLengths
 from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, elastic_constants, mandel
@@ -7,17 +8,30 @@ from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPer
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
 from keras_ff.properties.thermodynamics import density_of_states, entropy, free_energy, heat_capacity, mesh
+from keras_ff.properties.vibrations import (
+    VelocityAutocorrelation,
+    VibrationalDensity,
+    velocity_autocorrelation,
+    vibrational_density,
+)
 
 __all__ = [
+    "Average",
     "CellLengths",
     "CohesiveEnergy",
     "DefectEnergy",
+    "Density",
     "ElasticConstants",
     "EnergyPerAtom",
     "EquationOfState",
     "ForceConstants",
+    "MeanEnergy",
     "Phonons",
+    "Pressure",
     "Property",
+    "RadialDistribution",
+    "VelocityAutocorrelation",
+    "VibrationalDensity",
     "band_path",
     "bulk_modulus",
     "density_of_states",
@@ -27,5 +41,8 @@ __all__ = [
     "heat_capacity",
     "mandel",
     "mesh",
+    "radial_distribution",
     "relax",
+    "velocity_autocorrelation",
+    "vibrational_density",
 ]

@@ -5,7 +5,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.models.batches import batch_of
 from keras_ff.properties.structure import Relaxation, rest
-from keras_ff.stateless import with_weights
+from keras_ff.stateless import values_of, with_weights
 
 FREE = (None, "atoms", "cell")
 
@@ -100,7 +100,7 @@ def derivative(model, function, has_aux=False):
 
     def of_now(*args):
         # Read inside: on TensorFlow, XLA would compile for the values of weights that are arguments.
-        values = [ops.convert_to_tensor(weight) for weight in model.weights]
+        values = values_of(model)
         return backend.value_and_grad(of_weights, has_aux=has_aux)([values[place] for place in places], values, args)
 
     return backend.jit(of_now, layer=model)

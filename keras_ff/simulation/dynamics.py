@@ -57,7 +57,7 @@ class Dynamics:
         self._columns, self._list = 0, None
         self._loop = backend.jit(self._steps, layer=model)
         self._evaluate = backend.jit(lambda batch: evaluate(model, batch), layer=model)
-        self._state = self._begin()
+        self._bath = ensemble.bath(len(atoms))
 
     def run(self, steps, every=10, verbose=1):
         """Go on.
@@ -71,9 +71,10 @@ class Dynamics:
             `Trajectory` of the frames, the last of which is after `steps // every * every` steps.
 
         Raises:
-            RuntimeError: If atoms fly apart. `atoms` is as it was before.
+            ValueError: If atoms fly apart. `atoms` is as it was before that step.
         """
         frames, done = [], 0
+        self._state = self._begin()
         with tqdm(total=steps, desc="dynamics", disable=not verbose, leave=False, delay=2) as bar:
             while done < steps:
                 count = min(self._chunk, steps - done)
@@ -85,6 +86,7 @@ class Dynamics:
         return Trajectory.of_frames(self.atoms, self.timestep * every, frames)
 
     def _begin(self):
+        """The state, with forces of the weights as they are now."""
         dtype = self.model.compute_dtype
         self._list = listed = self._listed()
         found = self._evaluate(listed)
@@ -95,7 +97,7 @@ class Dynamics:
             "positions": listed["positions"][0],
             "velocities": self.atoms.get_velocities().astype(dtype),
             "cell": listed["cell"][0],
-            "bath": self.ensemble.bath(len(self.atoms)).astype(dtype),
+            "bath": self._bath.astype(dtype),
             **{name: ops.convert_to_numpy(value) for name, value in found.items()},
         }
 
@@ -117,7 +119,7 @@ class Dynamics:
             last, self._state, noted, moved = self._loop(self._state, self._list, masses, noise, np.int32(first), np.int32(count))
             last = int(last)
             if last == first and fresh:
-                raise RuntimeError(self._lost(ops.convert_to_numpy(moved)))
+                raise ValueError(self._lost(ops.convert_to_numpy(moved)))
             if last < count:
                 self._list = None
             noted = {name: ops.convert_to_numpy(values) for name, values in noted.items()}
@@ -128,6 +130,7 @@ class Dynamics:
             self.atoms.positions = state["positions"]
             self.atoms.set_cell(np.where(self.atoms.pbc[:, None], state["cell"], self.atoms.cell.array))
             self.atoms.set_velocities(state["velocities"])
+            self._bath = state["bath"]
 
     def _steps(self, state, listed, masses, noise, first, count):
         """As many steps as are wanted and the list allows. Returns their end, the state, all steps, and how far atoms have moved."""
@@ -146,7 +149,8 @@ class Dynamics:
             well = ops.max(moved) <= room
             state = {name: ops.where(well, after[name], before) for name, before in state.items()}
             noted = {
-                name: ops.slice_update(values, (place, *[zero] * (values.ndim - 1)), state[name][None]) for name, values in noted.items()
+                name: ops.slice_update(values, (place, *[zero] * (values.ndim - 1)), state[name][None])
+                for name, values in noted.items()
             }
             # A step that would be refused costs as much as one that is taken: rather stop before it.
             speeds = ops.sqrt(ops.sum(state["velocities"] ** 2, axis=-1))
@@ -194,4 +198,3 @@ def displacement(state, listed, cutoff, skin):
     scale = ops.sqrt(ratio)
     moved = state["positions"] - scale * listed["positions"][0]
     return ops.sqrt(ops.sum(moved * moved, axis=-1)), 0.5 * (scale * (cutoff + skin) - cutoff)
-

@@ -137,7 +137,9 @@ class NoseHoover(NVE):
         twice_kinetic = ops.sum(masses * state["velocities"] ** 2)
 
         def pushed(place, twice_kinetic):
-            below = twice_kinetic - self._freedom(atoms) * thermal if place == 0 else inertia[place - 1] * v[place - 1] ** 2 - thermal
+            below = (
+                twice_kinetic - self._freedom(atoms) * thermal if place == 0 else inertia[place - 1] * v[place - 1] ** 2 - thermal
+            )
             drag = ops.exp((-0.125 * dt) * v[place + 1]) if place < last else 1.0
             return drag * (drag * v[place] + (0.25 * dt / inertia[place]) * below)
 

@@ -7,12 +7,14 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.models.batches import batch_of
+from keras_ff.models.batches import batch_of, batch_of_frames
 from keras_ff.simulation.dynamics import evaluate, thermal_velocities
 from keras_ff.simulation.ensembles import NVE
+from keras_ff.stateless import bound
 
-# Steps with the same list of neighbors.
+# Steps with the same list of neighbors, and what such a list consists of.
 SEGMENT = 20
+LISTS = ("neighbors", "shifts")
 
 # A skin in Å that does not suffice grows by this factor, up to the largest.
 GROWTH, LARGEST_SKIN = 1.4, 4.0
@@ -21,8 +23,8 @@ GROWTH, LARGEST_SKIN = 1.4, 4.0
 class Rollout:
     """A trajectory of fixed length that starts at given positions and velocities, as a function of the weights of a model.
 
-    Derivatives go backward through all steps. What a step computes is not kept but computed again, from states that are kept every 20
-    steps, so that memory grows slowly. In liquids derivatives grow exponentially in time: after some hundred fs they say nothing about
+    Derivatives go backward through all steps. Of a step its state is kept, and what it computes is computed again: memory grows by the
+    positions, velocities and forces of each step, and by nothing that the potential computes. In liquids derivatives grow exponentially in time: after some hundred fs they say nothing about
     averages, for which there is `Sampling`.
 
         rollout = Rollout(model, atoms, steps=200)
@@ -34,18 +36,18 @@ class Rollout:
         steps: Number of steps.
         ensemble: `NVE`, `Langevin` or `NoseHoover`; with noise, that of the seed.
         timestep: In fs.
+        every: Steps between the frames that averages are taken of.
         seed: Of velocities and noise.
 
     Attributes:
         batch: Arrays that `frames` takes.
 
     Raises:
-        ValueError: If the atoms have elements that the model does not know.
-        RuntimeError: If atoms fly apart.
+        ValueError: If the atoms have elements that the model does not know, or fly apart.
     """
 
-    def __init__(self, model, atoms, steps, ensemble=None, timestep=1.0, seed=0):
-        self.model, self.atoms, self.timestep = model, atoms.copy(), float(timestep)
+    def __init__(self, model, atoms, steps, ensemble=None, timestep=1.0, every=1, seed=0):
+        self.model, self.atoms, self.timestep, self.every = model, atoms.copy(), float(timestep), int(every)
         self.ensemble = ensemble or NVE()
         self.steps = int(steps)
         self.segments = math.ceil(self.steps / SEGMENT)
@@ -55,7 +57,7 @@ class Rollout:
             self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), self.ensemble.temperature, random))
         rows = self.ensemble.noise_rows(len(atoms))
         self._noise = random.normal(size=(self.segments, self.length, rows, 3)).astype(model.compute_dtype)
-        self._skin, self._columns = 0.5, 0
+        self._skin, self._columns, self._pair_columns, self.version = 0.5, 0, 0, 0
         self._begin = backend.jit(self._first, layer=model)
         self._go_on = backend.jit(self._segment, layer=model)
         self.update()
@@ -64,18 +66,13 @@ class Rollout:
         """List the neighbors along the trajectory with the weights as they are now."""
         while (starts := self._listed()) is None:
             self._skin *= GROWTH
-        self.starts = starts
-        batches = [batch_of(self.model, atoms, self.model.cutoff + self._skin, self._columns) for atoms in starts]
-        self._columns = max(batch["neighbors"].shape[2] for batch in batches)
-        lists = {
-            name: np.concatenate([padded(batch[name], self._columns, fill) for batch in batches])
-            for name, fill in (("neighbors", -1), ("shifts", 0.0))
-        }
+        self.starts, self.version = starts, self.version + 1
+        batch = batch_of_frames(self.model, starts, self.model.cutoff + self._skin, self._columns)
+        self._columns = batch["neighbors"].shape[2]
         self.batch = {
-            **{name: value for name, value in batches[0].items() if name not in lists},
+            **{name: value if name in LISTS else value[:1] for name, value in batch.items()},
             "velocities": self.atoms.get_velocities().astype(self.model.compute_dtype),
             "noise": self._noise,
-            **lists,
         }
 
     def frames(self, batch):
@@ -84,19 +81,49 @@ class Rollout:
         Returns:
             Dict of `positions` and `velocities` `(steps, atoms, 3)` in Å and units of ASE, and potential `energy` `(steps,)` in eV.
         """
-        moving = ("neighbors", "shifts", "noise")
-        fixed = {name: value for name, value in batch.items() if name not in moving}
-        first = {**fixed, **{name: batch[name][:1] for name in moving[:2]}}
+        go_on = bound(self.model, self._step)
 
-        def segment(state, moved):
-            return self._segment(state, {**fixed, **{name: value[None] for name, value in moved.items()}})
+        def step(state, now):
+            lists = {name: backend.stop_gradient(ops.take(batch[name], now["list"], axis=0))[None] for name in LISTS}
+            return go_on(state, {**batch, **lists}, now["noise"])
 
-        _, frames = backend.scan(segment, self._first(first), {name: batch[name] for name in moving}, checkpoint=True)
-        return {name: ops.reshape(values, (-1, *values.shape[2:]))[: self.steps] for name, values in frames.items()}
+        first = {**batch, **{name: batch[name][:1] for name in LISTS}}
+        noise = ops.reshape(batch["noise"], (self.segments * self.length, *batch["noise"].shape[2:]))
+        which = np.repeat(np.arange(self.segments, dtype="int32"), self.length)
+        steps = {"list": which[: self.steps], "noise": noise[: self.steps]}
+        return backend.scan(step, self._first(first), steps, checkpoint=True)[1]
+
+    def prepare(self, observable):
+        """Arrays that `average` takes for an observable: pairs of atoms along the trajectory."""
+        if observable.radius is None:
+            return {}
+        batch = batch_of_frames(self.model, self.starts, observable.radius + self._skin, self._pair_columns)
+        self._pair_columns = batch["neighbors"].shape[2]
+        return {name: batch[name] for name in LISTS}
+
+    def average(self, batch, own, observable):
+        """Mean of an observable over the trajectory, differentiable.
+
+        Args:
+            batch: As `frames` takes it.
+            own: What `prepare` returned.
+            observable: `keras_ff.properties.Average`.
+        """
+        frames = {name: values[self.every - 1 :: self.every] for name, values in self.frames(batch).items()}
+        which = (np.arange(self.steps, dtype="int32") // self.length)[self.every - 1 :: self.every]
+        of_frame = bound(self.model, observable.of_frame)
+        cell = ops.convert_to_tensor(batch["cell"])[0]
+
+        def step(_, frame):
+            pairs = {name: backend.stop_gradient(ops.take(value, frame["list"], axis=0)) for name, value in own.items()}
+            return (), of_frame({**frame, **pairs, "cell": cell})
+
+        _, values = backend.scan(step, (), {**frames, "list": which}, checkpoint=True)
+        return ops.mean(values, axis=0)
 
     def _first(self, batch):
         """The state before the first step."""
-        found = evaluate(self.model, {name: batch[name] for name in batch if name not in ("velocities", "noise")}, training=True)
+        found = evaluate(self.model, of_structure(batch), training=True)
         dtype = self.model.compute_dtype
         return {
             "positions": batch["positions"][0],
@@ -107,19 +134,18 @@ class Rollout:
 
     def _segment(self, state, batch):
         """The steps that share a list: the state after them, and what is noted of each."""
-        dt, cell = self.timestep * units.fs, batch["cell"][0]
+        return backend.scan(lambda state, noise: self._step(state, batch, noise), state, batch["noise"][0])
+
+    def _step(self, state, batch, noise):
+        """The state one step later, and what is noted of it."""
         masses = ops.convert_to_tensor(self.atoms.get_masses()[:, None], dtype=self.model.compute_dtype)
-        listed = {name: batch[name] for name in batch if name not in ("velocities", "noise", "positions")}
+        cell = ops.convert_to_tensor(batch["cell"])[0]
 
         def forces(positions, cell):
-            return evaluate(self.model, {**listed, "positions": positions[None]}, training=True)
+            return evaluate(self.model, {**of_structure(batch), "positions": positions[None]}, training=True)
 
-        def step(state, noise):
-            after = self.ensemble.step({**state, "cell": cell}, forces, masses, dt, noise)
-            noted = {name: after[name] for name in ("positions", "velocities", "energy")}
-            return {name: after[name] for name in state}, noted
-
-        return backend.scan(step, state, batch["noise"][0])
+        after = self.ensemble.step({**state, "cell": cell}, forces, masses, self.timestep * units.fs, noise)
+        return {name: after[name] for name in state}, {name: after[name] for name in ("positions", "velocities", "energy")}
 
     def _listed(self):
         """The structures at the starts of the segments, or None where the skin did not suffice."""
@@ -138,7 +164,7 @@ class Rollout:
             moved = np.linalg.norm(positions - before, axis=-1)
             if not moved.max() <= 0.5 * self._skin:
                 if not moved.max() <= 0.5 * LARGEST_SKIN:
-                    raise RuntimeError(self._lost(moved, number))
+                    raise ValueError(self._lost(moved, number))
                 return None
             atoms.positions = positions[-1]
         return starts
@@ -153,7 +179,6 @@ class Rollout:
         )
 
 
-def padded(array, columns, fill):
-    """An array `(structures, atoms, neighbors, ...)` with empty places up to a number of columns."""
-    missing = [(0, 0), (0, 0), (0, columns - array.shape[2]), *[(0, 0)] * (array.ndim - 3)]
-    return np.pad(array, missing, constant_values=fill)
+def of_structure(batch):
+    """What the model takes of a batch."""
+    return {name: value for name, value in batch.items() if name not in ("velocities", "noise")}
