@@ -11,15 +11,19 @@ import pytest  # noqa: E402
 
 from keras_ff import backend  # noqa: E402
 
-CACHE = Path(__file__).parents[1] / ".cache"
-backend.enable_compilation_cache(CACHE / f"compiled-{backend.backend_name()}")
+# TensorFlow does not ask with which flags a function was compiled.
+CACHE = Path(__file__).parents[1] / ".cache" / ("with-flags" if os.environ.get("XLA_FLAGS") else "compiled")
+backend.enable_compilation_cache(CACHE / backend.backend_name())
+# The command line takes the same, not that of the user.
+os.environ["KERAS_FF_CACHE"] = str(CACHE)
 
 
 def pytest_report_header():
     from importlib.metadata import version
 
     name = backend.backend_name()
-    return f"backend: {name} {version(name)}, keras {keras.__version__}"
+    flags = os.environ.get("XLA_FLAGS") or "no flags"
+    return f"backend: {name} {version(name)}, keras {keras.__version__}, XLA with {flags}"
 
 
 @pytest.fixture(scope="module", autouse=True)

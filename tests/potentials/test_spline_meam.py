@@ -209,7 +209,8 @@ def test_untrained_functions_bind_atoms_and_can_be_written(tmp_path):
     assert SplineMEAM.from_lammps(tmp_path / "TiO").cutoff == first.cutoff == 5.0
     crystals = [bulk("Ti", "hcp", a=a, c=1.59 * a) for a in (2.6, 2.9, 3.2, 7.5)]
     energies = np.array([result["energy"] for result in Probe(first, crystals[0], rattle=0.0).evaluate(crystals)])
-    assert (energies[:3] < -0.1).all() and energies[3] == 0
+    # U(0) - U(0) of an atom without neighbors may round differently in its two places.
+    assert (energies[:3] < -0.1).all() and abs(energies[3]) < 1e-15
     assert np.isfinite(energies).all()
 
 

@@ -92,14 +92,14 @@ def test_fit_finds_the_parameters_again():
     expected = potential.parameters()
     potential.set_parameters(a=1.9, lam=15.0, gamma=1.0, cos_theta0=-0.25, A=6.0, B=0.7, p=3.7)
     model = kff.ForceField(potential)
-    data = kff.data.Dataset(structures, model, batch_size=8, max_shapes=1)
+    data = kff.data.Dataset(structures, model, batch_size=16, max_shapes=1)
     model.adapt(data)
     model.compile(
-        keras.optimizers.Adam(kff.training.one_cycle(0.02, 300 * len(data))),
+        keras.optimizers.Adam(kff.training.one_cycle(0.02, 400 * len(data))),
         loss={"energy_per_atom": kff.losses.LogCosh(p=100.0), "forces": kff.losses.LogCosh(p=10.0)},
         jit_compile=True,
     )
-    losses = model.fit(data, epochs=300, verbose=0).history["loss"]
+    losses = model.fit(data, epochs=400, verbose=0).history["loss"]
     assert losses[-1] < 1e-5 * losses[0]
     for name, value in potential.parameters().items():
         np.testing.assert_allclose(value, expected[name], rtol=5e-4, err_msg=name)

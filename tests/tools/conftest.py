@@ -1,24 +1,9 @@
 """A small trained run that the tests of the command line share, and the way to call it."""
 
-import os
-from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import pytest
 from silicon_run import SILICON, TRAIN
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory):
-    """Not the cache of the user."""
-    before = os.environ.get("KERAS_FF_CACHE")
-    os.environ["KERAS_FF_CACHE"] = str(Path(__file__).parents[2] / ".cache" / f"compiled-{keras.config.backend()}")
-    yield
-    if before is None:
-        del os.environ["KERAS_FF_CACHE"]
-    else:
-        os.environ["KERAS_FF_CACHE"] = before
 
 
 @pytest.fixture
@@ -36,7 +21,7 @@ def keras_ff(capsys):
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory, cache):
+def run_folder(tmp_path_factory):
     """Folder of a finished run of 6 epochs."""
     from keras_ff_tools.main import main
 

@@ -8,6 +8,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from keras import ops
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.layers import SplineFilters
 from keras_ff.potentials import PairSpline, SplineNetwork, Sum
 from keras_ff.training import fit_linear
@@ -62,9 +63,10 @@ def test_the_solution_is_the_minimum_also_with_a_regularizer(labelled):
     data = kff.data.Dataset(labelled, model, batch_size=6, shuffle=False)
     fit_linear(model, data, weights, ridge=0.0, verbose=0)
     batch, labels = data[0]
+    compiled = backend.jit(lambda batch: model(batch), layer=model)
 
     def objective():
-        outputs = {name: ops.convert_to_numpy(value) for name, value in model(batch).items()}
+        outputs = {name: ops.convert_to_numpy(value) for name, value in compiled(batch).items()}
         energy = np.nanmean(((outputs["energy_per_atom"] - labels["energy_per_atom"]) / 0.01) ** 2)
         return energy + np.nanmean(((outputs["forces"] - labels["forces"]) / 0.1) ** 2) + float(sum(model.losses))
 
