@@ -1,12 +1,14 @@
 """Molecular dynamics in compiled chunks."""
 
+import copy
+
 import numpy as np
 from ase import units
 from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
-from keras_ff.models.batches import batch_of
+from keras_ff.models.batches import COLUMNS, batch_of
 from keras_ff.simulation.trajectory import Trajectory
 
 # Steps that are compiled into one loop, and numbers of an array that keeps one of them for every step.
@@ -47,7 +49,7 @@ class Dynamics:
     def __init__(self, model, atoms, ensemble, timestep=1.0, skin=0.4, seed=0):
         if hasattr(ensemble, "pressure") and not atoms.pbc.all():
             raise ValueError(f"{atoms.get_chemical_formula()} has no volume: pbc={atoms.pbc.tolist()}. A pressure needs pbc=True.")
-        self.model, self.ensemble, self.timestep, self.skin = model, ensemble, float(timestep), float(skin)
+        self.model, self._ensemble, self.timestep, self.skin = model, ensemble, float(timestep), float(skin)
         self.atoms, self.steps = atoms.copy(), 0
         self._random = np.random.default_rng(seed)
         if not self.atoms.get_momenta().any() and ensemble.temperature > 0:
@@ -56,8 +58,20 @@ class Dynamics:
         self._chunk = int(np.clip(NUMBERS // (3 * len(atoms)), 1, CHUNK))
         self._columns, self._list = 0, None
         self._loop = backend.jit(self._steps, layer=model)
-        self._evaluate = backend.jit(lambda batch: evaluate(model, batch), layer=model)
         self._bath = ensemble.bath(len(atoms))
+
+    @property
+    def ensemble(self):
+        """May be replaced by one of the same kind, with another temperature, say. Nothing is compiled anew."""
+        return self._ensemble
+
+    @ensemble.setter
+    def ensemble(self, ensemble):
+        if type(ensemble) is not type(self._ensemble) or whole(ensemble) != whole(self._ensemble):
+            raise ValueError(
+                f"The ensemble is a {type(self._ensemble).__name__}. Make another Dynamics(model, dynamics.atoms, ...)."
+            )
+        self._ensemble = ensemble
 
     def run(self, steps, every=10, verbose=1):
         """Go on.
@@ -87,22 +101,38 @@ class Dynamics:
 
     def _begin(self):
         """The state, with forces of the weights as they are now."""
-        dtype = self.model.compute_dtype
-        self._list = listed = self._listed()
-        found = self._evaluate(listed)
-        if not hasattr(self.ensemble, "pressure"):
-            # What the state does not hold is not computed.
-            del found["virial"]
-        return {
-            "positions": listed["positions"][0],
-            "velocities": self.atoms.get_velocities().astype(dtype),
-            "cell": listed["cell"][0],
+        dtype, atoms = self.model.compute_dtype, self.atoms
+        state = {
+            "positions": atoms.positions.astype(dtype),
+            "velocities": atoms.get_velocities().astype(dtype),
+            "forces": np.zeros((len(atoms), 3), dtype),
+            "energy": np.zeros((), dtype),
+            "cell": (atoms.cell.array * atoms.pbc[:, None]).astype(dtype),
             "bath": self._bath.astype(dtype),
-            **{name: ops.convert_to_numpy(value) for name, value in found.items()},
         }
+        if hasattr(self.ensemble, "pressure"):
+            # What the state does not hold is not computed.
+            state["virial"] = np.zeros((3, 3), dtype)
+        self._list = self._listed()
+        noise = np.zeros((self._chunk, self._rows, 3), dtype)
+        # A step of no time moves nothing, and ends with the forces.
+        _, state, _, moved = self._loop(state, self._list, *self._numbers(0.0), noise, np.int32(0), np.int32(1))
+        if not np.isfinite(ops.convert_to_numpy(state["energy"])):
+            raise ValueError(f"The energy of {atoms.get_chemical_formula()} is {float(state['energy'])}. Look at its distances.")
+        return state
+
+    def _numbers(self, timestep):
+        """What steps are made with: numbers of the ensemble, masses, and the time step in units of ASE."""
+        dtype = self.model.compute_dtype
+        numbers = {name: np.asarray(value, dtype) for name, value in vars(self.ensemble).items() if isinstance(value, float)}
+        return numbers, self.atoms.get_masses()[:, None].astype(dtype), np.asarray(timestep * units.fs, dtype)
 
     def _listed(self):
-        batch = batch_of(self.model, self.atoms, self.model.cutoff + self.skin, self._columns)
+        radius = self.model.cutoff + self.skin
+        batch = batch_of(self.model, self.atoms, radius, self._columns)
+        if 0 < self._columns < batch["neighbors"].shape[2]:
+            # What has grown once grows again: room for more compiles less often.
+            batch = batch_of(self.model, self.atoms, radius, batch["neighbors"].shape[2] + COLUMNS)
         self._columns = batch["neighbors"].shape[2]
         return batch
 
@@ -110,13 +140,12 @@ class Dynamics:
         """Take steps of one chunk. Yields for each its place in the chunk, and what is noted of the steps."""
         noise = np.zeros((self._chunk, self._rows, 3), self.model.compute_dtype)
         noise[:count] = self._random.normal(size=(count, self._rows, 3))
-        masses = self.atoms.get_masses()[:, None].astype(self.model.compute_dtype)
-        first = 0
+        first, numbers = 0, self._numbers(self.timestep)
         while first < count:
             fresh = self._list is None
             if fresh:
                 self._list = self._listed()
-            last, self._state, noted, moved = self._loop(self._state, self._list, masses, noise, np.int32(first), np.int32(count))
+            last, self._state, noted, moved = self._loop(self._state, self._list, *numbers, noise, np.int32(first), np.int32(count))
             last = int(last)
             if last == first and fresh:
                 raise ValueError(self._lost(ops.convert_to_numpy(moved)))
@@ -132,9 +161,11 @@ class Dynamics:
             self.atoms.set_velocities(state["velocities"])
             self._bath = state["bath"]
 
-    def _steps(self, state, listed, masses, noise, first, count):
+    def _steps(self, state, listed, numbers, masses, dt, noise, first, count):
         """As many steps as are wanted and the list allows. Returns their end, the state, all steps, and how far atoms have moved."""
-        dt, zero = self.timestep * units.fs, ops.zeros((), "int32")
+        zero = ops.zeros((), "int32")
+        ensemble = copy.copy(self.ensemble)
+        vars(ensemble).update(numbers)
 
         def forces(positions, cell):
             return evaluate(self.model, {**listed, "positions": positions[None], "cell": cell[None]})
@@ -143,7 +174,7 @@ class Dynamics:
             return ops.logical_and(place < count, well)
 
         def step(place, _, state, noted, _moved):
-            after = self.ensemble.step(state, forces, masses, dt, noise[place] if self._rows else None)
+            after = ensemble.step(state, forces, masses, dt, noise[place] if self._rows else None)
             moved, room = displacement(after, listed, self.model.cutoff, self.skin)
             # False where anything is not a number.
             well = ops.max(moved) <= room
@@ -181,6 +212,11 @@ def evaluate(model, batch, training=False):
     """Energy in eV, forces in eV/Å and derivatives of the energy by strain in eV of a batch of one structure."""
     found = model.atomic(batch, training)
     return {"energy": ops.sum(found["energies"]), "forces": found["forces"][0], "virial": found["virial"][0]}
+
+
+def whole(ensemble):
+    """The attributes that are no floats: the shape of the computation."""
+    return {name: value for name, value in vars(ensemble).items() if not isinstance(value, float)}
 
 
 def thermal_velocities(masses, temperature, random):

@@ -15,6 +15,8 @@ from keras_ff.geometry import determinant
 class NVE:
     """Newton's equations: energy, volume and momentum are constants. Velocity Verlet scheme.
 
+    Attributes that are floats, and the time step, may be tensors within `step`.
+
     Reference:
         Swope, Andersen, Berens and Wilson, J. Chem. Phys. 76, 637 (1982).
     """
@@ -82,8 +84,8 @@ class Langevin(NVE):
         """Positions and velocities before the last half of the forces."""
         velocities = state["velocities"] + (0.5 * dt) * state["forces"] / masses
         positions = state["positions"] + (0.5 * dt) * velocities
-        kept = float(np.exp(-dt / (self.relaxation * units.fs)))
-        thermal = ops.sqrt((1.0 - kept**2) * units.kB * self.temperature / masses)
+        kept = ops.exp(-dt / (self.relaxation * units.fs))
+        thermal = ops.sqrt((1.0 - kept * kept) * (units.kB * self.temperature) / masses)
         velocities = kept * velocities + thermal * noise
         return positions + (0.5 * dt) * velocities, velocities
 
@@ -124,9 +126,8 @@ class NoseHoover(NVE):
         return max(3 * atoms - 3, 1)
 
     def _inertia(self, atoms):
-        inertia = np.full(self.chain, units.kB * self.temperature * (self.relaxation * units.fs) ** 2)
-        inertia[0] *= self._freedom(atoms)
-        return inertia.tolist()
+        of_one = (units.kB * self.temperature) * (self.relaxation * units.fs) ** 2
+        return [self._freedom(atoms) * of_one] + [of_one] * (self.chain - 1)
 
     def _rescaled(self, state, masses, dt):
         """The state after half a time step of the chain."""
