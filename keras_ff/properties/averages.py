@@ -14,8 +14,8 @@ from keras_ff.properties.pairs import checked_radii, chosen, pair_distribution, 
 class Average(Property):
     """The mean of an observable over a simulation.
 
-    A subclass says what it is of one frame, `of_frame`, or, if it depends on the weights of the model and not on positions alone, sets
-    `explicit` and says what it is of a batch of structures, `of_structures`.
+    A subclass says what it is of one frame, `of_frame`, or, if it depends on the weights of the model and not on positions alone,
+    sets `explicit` and says what it is of a batch of structures, `of_structures`.
 
     Args:
         source: `keras_ff.simulation.Sampling`, for equilibrium, or `keras_ff.simulation.Rollout`, for a short trajectory.

@@ -12,8 +12,8 @@ POINTS, TAIL = 3, 5.0
 def pair_distribution(frame, radii, width, centers, others):
     """Radial distribution function of one frame, `(radii,)`.
 
-    Each distance is given to four points of an even grid by cubic B-splines, and the grid is smeared: the cost does not grow with the
-    number of radii. The widths of spline and smearing make up the width asked for.
+    Each distance is given to four points of an even grid by cubic B-splines, and the grid is smeared: the cost does not grow with
+    the number of radii. The widths of spline and smearing make up the width asked for.
 
     Args:
         frame: Dict of `positions` `(atoms, 3)`, `cell`, `neighbors` and `shifts`, within `reach` at least.

@@ -43,13 +43,32 @@ def density_of_states(at, densities, title="Phonon density of states"):
         densities: Dict from names to `(points,)` in modes per THz.
         title: Of the figure.
     """
-    with _figure(5.2, 3.0) as figure:
-        axes = figure.add_subplot()
-        for (name, values), color in zip(densities.items(), COLORS):
-            axes.plot(at, values, color=color, label=name)
-        axes.set(xlabel="frequency (THz)", ylabel="modes per THz", title=title, ylim=(0.0, None))
-        if len(densities) > 1:
-            axes.legend()
+    return _curves(at, densities, "frequency (THz)", "modes per THz", title)
+
+
+def vibrational_density(frequencies, densities, title="Vibrations"):
+    """Vibrational densities of states over the frequency.
+
+    Args:
+        frequencies: In THz, `(frequencies,)`.
+        densities: Dict from names to `(frequencies,)` in 1/THz.
+        title: Of the figure.
+    """
+    return _curves(frequencies, densities, "frequency (THz)", "density of states (1/THz)", title)
+
+
+def radial_distribution(radii, distributions, title="Radial distribution"):
+    """Radial distribution functions; the first is drawn broad and gray, for the others to be compared with.
+
+    Args:
+        radii: In Å, `(radii,)`.
+        distributions: Dict from names to `(radii,)`.
+        title: Of the figure.
+    """
+    figure = _curves(radii, distributions, "r (Å)", "g(r)", title)
+    if len(distributions) > 1:
+        figure.axes[0].lines[0].set(color=GRAY, linewidth=4.0, alpha=0.6)
+        figure.axes[0].legend()
     return figure
 
 
@@ -90,4 +109,16 @@ def fit_history(history, title="Fit"):
             axes.plot([losses["total"] for losses in history], color="black", label="total")
         axes.set(xlabel="evaluation", ylabel="loss", yscale="log", title=title)
         axes.legend()
+    return figure
+
+
+def _curves(x, values, x_label, y_label, title):
+    """Named curves above zero."""
+    with _figure(5.2, 3.0) as figure:
+        axes = figure.add_subplot()
+        for (name, y), color in zip(values.items(), (BLUE, ORANGE, GREEN, "black", GRAY)):
+            axes.plot(x, y, color=color, label=name)
+        axes.set(xlabel=x_label, ylabel=y_label, title=title, ylim=(0.0, None), xlim=(np.min(x), np.max(x)))
+        if len(values) > 1:
+            axes.legend()
     return figure

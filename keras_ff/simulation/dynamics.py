@@ -27,12 +27,12 @@ class Dynamics:
         trajectory = dynamics.run(5000, every=50)
         trajectory.temperatures.mean(), trajectory[-1]
 
-    Loops of up to 100 steps are compiled. Neighbors are listed within cutoff + skin, and listed again before an atom has moved by half
-    of the skin: no step is taken with a list that may lack a neighbor.
+    Loops of up to 100 steps are compiled. Neighbors are listed within cutoff + skin, and listed again before an atom has moved by
+    half of the skin: no step is taken with a list that may lack a neighbor.
 
     Args:
         model: `ForceField`.
-        atoms: `ase.Atoms`. Velocities are those of the atoms; where all are zero they are drawn for the temperature of the ensemble.
+        atoms: `ase.Atoms` with velocities; where all are zero they are drawn for the temperature of the ensemble.
         ensemble: `NVE`, `Langevin`, `NoseHoover` or `NPT`.
         timestep: In fs.
         skin: In Å. Thicker is slower and listed less often.
@@ -43,7 +43,7 @@ class Dynamics:
         steps: Number of steps taken.
 
     Raises:
-        ValueError: If the atoms have elements that the model does not know, or the ensemble has a pressure and the atoms have no volume.
+        ValueError: If the atoms have elements that the model does not know, or have no volume and the ensemble has a pressure.
     """
 
     def __init__(self, model, atoms, ensemble, timestep=1.0, skin=0.4, seed=0):
@@ -162,7 +162,7 @@ class Dynamics:
             self._bath = state["bath"]
 
     def _steps(self, state, listed, numbers, masses, dt, noise, first, count):
-        """As many steps as are wanted and the list allows. Returns their end, the state, all steps, and how far atoms have moved."""
+        """As many steps as are wanted and the list allows: their end, the state, all steps, and how far atoms have moved."""
         zero = ops.zeros((), "int32")
         ensemble = copy.copy(self.ensemble)
         vars(ensemble).update(numbers)

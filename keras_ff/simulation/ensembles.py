@@ -1,8 +1,8 @@
 """Integrators: how positions, velocities and cell go on by one time step.
 
-The state is a dict of `positions`, `velocities`, `forces` `(atoms, 3)`, `energy`, `cell` `(3, 3)`, `virial` (derivatives of the energy
-by strain, `(3, 3)` in eV) and `bath`, what a thermostat remembers. Everything is in the units of ASE, time too; what a user gives is in
-fs, K and GPa. A step takes one evaluation of the forces, which is its last act but for a kick.
+The state is a dict of `positions`, `velocities`, `forces` `(atoms, 3)`, `energy`, `cell` `(3, 3)`, `virial` (derivatives of the
+energy by strain, `(3, 3)` in eV) and `bath`, what a thermostat remembers. Everything is in the units of ASE, time too; what a user
+gives is in fs, K and GPa. A step takes one evaluation of the forces, which is its last act but for a kick.
 """
 
 import numpy as np
@@ -161,7 +161,7 @@ class NPT(Langevin):
         pressure: In GPa.
         relaxation: Time in fs in which velocities are forgotten.
         pressure_relaxation: Time in fs in which the pressure relaxes.
-        bulk_modulus: Rough stiffness of the material in GPa, which with the time above sets the pace of the volume and nothing else.
+        bulk_modulus: Rough stiffness of the material in GPa, which with the time above sets the pace of the volume, nothing else.
 
     Reference:
         Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); the logarithm of the volume is integrated, in the sense of Ito.

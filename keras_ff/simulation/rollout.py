@@ -23,9 +23,9 @@ GROWTH, LARGEST_SKIN = 1.4, 4.0
 class Rollout:
     """A trajectory of fixed length that starts at given positions and velocities, as a function of the weights of a model.
 
-    Derivatives go backward through all steps. Of a step its state is kept, and what it computes is computed again: memory grows by the
-    positions, velocities and forces of each step, and by nothing that the potential computes. In liquids derivatives grow exponentially in time: after some hundred fs they say nothing about
-    averages, for which there is `Sampling`.
+    Derivatives go backward through all steps. Of a step its state is kept, and what it computes is computed again: memory grows by
+    the positions, velocities and forces of each step, and by nothing that the potential computes. In liquids derivatives grow
+    exponentially in time: after some hundred fs they say nothing about averages, for which there is `Sampling`.
 
         rollout = Rollout(model, atoms, steps=200)
         distribution = keras_ff.properties.RadialDistribution(rollout, radii)
@@ -173,9 +173,9 @@ class Rollout:
         far = ~(moved <= 0.5 * LARGEST_SKIN)
         place = int(np.argmax(far.any(axis=1)))
         return (
-            f"The trajectory is lost by step {number * self.length + place + 1}: within {place + 1} steps of {self.timestep:g} fs atoms "
-            f"{np.flatnonzero(far[place])[:10].tolist()} move by more than {0.5 * LARGEST_SKIN:g} Å. Start from a relaxed structure or "
-            "shorten the time step; in a fit, take smaller steps."
+            f"The trajectory is lost by step {number * self.length + place + 1}: within {place + 1} steps of {self.timestep:g} fs "
+            f"atoms {np.flatnonzero(far[place])[:10].tolist()} move by more than {0.5 * LARGEST_SKIN:g} Å. Start from a relaxed "
+            "structure or shorten the time step; in a fit, take smaller steps."
         )
 
 

@@ -96,9 +96,9 @@ class Sampling:
                 return
             if self._dynamics is None:
                 raise ValueError(
-                    f"Of {len(self.atoms)} frames only {self.effective:.1f} count effectively, fewer than the part {self.smallest:g} "
-                    "that is asked for: these weights are too far from those of the simulation. Take smaller steps, simulate new "
-                    "frames, or make `Sampling` with a structure so that it simulates them itself."
+                    f"Of {len(self.atoms)} frames only {self.effective:.1f} count effectively, fewer than the part "
+                    f"{self.smallest:g} that is asked for: these weights are too far from those of the simulation. Take smaller "
+                    "steps, simulate new frames, or make `Sampling` with a structure so that it simulates them itself."
                 )
         first = self.simulations == 0
         self._dynamics.run(self.equilibration if first else self.equilibration // 4, every=0, verbose=self.verbose)

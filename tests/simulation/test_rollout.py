@@ -1,0 +1,105 @@
+"""Short trajectories and their derivatives."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from keras import ops
+
+import keras_ff as kff
+from keras_ff import backend
+from keras_ff.potentials import EDIP, NeuralIL, SplineMEAM, StillingerWeber
+from keras_ff.properties import RadialDistribution
+from keras_ff.properties.base import derivative
+from keras_ff.simulation import Dynamics, Langevin, Rollout
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+QUANTITIES = ("dPE", "dMSD", "dKE")
+STEPS = ("10", "200")
+
+
+@pytest.mark.parametrize("name, potential", [("sw", StillingerWeber), ("edip", EDIP)])
+def test_trajectory_and_derivatives_are_those_of_lammps(nve, name, potential):
+    known = nve.reference[name]
+    parameters = potential.silicon(train=list(known["sensitivity"])).parameters()
+    model = kff.ForceField(potential.silicon(train=list(known["sensitivity"])))
+    rollout = Rollout(model, nve.atoms, 200)
+    start, mass = nve.atoms.positions, nve.atoms.get_masses()[0]
+    frames = {key: ops.convert_to_numpy(x) for key, x in backend.jit(rollout.frames, layer=model)(rollout.batch).items()}
+    for step in STEPS:
+        moved = frames["positions"][int(step) - 1] - start
+        np.testing.assert_allclose(moved[:8], known["frames"][step]["disp"], rtol=0, atol=1e-12)
+        velocities = frames["velocities"][int(step) - 1] * nve.picosecond
+        np.testing.assert_allclose(velocities[:8], known["frames"][step]["v"], rtol=0, atol=1e-9)
+        assert frames["energy"][int(step) - 1] == pytest.approx(known["frames"][step]["pe"], abs=1e-9)
+
+    def chosen(batch, choice):
+        frames = rollout.frames(batch)
+        found = []
+        for place in (int(step) - 1 for step in STEPS):
+            moved = frames["positions"][place] - ops.convert_to_tensor(start)
+            velocities = frames["velocities"][place]
+            found += [
+                frames["energy"][place],
+                ops.sum(moved * moved) / len(start),
+                0.5 * mass * ops.sum(velocities * velocities),
+            ]
+        return ops.sum(choice * ops.stack(found))
+
+    gradient = derivative(model, chosen)
+    for place, (step, quantity) in enumerate((step, quantity) for step in STEPS for quantity in QUANTITIES):
+        _, found = gradient(rollout.batch, np.eye(6)[place])
+        for weight, derivatives in zip(model.trainable_weights, found):
+            parameter = weight.path.split("/")[-1]
+            expected = known["sensitivity"][parameter][step][quantity]
+            # Weights are logarithms, as parameters are positive.
+            value = float(ops.convert_to_numpy(derivatives).ravel()[0]) / float(parameters[parameter].ravel()[0])
+            assert value == pytest.approx(expected, rel=1e-6), (parameter, step, quantity)
+
+
+def spline():
+    return SplineMEAM.untrained(["Si"], cutoff=4.5, knots=6)
+
+
+def network():
+    return NeuralIL(["Si"], cutoff=4.0, n_max=2)
+
+
+@pytest.mark.parametrize("make", [lambda: StillingerWeber.silicon(train=True), lambda: EDIP.silicon(train=True), spline, network])
+def test_derivatives_of_a_hot_trajectory_are_finite_and_those_of_differences(make, silicon):
+    model = kff.ForceField(make())
+    rollout = Rollout(model, silicon, 24, Langevin(3000.0), every=3)
+    distribution = RadialDistribution(rollout, np.linspace(2.0, 5.0, 7), width=0.2)
+
+    def loss(batch):
+        return ops.sum(distribution.compute(batch) ** 2)
+
+    gradient = derivative(model, loss)
+    _, found = gradient(distribution.batch)
+    found = [ops.convert_to_numpy(x) for x in found]
+    assert all(np.isfinite(x).all() for x in found) and any(np.abs(x).max() > 1e-3 for x in found)
+    random, step = np.random.default_rng(0), 1e-5
+    values = [ops.convert_to_numpy(weight).copy() for weight in model.trainable_weights]
+    directions = [random.normal(size=value.shape) for value in values]
+    losses = []
+    for sign in (1, -1):
+        for weight, value, direction in zip(model.trainable_weights, values, directions):
+            weight.assign(value + sign * step * direction)
+        distribution.update()
+        losses.append(float(gradient(distribution.batch)[0]))
+    slope = (losses[0] - losses[1]) / (2 * step)
+    assert sum((x * direction).sum() for x, direction in zip(found, directions)) == pytest.approx(slope, rel=1e-5)
+
+
+def test_a_rollout_is_the_trajectory_of_dynamics(model, silicon):
+    rollout = Rollout(model, silicon, 45, Langevin(2000.0), seed=3)
+    frames = backend.jit(rollout.frames, layer=model)(rollout.batch)
+    trajectory = Dynamics(model, silicon, Langevin(2000.0), seed=3).run(45, every=1, verbose=0)
+    np.testing.assert_allclose(ops.convert_to_numpy(frames["positions"]), trajectory.positions, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(ops.convert_to_numpy(frames["energy"]), trajectory.energies, rtol=0, atol=1e-9)
+
+
+def test_atoms_that_fly_apart_are_named(model):
+    dimer = Atoms("Si2", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.6]], cell=[10.0] * 3, pbc=True)
+    with pytest.raises(ValueError, match=r"lost by step 1: within 1 steps of 2 fs atoms \[0, 1\] move by more than 2 Å"):
+        Rollout(model, dimer, 20, Langevin(300.0), timestep=2.0)
