@@ -2,7 +2,7 @@
 
 from keras_ff.properties.base import Property
 from keras_ff.properties.cell import CellLengths
-from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, elastic_constants, mandel
+from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, elastic_constants, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
@@ -20,6 +20,7 @@ __all__ = [
     "Property",
     "band_path",
     "bulk_modulus",
+    "cubic",
     "density_of_states",
     "elastic_constants",
     "entropy",

@@ -1,6 +1,5 @@
 """Fits to several targets, and after a kill."""
 
-import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -8,7 +7,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import keras_ff as kff
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import ElasticConstants, EnergyPerAtom, mandel, plots
+from keras_ff.properties import ElasticConstants, EnergyPerAtom, cubic, mandel, plots
 from keras_ff.testing import Probe
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -21,9 +20,8 @@ def model(**parameters):
 
 
 def fitted_to_elastic_constants(one, folder):
-    value = np.zeros((6, 6))
-    value[:3, :3] = 56.7969
-    value[range(6), range(6)] = 3 * [153.21414] + 3 * [149.66528]
+    # 2 C44, as the others in the orthonormal basis.
+    value = cubic(153.21414, 56.7969, 149.66528)
     elastic = ElasticConstants(one, bulk("Si", a=5.431))
     return Fit(one, {"elastic": Target(elastic, value, transform=mandel, scale=1.0, measure="norm")}, folder)
 
