@@ -8,6 +8,7 @@ from ase.optimize import BFGSLineSearch
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.data.buckets import rounded
 from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 from keras_ff.interfaces.ase import Calculator
@@ -21,7 +22,7 @@ LARGEST_SOFTNESS = 1e-3
 
 
 def batch_of(model, atoms, reach=1.0):
-    """One structure without padding, as `ForceField` takes it.
+    """One structure, with few places that stay empty, as `ForceField` takes it.
 
     Args:
         model: `ForceField`.
@@ -38,7 +39,8 @@ def batch_of(model, atoms, reach=1.0):
         )
     dtype = model.compute_dtype
     i, j, S = neighbor_list(atoms, reach * model.cutoff)
-    most = int(np.bincount(i, minlength=1).max()) or 1
+    # Rounded, as structures that change a little should keep the shapes that functions are compiled for.
+    most = rounded(int(np.bincount(i, minlength=1).max()) or 1)
     neighbors, shifts = dense(i, j, S.astype(dtype), len(atoms), most)
     cell = atoms.cell.array * atoms.pbc[:, None]
     batch = {
