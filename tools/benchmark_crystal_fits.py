@@ -14,7 +14,7 @@ from ase.build import bulk
 import keras_ff as kff
 from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import EDIP, StillingerWeber
-from keras_ff.properties import ElasticConstants, ForceConstants, mandel
+from keras_ff.properties import ElasticConstants, ForceConstants, cubic, mandel
 from keras_ff_tools.benchmark_speed import row, timed
 
 # In GPa, in the basis of `mandel`: C11, C12, 2 C44.
@@ -73,11 +73,8 @@ def targets(model, name, experiment, supercell, constants):
     norm = {"scale": 1.0, "measure": "norm"}
     found = {}
     if experiment != "phonon":
-        value = np.zeros((6, 6))
-        value[:3, :3] = ELASTIC[1]
-        value[range(6), range(6)] = 3 * [ELASTIC[0]] + 3 * [ELASTIC[2]]
         elastic = ElasticConstants(model, bulk("Si", a=LATTICE[name]))
-        found["elastic"] = Target(elastic, value, transform=mandel, **norm)
+        found["elastic"] = Target(elastic, cubic(*ELASTIC), transform=mandel, **norm)
     if experiment != "elastic":
         atoms = supercell.copy()
         if experiment == "both":

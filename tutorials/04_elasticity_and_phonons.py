@@ -29,7 +29,7 @@ from ase.build import bulk
 import keras_ff as kff
 from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import CellLengths, ElasticConstants, Phonons, band_path, plots, relax
+from keras_ff.properties import CellLengths, ElasticConstants, Phonons, band_path, cubic, plots, relax
 
 kff.enable_float64()
 
@@ -85,13 +85,10 @@ plots.bands(path, {"published": before[-1]}, FREQUENCIES, "Silicon: Stillinger-W
 
 # %%
 model = kff.ForceField(StillingerWeber.silicon(cutoff=4.3, train=["epsilon", "sigma", "lam"]))
-elastic = np.zeros((6, 6))
-elastic[:3, :3] = C12
-elastic[range(6), range(6)] = 3 * [C11] + 3 * [C44]
 special = band_path(silicon).special_points
 targets = {
     "lattice": Target(CellLengths(model, silicon), np.full(3, LATTICE / 2**0.5), weight=1000.0),
-    "elastic": Target(ElasticConstants(model, silicon, free="cell"), elastic),
+    "elastic": Target(ElasticConstants(model, silicon, free="cell"), cubic(C11, C12, C44)),
     "phonons": Target(
         Phonons(model, silicon, [special[name] for name in FREQUENCIES], free="cell"), np.array(list(FREQUENCIES.values()))
     ),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keras_ff.data.buckets import rounded
 from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 
@@ -18,7 +19,7 @@ def batch_of(model, atoms, radius=None, columns=None):
         model: `ForceField`.
         atoms: `ase.Atoms`.
         radius: In Å, within which neighbors are listed; the cutoff of the model by default.
-        columns: Room for neighbors; exactly as many as there are by default. More neighbors than that get room for a few more.
+        columns: Room for neighbors; by default for as many as there are, rounded. More neighbors than that get room for a few more.
 
     Raises:
         ValueError: If the atoms have elements that the model does not know.
@@ -84,7 +85,10 @@ def neighbors_of(atoms, radius, dtype, columns=None):
     """`neighbors` and `shifts` of a batch of one structure; for the arguments see `batch_of`."""
     i, j, S = neighbor_list(atoms, radius)
     most = int(np.bincount(i, minlength=1).max())
-    if columns is None or most > columns:
-        columns = (most or 1) if columns is None else COLUMNS * (most // COLUMNS + 1)
+    if columns is None:
+        # Rounded, as structures that change a little should keep the shapes that functions are compiled for.
+        columns = rounded(most)
+    elif most > columns:
+        columns = COLUMNS * (most // COLUMNS + 1)
     neighbors, shifts = dense(i, j, S.astype(dtype), len(atoms), columns)
     return {"neighbors": neighbors[None], "shifts": shifts[None]}

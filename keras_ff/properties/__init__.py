@@ -3,7 +3,7 @@
 from keras_ff.properties.averages import Average, Density, MeanEnergy, Pressure, RadialDistribution, radial_distribution
 from keras_ff.properties.base import Property
 from keras_ff.properties.cell import CellLengths
-from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, elastic_constants, mandel
+from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, elastic_constants, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
@@ -34,6 +34,7 @@ __all__ = [
     "VibrationalDensity",
     "band_path",
     "bulk_modulus",
+    "cubic",
     "density_of_states",
     "elastic_constants",
     "entropy",

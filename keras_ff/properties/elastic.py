@@ -77,6 +77,20 @@ def bulk_modulus(constants):
     return ops.sum(constants[:3, :3]) / 9.0
 
 
+def cubic(C11, C12, C44):
+    """Elastic constants of a cubic crystal written out, NumPy `(6, 6)` in GPa, in the order of `ElasticConstants`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> kff.properties.cubic(151.4, 76.4, 56.4)[[0, 0, 3], [0, 1, 3]].tolist()
+        [151.4, 76.4, 56.4]
+    """
+    constants = np.zeros((6, 6))
+    constants[:3, :3] = C12
+    np.fill_diagonal(constants, 3 * [C11] + 3 * [C44])
+    return constants
+
+
 def mandel(constants):
     """Elastic constants `(6, 6)` in an orthonormal basis: shear rows and columns times the square root of 2."""
     factors = np.array(3 * [1.0] + 3 * [2.0**0.5])

@@ -8,8 +8,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import keras_ff as kff
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import ElasticConstants, EnergyPerAtom, mandel, plots
+from keras_ff.properties import ElasticConstants, EnergyPerAtom, cubic, mandel, plots, relax
 from keras_ff.testing import Probe
+from keras_ff_tools import benchmark_silica_fit as silica
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -21,9 +22,8 @@ def model(**parameters):
 
 
 def fitted_to_elastic_constants(one, folder):
-    value = np.zeros((6, 6))
-    value[:3, :3] = 56.7969
-    value[range(6), range(6)] = 3 * [153.21414] + 3 * [149.66528]
+    # 2 C44, as the others in the orthonormal basis.
+    value = cubic(153.21414, 56.7969, 149.66528)
     elastic = ElasticConstants(one, bulk("Si", a=5.431))
     return Fit(one, {"elastic": Target(elastic, value, transform=mandel, scale=1.0, measure="norm")}, folder)
 
@@ -46,6 +46,26 @@ def test_the_experiment_of_the_paper(tmp_path):
     assert again.evaluate()[0]["total"] == pytest.approx(losses["total"], rel=1e-12)
     loaded = kff.load(tmp_path / "best.keras")
     assert float(loaded.potential.parameters()["lam"].ravel()[0]) == found["lam"]
+
+
+def test_silica_as_in_the_paper():
+    """BKS fitted to elastic constants: losses and start gradient printed by Gangan et al. (2025), there with 768 atoms."""
+    one = kff.ForceField(silica.of_the_paper())
+    with pytest.warns(UserWarning, match="not stable"):
+        atoms = relax(one, silica.cristobalite(), cell=False)
+    target = Target(ElasticConstants(one, atoms), silica.measured(0.0), transform=mandel, scale=1.0, measure="norm")
+    fit = Fit(one, {"elastic": target})
+    losses, (A, C) = fit.evaluate()
+    assert losses["total"] == pytest.approx(158.618076, rel=1e-6)
+    # Weights are logarithms of the parameters; the paper has A and -C in kcal/mol. Both halves of a pair have weights.
+    found = [2 * A[0, 1] / 471671.1243, A[1, 1] / 23138.64826, -2 * C[0, 1] / 2156.074422, -C[1, 1] / 1879.223108]
+    assert found == pytest.approx([0.00941203, 0.0283369, 1.7013343, 0.09710623], rel=1e-5)
+    assert fit.minimize(3, verbose=0)["total"] < 100.0
+
+    short_range = one.potential.parts[0]
+    A, C = (silica.KCAL * np.array([[0.0, x], [x, y]]) for x, y in ((470198.425758, 42338.969505), (2757.327616, 6797.318943)))
+    short_range.set_parameters(A=A, C=C)
+    assert fit.evaluate()[0]["total"] == pytest.approx(37.0597727, rel=1e-6)
 
 
 def test_several_targets_find_the_parameters_that_made_them():

@@ -64,7 +64,7 @@ def test_frames_that_no_longer_count_are_refused_or_simulated_again(liquid):
     stored.update()
     simulated.update()
     assert simulated.simulations == 1 and simulated.batch["positions"] is before and 0.9 < simulated.effective / 20 < 1.0
-    model.potential.set_parameters(lam=30.0, epsilon=2.5)
+    model.potential.set_parameters(lam=30.0, epsilon=20.0)
     with pytest.raises(ValueError, match="Of 20 frames only .* count effectively"):
         stored.update()
     simulated.update()
