@@ -1,7 +1,5 @@
 """Molecular dynamics in compiled chunks."""
 
-import copy
-
 import numpy as np
 from ase import units
 from keras import ops
@@ -9,6 +7,7 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.models.batches import COLUMNS, batch_of
+from keras_ff.simulation.ensembles import numbers_of, with_numbers
 from keras_ff.simulation.trajectory import Trajectory
 
 # Steps that are compiled into one loop, and numbers of an array that keeps one of them for every step.
@@ -67,7 +66,8 @@ class Dynamics:
 
     @ensemble.setter
     def ensemble(self, ensemble):
-        if type(ensemble) is not type(self._ensemble) or whole(ensemble) != whole(self._ensemble):
+        same = type(ensemble) is type(self._ensemble)
+        if not same or vars(with_numbers(self._ensemble, numbers_of(ensemble))) != vars(ensemble):
             raise ValueError(
                 f"The ensemble is a {type(self._ensemble).__name__}. Make another Dynamics(model, dynamics.atoms, ...)."
             )
@@ -124,7 +124,7 @@ class Dynamics:
     def _numbers(self, timestep):
         """What steps are made with: numbers of the ensemble, masses, and the time step in units of ASE."""
         dtype = self.model.compute_dtype
-        numbers = {name: np.asarray(value, dtype) for name, value in vars(self.ensemble).items() if isinstance(value, float)}
+        numbers = {name: np.asarray(value, dtype) for name, value in numbers_of(self.ensemble).items()}
         return numbers, self.atoms.get_masses()[:, None].astype(dtype), np.asarray(timestep * units.fs, dtype)
 
     def _listed(self):
@@ -164,8 +164,7 @@ class Dynamics:
     def _steps(self, state, listed, numbers, masses, dt, noise, first, count):
         """As many steps as are wanted and the list allows: their end, the state, all steps, and how far atoms have moved."""
         zero = ops.zeros((), "int32")
-        ensemble = copy.copy(self.ensemble)
-        vars(ensemble).update(numbers)
+        ensemble = with_numbers(self.ensemble, numbers)
 
         def forces(positions, cell):
             return evaluate(self.model, {**listed, "positions": positions[None], "cell": cell[None]})
@@ -212,11 +211,6 @@ def evaluate(model, batch, training=False):
     """Energy in eV, forces in eV/Å and derivatives of the energy by strain in eV of a batch of one structure."""
     found = model.atomic(batch, training)
     return {"energy": ops.sum(found["energies"]), "forces": found["forces"][0], "virial": found["virial"][0]}
-
-
-def whole(ensemble):
-    """The attributes that are no floats: the shape of the computation."""
-    return {name: value for name, value in vars(ensemble).items() if not isinstance(value, float)}
 
 
 def thermal_velocities(masses, temperature, random):

@@ -5,6 +5,8 @@ energy by strain, `(3, 3)` in eV) and `bath`, what a thermostat remembers. Every
 gives is in fs, K and GPa. A step takes one evaluation of the forces, which is its last act but for a kick.
 """
 
+import copy
+
 import numpy as np
 from ase import units
 from keras import ops
@@ -187,6 +189,18 @@ class NPT(Langevin):
         scale = ops.exp(growth / 3.0)
         positions, velocities = self._drifted(state, masses, dt, noise[:-1])
         return self._kicked(state, evaluate, masses, dt, scale * positions, velocities / scale, scale * state["cell"])
+
+
+def numbers_of(ensemble):
+    """Attributes of an ensemble that are floats."""
+    return {name: value for name, value in vars(ensemble).items() if isinstance(value, float)}
+
+
+def with_numbers(ensemble, numbers):
+    """The same ensemble with tensors in the place of `numbers_of`, so that they are no constants of what is compiled."""
+    other = copy.copy(ensemble)
+    vars(other).update(numbers)
+    return other
 
 
 def positive(name, value, unit):

@@ -9,7 +9,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.models.batches import batch_of, batch_of_frames
 from keras_ff.simulation.dynamics import evaluate, thermal_velocities
-from keras_ff.simulation.ensembles import NVE
+from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
 from keras_ff.stateless import bound
 
 # Steps with the same list of neighbors, and what such a list consists of.
@@ -138,13 +138,16 @@ class Rollout:
 
     def _step(self, state, batch, noise):
         """The state one step later, and what is noted of it."""
-        masses = ops.convert_to_tensor(self.atoms.get_masses()[:, None], dtype=self.model.compute_dtype)
+        dtype = self.model.compute_dtype
+        masses = ops.convert_to_tensor(self.atoms.get_masses()[:, None], dtype=dtype)
+        dt = ops.convert_to_tensor(self.timestep * units.fs, dtype=dtype)
+        numbers = {name: ops.convert_to_tensor(value, dtype=dtype) for name, value in numbers_of(self.ensemble).items()}
         cell = ops.convert_to_tensor(batch["cell"])[0]
 
         def forces(positions, cell):
             return evaluate(self.model, {**of_structure(batch), "positions": positions[None]}, training=True)
 
-        after = self.ensemble.step({**state, "cell": cell}, forces, masses, self.timestep * units.fs, noise)
+        after = with_numbers(self.ensemble, numbers).step({**state, "cell": cell}, forces, masses, dt, noise)
         return {name: after[name] for name in state}, {name: after[name] for name in ("positions", "velocities", "energy")}
 
     def _listed(self):
