@@ -24,6 +24,9 @@ class Target:
         transform: Function of the property's tensor that is compared in its place, such as `mandel`.
         measure: "squares" or "norm".
 
+    Attributes:
+        before: What was compared with the value when the target was made.
+
     Raises:
         ValueError: If the value has another shape than the property, or is not finite.
     """
@@ -38,6 +41,7 @@ class Target:
         if found.shape != self.value.shape or not np.isfinite(self.value).all():
             name = type(property).__name__
             raise ValueError(f"A target for {name} has finite values of shape {found.shape}. Received shape {self.value.shape}.")
+        self.before = found
         self.scale = float(scale if scale is not None else np.sqrt(np.mean(self.value**2)) or 1.0)
 
     def now(self):

@@ -23,7 +23,7 @@ def local_hessians(model, batch):
     if model.wave_cutoff > 0:
         raise ValueError(
             "The potential has a part of long range (an Ewald sum), whose second derivatives are not those of neighbors. Use "
-            "DampedShiftedForce in its place."
+            "DampedShiftedForce in its place, or ForceConstants of a supercell."
         )
     vectors, is_neighbor, center, others = model.pairs(batch)
     atoms, neighbors = vectors.shape[:2]

@@ -1,5 +1,7 @@
 """Force constants and phonons of crystals."""
 
+import warnings
+
 import numpy as np
 from ase.units import _amu, _e
 from keras import ops
@@ -8,6 +10,7 @@ from keras_ff import backend
 from keras_ff.properties.base import Property
 from keras_ff.properties.elastic import warn_of_forces
 from keras_ff.properties.local_hessians import local_hessians, members
+from keras_ff.properties.structure import derivatives
 
 # Frequency in THz of an eigenvalue of 1 eV/(Å² amu).
 THZ = float(np.sqrt(_e / 1e-20 / _amu) / (2.0 * np.pi * 1e12))
@@ -16,20 +19,26 @@ THZ = float(np.sqrt(_e / 1e-20 / _amu) / (2.0 * np.pi * 1e12))
 SMALLEST = 1e-9
 
 
+# Imaginary frequencies beyond this, in THz, are no rounding of those of translations.
+UNSTABLE = 0.1
+
+
 class ForceConstants(Property):
     """Second derivatives of the energy by the positions of the atoms, `(3 atoms, 3 atoms)` in eV/Å².
 
     For a supercell these are the full force constants of phonopy, `phi[i, j] = constants.reshape(n, 3, n, 3)[i, :, j]`. The time of
-    what they are made of grows linearly with the atoms.
+    what they are made of grows linearly with the atoms; with a part of long range, as the square.
 
     Args:
-        model: `ForceField` without a part of long range.
+        model: `ForceField`.
         atoms: Structure, with or without periodic directions.
         free: See `Property`.
     """
 
     def compute(self, batch):
         n = len(self.atoms)
+        if self.model.wave_cutoff > 0:
+            return derivatives(self.model, batch, cell=False)[1]
         who, _ = members(batch)
         blocks = ops.transpose(local_hessians(self.model, batch), (0, 1, 3, 2, 4))
         places = ops.reshape(who[:, :, None] * n + who[:, None, :], (-1,))
@@ -50,7 +59,7 @@ class Phonons(Property):
         free: See `Property`.
 
     Warns:
-        If the atoms are not at rest.
+        If the atoms are not at rest, or, when called, if the crystal is unstable: if frequencies are imaginary.
 
     Example:
         >>> import keras_ff as kff
@@ -69,6 +78,19 @@ class Phonons(Property):
         super().__init__(model, atoms, free)
         if not free:
             warn_of_forces(model, self.batch, atoms)
+
+    def __call__(self):
+        found = super().__call__()
+        lowest = found.min(axis=1)
+        if lowest.min() < -UNSTABLE:
+            where = self.wave_vectors[int(lowest.argmin())].round(4).tolist()
+            warnings.warn(
+                f"{self.atoms.get_chemical_formula()} is unstable: {int((found < -UNSTABLE).sum())} of {found.size} frequencies "
+                f"are imaginary, the lowest {-lowest.min():.3g}i THz at the wave vector {where}. Thermodynamic functions leave "
+                "them out. Displace the atoms along that mode and relax, or look at the cell and the potential.",
+                stacklevel=2,
+            )
+        return found
 
     def matrices(self, batch):
         """Dynamical matrices in eV/(Å² amu), `(wave vectors, 6 atoms, 6 atoms)`: [[Re, -Im], [Im, Re]], real and symmetric."""

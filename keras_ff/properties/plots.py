@@ -100,16 +100,56 @@ def fit_history(history, title="Fit"):
         history: `Fit.history`.
         title: Of the figure.
     """
-    names = [name for name in history[0] if name != "total"]
     with _figure(5.2, 3.2) as figure:
         axes = figure.add_subplot()
-        for name, color in zip(names, COLORS * len(names)):
-            axes.plot([losses.get(name, np.nan) for losses in history], color=color, label=name)
-        if len(names) > 1:
-            axes.plot([losses["total"] for losses in history], color="black", label="total")
-        axes.set(xlabel="evaluation", ylabel="loss", yscale="log", title=title)
-        axes.legend()
+        _history(axes, history)
+        axes.set_title(title)
     return figure
+
+
+def fit_report(fit, title="Fit"):
+    """The losses of a fit, and what each property was before and is now, beside its target.
+
+    Properties of one row with an axis of their own, radii or frequencies, are drawn as curves, others against their targets.
+
+    Args:
+        fit: `keras_ff.fitting.Fit` after `minimize` or `train`.
+        title: Of the figure.
+    """
+    drawn = {name: target for name, target in fit.targets.items() if hasattr(target, "before")}
+    columns = 1 + len(drawn)
+    with _figure(3.4 * columns, 3.2) as figure:
+        axes = figure.subplots(1, columns, squeeze=False)[0]
+        _history(axes[0], fit.history)
+        axes[0].set_title(title)
+        for axis, (name, target) in zip(axes[1:], drawn.items()):
+            shown = {"before": target.before, "after": target.now()}
+            x = getattr(target.property, "radii", getattr(target.property, "frequencies", None))
+            if x is not None and np.shape(x) == target.value.shape:
+                axis.plot(x, target.value, color=GRAY, linewidth=4.0, alpha=0.6, label="target")
+                for (label, values), color in zip(shown.items(), (ORANGE, BLUE)):
+                    axis.plot(x, values, color=color, label=label)
+                axis.set(xlabel="r (Å)" if hasattr(target.property, "radii") else "frequency (THz)")
+            else:
+                ends = [np.min([target.value, *shown.values()]), np.max([target.value, *shown.values()])]
+                axis.plot(ends, ends, color=GRAY, linewidth=0.8)
+                for (label, values), color in zip(shown.items(), (ORANGE, BLUE)):
+                    axis.plot(target.value.ravel(), np.ravel(values), "o", color=color, markersize=4, label=label)
+                axis.set(xlabel="target")
+            axis.set_title(name)
+            axis.legend()
+    return figure
+
+
+def _history(axes, history):
+    """Losses of all targets over the evaluations."""
+    names = [name for name in history[0] if name != "total"]
+    for name, color in zip(names, COLORS * len(names)):
+        axes.plot([losses.get(name, np.nan) for losses in history], color=color, label=name)
+    if len(names) > 1:
+        axes.plot([losses["total"] for losses in history], color="black", label="total")
+    axes.set(xlabel="evaluation", ylabel="loss", yscale="log")
+    axes.legend()
 
 
 def _curves(x, values, x_label, y_label, title):

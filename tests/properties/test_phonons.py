@@ -6,7 +6,7 @@ from ase.build import bulk
 from keras import ops
 
 import keras_ff as kff
-from keras_ff.potentials import EDIP, Ewald, StillingerWeber
+from keras_ff.potentials import BKS, EDIP, Ewald, StillingerWeber, Sum
 from keras_ff.properties import (
     ForceConstants,
     Phonons,
@@ -101,7 +101,32 @@ def test_pictures(silicon):
     assert "B = 64.1 GPa" in figure.axes[0].texts[0].get_text()
 
 
-def test_long_range_is_refused(silicon):
-    model = kff.ForceField(Ewald(["Si"], 0.0))
+def test_long_range():
+    """Force constants are differences of forces; phonons need them from elsewhere."""
+    repulsion = BKS(["Cs", "Cl"], {"A": [[0.0, 2000.0], [2000.0, 0.0]], "b": 3.0, "C": 0.0}, cutoff=5.0)
+    model = kff.ForceField(Sum([repulsion, Ewald(["Cs", "Cl"], [1.0, -1.0], cutoff=5.0)]))
+    salt = bulk("CsCl", "cesiumchloride", a=4.1)
+    salt.rattle(0.1, seed=0)
+    constants = ForceConstants(model, salt)()
+    salt.calc = kff.Calculator(model)
+    step, rows = 1e-3, []
+    for atom in range(2):
+        for axis in range(3):
+            forces = []
+            for sign in (1, -1):
+                moved = salt.copy()
+                moved.calc = salt.calc
+                moved.positions[atom, axis] += sign * step
+                forces.append(moved.get_forces().ravel())
+            rows.append((forces[1] - forces[0]) / (2 * step))
+    np.testing.assert_allclose(constants, rows, rtol=0, atol=1e-4)
     with pytest.raises(ValueError, match="long range.*DampedShiftedForce"):
-        ForceConstants(model, silicon)()
+        Phonons(model, salt, [[0.0, 0.0, 0.0]])()
+
+
+def test_an_unstable_crystal_is_named():
+    model = kff.ForceField(StillingerWeber.silicon())
+    with pytest.warns(
+        UserWarning, match=r"Si is unstable: 1 of 6 frequencies are imaginary, the lowest 5.91i THz at .* \[0.5, 0.0"
+    ):
+        Phonons(model, bulk("Si", "bcc", a=3.2), [[0.5, 0.0, 0.5], [0.0, 0.0, 0.0]])()
