@@ -111,9 +111,15 @@ def judge(model, lattice, known, test):
         mine = radial_distribution(dynamics.run(10_000, every=20, verbose=0), RADII)
         found.append(((mine - expected) ** 2).sum() / (expected**2).sum())
     data = kff.data.Dataset(test, model, batch_size=8)
-    model.compile(loss={"energy_per_atom": "mae", "forces": "mae"})
+    model.compile(
+        loss={"energy_per_atom": kff.losses.LogCosh(p=100.0), "forces": kff.losses.LogCosh(p=10.0)},
+        metrics={
+            "energy_per_atom": [kff.metrics.MeanAbsoluteError(name="energy")],
+            "forces": [kff.metrics.MeanAbsoluteError(name="forces")],
+        },
+    )
     errors = model.evaluate(data, verbose=0, return_dict=True)
-    return [*found, 1e3 * errors["energy_per_atom_loss"], 1e3 * errors["forces_loss"]]
+    return [*found, 1e3 * errors["energy_per_atom_energy"], 1e3 * errors["forces_forces"]]
 
 
 def melt(model, cells, lattice):

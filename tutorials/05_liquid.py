@@ -61,7 +61,7 @@ truth = kff.ForceField(StillingerWeber.silicon(train=False))
 SMALL, LARGE = (2, (3000, 2500, 2000, 1700)), (3, (2500, 2000))
 nature = {cells: liquids(truth, cells, temperatures) for cells, temperatures in (SMALL, LARGE)}
 plots.radial_distribution(
-    RADII, {f"{temperature} K": values for temperature, values in nature[2].items()}, "Liquid silicon, Stillinger-Weber"
+    RADII, {f"{temperature} K": values for temperature, values in nature[2].items()}, title="Liquid silicon, Stillinger-Weber"
 )
 
 # %% [markdown]
@@ -98,7 +98,7 @@ model.compile(
 model.fit(data, epochs=100, verbose=0)
 before = {cells: liquids(model, cells, temperatures) for cells, temperatures in (SMALL, LARGE)}
 plots.radial_distribution(
-    RADII, {"nature": nature[2][2000], "network": before[2][2000]}, "2000 K, energies and forces of 22 structures"
+    RADII, {"nature": nature[2][2000], "network": before[2][2000]}, "nature", "2000 K, energies and forces of 22 structures"
 )
 
 # %% [markdown]
@@ -130,6 +130,7 @@ after = {cells: liquids(model, cells, temperatures) for cells, temperatures in (
 plots.radial_distribution(
     RADII,
     {"nature": nature[2][2000], "before": before[2][2000], "after": after[2][2000]},
+    "nature",
     "2000 K, 64 atoms: what it was fitted to",
 )
 
@@ -137,6 +138,7 @@ plots.radial_distribution(
 plots.radial_distribution(
     RADII,
     {"nature": nature[2][1700], "before": before[2][1700], "after": after[2][1700]},
+    "nature",
     "1700 K, 64 atoms: a temperature not seen",
 )
 
@@ -144,13 +146,15 @@ plots.radial_distribution(
 plots.radial_distribution(
     RADII,
     {"nature": nature[3][2500], "before": before[3][2500], "after": after[3][2500]},
+    "nature",
     "2500 K, 216 atoms: a temperature and a size not seen",
 )
 
 
 # %% [markdown]
 # ## Has it learned more than it was told?
-# Squared deviations relative to the square of nature's distribution. Another simulation of nature itself deviates by some 2e-4.
+# Squared deviations relative to the square of nature's distribution. Another simulation of nature itself, with other random
+# numbers, deviates by 1e-4 to 1e-3 with 64 atoms, and by less than 1e-4 with 216.
 
 
 # %%

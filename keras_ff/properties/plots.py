@@ -57,18 +57,20 @@ def vibrational_density(frequencies, densities, title="Vibrations"):
     return _curves(frequencies, densities, "frequency (THz)", "density of states (1/THz)", title)
 
 
-def radial_distribution(radii, distributions, title="Radial distribution"):
-    """Radial distribution functions; the first is drawn broad and gray, for the others to be compared with.
+def radial_distribution(radii, distributions, known=None, title="Radial distribution"):
+    """Radial distribution functions.
 
     Args:
         radii: In Å, `(radii,)`.
         distributions: Dict from names to `(radii,)`.
+        known: Name of the one that the others are to be compared with; it is drawn broad and gray.
         title: Of the figure.
     """
     figure = _curves(radii, distributions, "r (Å)", "g(r)", title)
-    if len(distributions) > 1:
-        figure.axes[0].lines[0].set(color=GRAY, linewidth=4.0, alpha=0.6)
-        figure.axes[0].legend()
+    if known is not None:
+        axes = figure.axes[0]
+        next(line for line in axes.lines if line.get_label() == known).set(color=GRAY, linewidth=4.0, alpha=0.6)
+        axes.legend()
     return figure
 
 
