@@ -30,8 +30,8 @@ def export(model, folder, to="saved_model", dtype=None, structures=()):
 
         vectors (N, K, 3), mask (N, K), center_species (N,), neighbor_species (N, K) -> energies (N,), gradient (N, K, 3)
 
-    in Å, eV and eV/Å; the gradient is that of the sum of energies by the vectors, reference energies are included, and padding atoms
-    (center_species -1) have the energy 0.
+    in Å, eV and eV/Å; the gradient is that of the sum of energies by the vectors, reference energies are included, and padding
+    atoms (center_species -1) have the energy 0.
 
     Args:
         model: `ForceField` without a part of long range.
@@ -153,8 +153,8 @@ def compare(model, folder, structures):
     allowed = TOLERANCES[model.compute_dtype]
     if not (largest["energy"] <= allowed[0] and largest["gradient"] <= allowed[1]):
         raise RuntimeError(
-            f"The artifact differs from the model by {largest['energy']:.2g} eV and {largest['gradient']:.2g} eV/Å for one atom, more "
-            f"than {allowed[0]:g} and {allowed[1]:g}. It was not written."
+            f"The artifact differs from the model by {largest['energy']:.2g} eV and {largest['gradient']:.2g} eV/Å for one atom, "
+            f"more than {allowed[0]:g} and {allowed[1]:g}. It was not written."
         )
     return largest
 
