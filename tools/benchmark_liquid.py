@@ -81,7 +81,7 @@ def fit_to_a_liquid(folder):
     snapshots = {t: [atoms for atoms in structures if is_bulk(atoms, t)] for t in (TEMPERATURE, UNSEEN)}
     known = {t: radial_distribution(some, RADII) for t, some in snapshots.items()}
     lattice = snapshots[TEMPERATURE][0].cell.lengths()[0] / 2
-    for name, weights in {"energies and forces": (0.0, 0.1), "g(r)": (1.0, 0.0), "both": (1.0, 0.1)}.items():
+    for name, weights in {"energies and forces": (0.0, 0.1), "g(r)": (1.0, 0.0), "both": (30.0, 0.1)}.items():
         model = kff.ForceField(StillingerWeber.silicon(train=["epsilon", "sigma", "lam", "gamma", "B", "p"], cutoff=4.3))
         model.fit_reference_energies(kff.data.Dataset(structures, model, batch_size=8))
         before = judge(model, lattice, known, test)

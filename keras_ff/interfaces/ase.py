@@ -5,9 +5,9 @@ from ase.calculators.calculator import Calculator as ASECalculator
 from ase.calculators.calculator import all_changes
 
 from keras_ff import backend
+from keras_ff.data.batches import COLUMNS, species_of
 from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
-from keras_ff.models.batches import COLUMNS, species_of
 
 
 class Calculator(ASECalculator):

@@ -5,8 +5,8 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.data.batches import neighbors_of
 from keras_ff.geometry import determinant
-from keras_ff.models.batches import neighbors_of
 from keras_ff.properties.base import Property
 from keras_ff.properties.pairs import checked_radii, chosen, pair_distribution, reach
 

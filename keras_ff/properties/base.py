@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.models.batches import batch_of
+from keras_ff.data.batches import batch_of
 from keras_ff.properties.structure import Relaxation, rest
 from keras_ff.stateless import values_of, with_weights
 

@@ -4,7 +4,7 @@ import numpy as np
 from ase import Atoms
 from keras import ops
 
-from keras_ff.models.batches import batch_of
+from keras_ff.data.batches import batch_of
 from keras_ff.properties.base import Property
 from keras_ff.properties.structure import deformed
 

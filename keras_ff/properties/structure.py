@@ -8,8 +8,8 @@ from ase.optimize import BFGSLineSearch
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.data.batches import batch_of
 from keras_ff.interfaces.ase import Calculator
-from keras_ff.models.batches import batch_of
 
 # Newton's steps of the last digits; from forces that ASE leaves they double the digits each.
 NEWTON_STEPS = 4

@@ -6,7 +6,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
-from keras_ff.models.batches import COLUMNS, batch_of
+from keras_ff.data.batches import COLUMNS, batch_of
 from keras_ff.simulation.ensembles import numbers_of, with_numbers
 from keras_ff.simulation.trajectory import Trajectory
 

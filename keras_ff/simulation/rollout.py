@@ -7,7 +7,7 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.models.batches import batch_of, batch_of_frames
+from keras_ff.data.batches import batch_of, batch_of_frames
 from keras_ff.simulation.dynamics import evaluate, thermal_velocities
 from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
 from keras_ff.stateless import bound

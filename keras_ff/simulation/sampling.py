@@ -5,7 +5,7 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.models.batches import batch_of_frames, neighbors_of
+from keras_ff.data.batches import batch_of_frames, neighbors_of
 from keras_ff.simulation.dynamics import Dynamics
 from keras_ff.stateless import bound
 
