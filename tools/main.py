@@ -15,6 +15,7 @@ VERBS = {
     "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
     "info": "what a model file, a run folder or a data file holds",
     "check": "test a saved model on your structures: derivatives, invariances, backends",
+    "export": "a SavedModel or StableHLO that runs without this library",
     "benchmark": "measure speed, memory and accuracy on this machine",
 }
 
