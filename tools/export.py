@@ -30,6 +30,6 @@ def run(args):
     found = export(model, args.out, to=args.to, structures=structures)
     print(f"{args.out}: {args.to}, {model.compute_dtype}, species {' '.join(model.species)}, cutoff {model.cutoff:g} Å")
     print(
-        f"In a fresh process it differs from the model by at most {found['energy']:.1e} eV and {found['gradient']:.1e} eV/Å for one "
-        f"atom; a call takes {found['milliseconds']:.2f} ms."
+        f"In a fresh process it differs from the model by at most {found['energy']:.1e} eV and {found['gradient']:.1e} eV/Å for "
+        f"one atom; a call takes {found['milliseconds']:.2f} ms."
     )

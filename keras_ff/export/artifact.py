@@ -13,8 +13,8 @@ from keras import ops
 
 import keras_ff
 from keras_ff import backend
-from keras_ff.interfaces import artifact as standalone
 from keras_ff.data.batches import batch_of
+from keras_ff.interfaces import artifact as standalone
 from keras_ff.models.files import astype
 
 KINDS = ("saved_model", "stablehlo")

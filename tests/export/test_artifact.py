@@ -13,7 +13,7 @@ import keras_ff as kff
 from keras_ff import backend
 from keras_ff.export import export
 from keras_ff.interfaces.artifact import ArtifactCalculator
-from keras_ff.potentials import BKS, EDIP, Ewald, NeuralIL, SplineMEAM, SplineNetwork, StillingerWeber, Sum
+from keras_ff.potentials import BKS, EDIP, Ewald, NeuralIL, SplineMEAM, StillingerWeber, Sum
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -22,7 +22,6 @@ KINDS = ("saved_model", "stablehlo") if backend.backend_name() == "jax" else ("s
 POTENTIALS = {
     "several terms": lambda: Sum([EDIP.silicon(), NeuralIL(["Si"], cutoff=4.5, n_max=2)]),
     "s-MEAM": lambda: SplineMEAM.from_lammps(SPLINES, "Si"),
-    "spline network": lambda: SplineNetwork(["Si"], cutoff=4.5),
 }
 
 
