@@ -16,6 +16,7 @@ VERBS = {
     "info": "what a model file, a run folder or a data file holds",
     "check": "test a saved model on your structures: derivatives, invariances, backends",
     "export": "a SavedModel or StableHLO that runs without this library",
+    "ipi": "forces for i-PI: molecular dynamics, path integrals",
     "benchmark": "measure speed, memory and accuracy on this machine",
 }
 
