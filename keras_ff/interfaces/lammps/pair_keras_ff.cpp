@@ -204,7 +204,7 @@ class PairKerasFF : public Pair {
       error->one(FLERR, "TensorFlow cannot {} the force field: {}", action, TF(TF_Message)(status));
   }
 
-  // Places of `near` are filled atom by atom; rows grow by 10 % as atoms migrate, so that new shapes are rare.
+  // Atoms migrate: where there is more than one process, rows have 10 % to spare, so that new shapes are rare.
   void find_near()
   {
     double **x = atom->x;
@@ -221,7 +221,7 @@ class PairKerasFF : public Pair {
         ++counts[row];
       }
     }
-    if (list->inum > rows) rows = padded(rows ? int(1.1 * list->inum) : list->inum, ROWS);
+    if (list->inum > rows) rows = padded(comm->nprocs > 1 || rows ? int(1.1 * list->inum) : list->inum, ROWS);
     columns = std::max(columns, padded(*std::max_element(counts.begin(), counts.end()), COLUMNS));
   }
 
