@@ -48,7 +48,9 @@ def lammps(library, tmp_path):
     """Function that runs LAMMPS on structures."""
 
     def run(atoms, pair, commands, processes=1, before="", types="Si"):
-        atoms.write(tmp_path / "atoms.data", format="lammps-data", masses=True)
+        # Types of the data file have the order of the elements given, where these are those of the atoms.
+        order = types.split() if sorted(types.split()) == sorted(set(atoms.symbols)) else None
+        atoms.write(tmp_path / "atoms.data", format="lammps-data", masses=True, specorder=order)
         lines = f"""
             units metal
             atom_style atomic
@@ -102,6 +104,7 @@ def test_energy_forces_and_pressure_are_those_of_ase(lammps, silicon, tmp_path):
     done = lammps(atoms, keras_ff(silicon), "thermo_modify format float %.15g\nrun 0")
     atoms.calc = ArtifactCalculator(silicon)
     row = thermo(done)[0]
+    assert "compiled for LAMMPS version" not in done.stdout
     assert row[2] == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
     np.testing.assert_allclose(dumped(tmp_path, 0)[2], atoms.get_forces(), rtol=0, atol=1e-9)
     np.testing.assert_allclose(-row[4:] / BAR, atoms.get_stress()[[0, 1, 2, 5, 4, 3]], rtol=0, atol=1e-9)
@@ -112,6 +115,31 @@ def test_dynamics_is_that_of_the_pair_style_sw(lammps, silicon):
     expected = thermo(lammps(rattled(), f"pair_style sw\npair_coeff * * {NATIVE}", commands))
     # Eight digits are printed.
     np.testing.assert_allclose(thermo(lammps(rattled(), keras_ff(silicon), commands)), expected, rtol=1e-7, atol=1e-6)
+
+
+def test_atom_types_may_have_any_order(lammps, tmp_path):
+    backend.enable_float64()
+    file, folder = NATIVE.with_name("GaN.sw"), tmp_path / "gallium_nitride"
+    export(ForceField(StillingerWeber.from_lammps(file)), folder, dtype="float64")
+    atoms = bulk("GaN", "zincblende", a=4.5, cubic=True) * (2, 2, 2)
+    atoms.rattle(0.1, seed=0)
+    results = []
+    for pair, order in ((f"pair_style sw\npair_coeff * * {file}", "Ga N"), (keras_ff(folder), "Ga N"), (keras_ff(folder), "N Ga")):
+        results.append(thermo(lammps(atoms, pair, "run 10", types=order)))
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-7)
+    np.testing.assert_allclose(results[2], results[0], rtol=1e-7)
+
+
+def test_it_can_be_one_of_several_pair_styles(lammps, silicon):
+    atoms = rattled()
+    atoms.symbols[:32] = "C"
+    several = f"pair_style hybrid/overlay keras_ff lj/cut 3.0\npair_coeff * * lj/cut 0.01 2.0\npair_coeff * * keras_ff {silicon}"
+    known = f"pair_style hybrid/overlay sw lj/cut 3.0\npair_coeff * * lj/cut 0.01 2.0\npair_coeff * * sw {NATIVE}"
+    sums = (
+        "compute v all stress/atom NULL pair\ncompute s all reduce sum c_v[*]\nthermo_style custom step pe pxx pxy c_s[*]\nrun 10"
+    )
+    found, expected = (thermo(lammps(atoms, pair, sums, types="NULL Si")) for pair in (several, known))
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-6)
 
 
 def test_energies_and_virials_of_atoms_are_those_of_all(lammps, silicon):

@@ -284,7 +284,7 @@ class PairKerasFF : public Pair {
 extern "C" void lammpsplugin_init(void *lmp, void *handle, void *registration)
 {
   lammpsplugin_t plugin;
-  plugin.version = static_cast<LAMMPS *>(lmp)->version;
+  plugin.version = LAMMPS_VERSION;
   plugin.style = "pair";
   plugin.name = "keras_ff";
   plugin.info = "force fields exported by keras_ff";

