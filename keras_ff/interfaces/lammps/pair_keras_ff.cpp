@@ -204,7 +204,8 @@ class PairKerasFF : public Pair {
       error->one(FLERR, "TensorFlow cannot {} the force field: {}", action, TF(TF_Message)(status));
   }
 
-  // Atoms migrate: where there is more than one process, rows have 10 % to spare, so that new shapes are rare.
+  // What grows once will grow again, so rows and columns then have some to spare. The atoms of several processes migrate: there the
+  // first rows do, too.
   void find_near()
   {
     double **x = atom->x;
@@ -222,7 +223,8 @@ class PairKerasFF : public Pair {
       }
     }
     if (list->inum > rows) rows = padded(comm->nprocs > 1 || rows ? int(1.1 * list->inum) : list->inum, ROWS);
-    columns = std::max(columns, padded(*std::max_element(counts.begin(), counts.end()), COLUMNS));
+    const int most = *std::max_element(counts.begin(), counts.end());
+    if (most > columns || !columns) columns = padded(columns ? most + COLUMNS : most, COLUMNS);
   }
 
   TF_Tensor *zeros(TF_DataType type, const std::vector<int64_t> &shape, size_t size)
