@@ -13,6 +13,14 @@ with the lines in the input file
   newton on
   pair_style keras_ff
   pair_coeff * * silica Si O
+
+An element follows for each atom type, or NULL where another pair style of a `hybrid` has the type. `pair_style keras_ff threads 4`
+gives TensorFlow four threads in each process instead of one.
+
+The first steps are slow: the force field is compiled for the numbers of atoms and neighbors, and again when these have grown. The
+next run finds what was compiled, on the same kind of machine, after
+
+  export TF_XLA_FLAGS=--tf_xla_persistent_cache_directory=$HOME/.cache/keras_ff/compiled
 """
 
 import importlib.util
