@@ -119,6 +119,12 @@ def describe(model, folder, to):
         "versions": {"keras_ff": keras_ff.__version__, **versions()},
         "files": {path.relative_to(folder).as_posix(): standalone.checksum(path) for path in files},
     }
+    if to == "saved_model":
+        # Deferred: it needs TensorFlow.
+        from keras_ff.export.tensors import tensor_names
+
+        # C++ has no reader of signatures.
+        description["tensors"] = tensor_names(folder / "saved_model")
     (folder / standalone.DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
