@@ -28,6 +28,7 @@ _HOMES = {
 _MODULES = (
     "backend",
     "data",
+    "export",
     "fitting",
     "geometry",
     "layers",

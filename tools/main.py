@@ -14,7 +14,10 @@ VERBS = {
     "train": "train a NeuralIL force field; everything lands in a run folder",
     "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
     "info": "what a model file, a run folder or a data file holds",
+    "lammps": "build the plugin that runs exported models in LAMMPS",
     "check": "test a saved model on your structures: derivatives, invariances, backends",
+    "export": "a SavedModel or StableHLO that runs without this library",
+    "ipi": "forces for i-PI: molecular dynamics, path integrals",
     "benchmark": "measure speed, memory and accuracy on this machine",
 }
 

@@ -12,11 +12,11 @@ def neighbor_pairs(columns, ordered=False):
     """All pairs of different neighbors (j, k), j by j: with j < k, or in both orders.
 
     Args:
-        columns: Number of neighbors: an int, or a tensor where TensorFlow traces one function for batches of several shapes.
+        columns: Number of neighbors: an int, or a symbol or tensor where one function is traced for batches of several shapes.
         ordered: Whether (j, k) and (k, j) are two pairs.
 
     Returns:
-        Tuple of the places j, the places k, and None; for a tensor all places, and a boolean array that says which are pairs.
+        Tuple of the places j, the places k, and None; for another all places, and a boolean array that says which are pairs.
     """
     if isinstance(columns, int):
         return *(np.nonzero(~np.eye(columns, dtype=bool)) if ordered else np.triu_indices(columns, 1)), None
@@ -35,7 +35,7 @@ def only_pairs(values, is_pair):
 
 def inner_columns(neighbors, inner, outer):
     """How many of so many neighbors within the radius `outer` are within `inner` at even density."""
-    return math.ceil(neighbors * (inner / outer) ** 3) if neighbors is not None and neighbors > 4 else neighbors
+    return math.ceil(neighbors * (inner / outer) ** 3) if isinstance(neighbors, int) and neighbors > 4 else neighbors
 
 
 def over_inner(function, rows, inside, columns, *args):
@@ -51,8 +51,8 @@ def over_inner(function, rows, inside, columns, *args):
         args: What the function is differentiated by beside the rows: arrays, or nests of them.
     """
     total = rows.shape[1]
-    # On TensorFlow both branches of `cond` would be computed.
-    if total is None or columns >= total or backend.backend_name() == "tensorflow":
+    # On TensorFlow both branches of `cond` would be computed; what is exported is for any number of neighbors.
+    if not isinstance(total, int) or columns >= total or backend.backend_name() == "tensorflow":
         return function(rows, *args)
     so_far = ops.cumsum(ops.cast(inside, "int32"), axis=1)
     order = ops.sum(ops.cast(so_far[:, None, :] <= ops.arange(columns, dtype="int32")[:, None], "int32"), axis=-1)

@@ -1,0 +1,5 @@
+"""Force fields as files that run without this library."""
+
+from keras_ff.export.artifact import export
+
+__all__ = ["export"]

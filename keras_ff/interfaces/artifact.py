@@ -1,0 +1,198 @@
+"""Exported force fields in ASE: this file needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of keras_ff.
+
+A copy of it lies in the folder of each artifact as `calculator.py`:
+
+    from calculator import ArtifactCalculator
+
+    atoms.calc = ArtifactCalculator("silicon")
+"""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import vesin
+from ase.calculators.calculator import Calculator, all_changes
+
+# Of the folder. Raised when older code cannot read newer artifacts.
+FORMAT = 1
+DESCRIPTION = "artifact.json"
+
+# Rows and columns are padded to multiples of these, so that few shapes are compiled.
+ROWS, COLUMNS = 32, 4
+
+
+class Artifact:
+    """An exported force field: a function of the vectors from atoms to their neighbors.
+
+    Args:
+        folder: Folder that `keras_ff.export.export` wrote.
+
+    Attributes:
+        description: What `artifact.json` says.
+
+    Raises:
+        ValueError: If a file is missing or was changed, or the artifact is of a newer format.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.description = read_description(self.folder)
+        self.species, self.cutoff = self.description["species"], self.description["cutoff"]
+        self.dtype = np.dtype(self.description["dtype"])
+        self._function = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]](self.folder)
+
+    def __call__(self, vectors, mask, center_species, neighbor_species):
+        """Energies of atoms and their derivatives by the vectors.
+
+        Args:
+            vectors: From each atom to its neighbors, `(atoms, neighbors, 3)`, in Å.
+            mask: Boolean `(atoms, neighbors)`; False is padding.
+            center_species: int32 `(atoms,)`, places in `species`; -1 is padding.
+            neighbor_species: int32 `(atoms, neighbors)`.
+
+        Returns:
+            Tuple of `(atoms,)` in eV and `(atoms, neighbors, 3)` in eV/Å, NumPy.
+        """
+        found = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
+        return tuple(np.asarray(values) for values in found)
+
+
+class ArtifactCalculator(Calculator):
+    """An exported force field for ASE: energy, free_energy, energies, forces and stress.
+
+    Args:
+        folder: Folder of the artifact.
+
+    Raises:
+        ValueError: As `Artifact`, and at a calculation if the atoms have elements that the force field does not know.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(self, folder, **kwargs):
+        super().__init__(**kwargs)
+        self.artifact = Artifact(folder)
+        self._rows = self._columns = 0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        vectors, mask, centers, others, pairs = self._neighbors(self.atoms)
+        energies, gradient = self.artifact(vectors, mask, centers, others)
+        count = len(self.atoms)
+        energies, gradient = energies[:count].astype("float64"), gradient.astype("float64")
+        i, j, places = pairs
+        pulls = gradient[i, places]
+        forces = np.zeros((count, 3))
+        np.add.at(forces, i, pulls)
+        np.subtract.at(forces, j, pulls)
+        total = float(energies.sum())
+        self.results = {"energy": total, "free_energy": total, "energies": energies, "forces": forces}
+        if self.atoms.cell.rank == 3 and self.atoms.pbc.all():
+            virial = np.einsum("pi,pj->ij", vectors[i, places].astype("float64"), pulls)
+            stress = 0.5 * (virial + virial.T) / self.atoms.get_volume()
+            self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+    def _neighbors(self, atoms):
+        known = {symbol: place for place, symbol in enumerate(self.artifact.species)}
+        unknown = sorted(set(atoms.symbols) - set(known))
+        if unknown:
+            raise ValueError(
+                f"{atoms.get_chemical_formula()} has elements that the force field does not know: {unknown}. It was made for "
+                f"{self.artifact.species}."
+            )
+        species = np.array([known[symbol] for symbol in atoms.symbols], "int32")
+        search = vesin.NeighborList(cutoff=self.artifact.cutoff, full_list=True, sorted=True)
+        box = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
+        i, j, vectors = search.compute(points=atoms.positions, box=box, periodic=atoms.pbc, quantities="ijD")
+        i, j = i.astype(int), j.astype(int)
+        counts = np.bincount(i, minlength=len(atoms))
+        self._rows = max(self._rows, ROWS * -(-len(atoms) // ROWS))
+        self._columns = max(self._columns, COLUMNS * -(-int(counts.max(initial=1)) // COLUMNS))
+        places = np.arange(len(i)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = np.zeros((self._rows, self._columns, 3))
+        mask, others = np.zeros(rows.shape[:2], bool), np.zeros(rows.shape[:2], "int32")
+        rows[i, places], mask[i, places], others[i, places] = vectors, True, species[j]
+        centers = np.full(self._rows, -1, "int32")
+        centers[: len(atoms)] = species
+        return rows, mask, centers, others, (i, j, places)
+
+
+def read_description(folder):
+    """The description of an artifact, after its files were compared with their checksums."""
+    path = Path(folder) / DESCRIPTION
+    if not path.exists():
+        raise ValueError(f"{folder} is no artifact: it has no {DESCRIPTION}. Write one with `keras-ff export`.")
+    description = json.loads(path.read_text())
+    if description["format"] > FORMAT:
+        raise ValueError(f"{folder} has format {description['format']}, and this code reads up to {FORMAT}. Use a newer keras_ff.")
+    for name, expected in description["files"].items():
+        file = Path(folder) / name
+        if not file.exists() or checksum(file) != expected:
+            raise ValueError(
+                f"{file} is {'not as it was written' if file.exists() else 'missing'}: the artifact is damaged. Export it again."
+            )
+    return description
+
+
+def checksum(file):
+    """SHA-256 of a file."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def load_stablehlo(folder):
+    """The function of `model.stablehlo`, by JAX."""
+    import jax
+    from jax import export
+
+    if json.loads((folder / DESCRIPTION).read_text())["dtype"] == "float64":
+        jax.config.update("jax_enable_x64", True)
+    return jax.jit(export.deserialize(bytearray((folder / "model.stablehlo").read_bytes())).call)
+
+
+def load_saved_model(folder):
+    """The function of `saved_model`, by TensorFlow."""
+    import tensorflow as tf
+
+    module = tf.saved_model.load(str(folder / "saved_model"))
+    signature = module.signatures["serving_default"]
+
+    def function(vectors, mask, centers, others):
+        arguments = {"vectors": vectors, "mask": mask, "center_species": centers, "neighbor_species": others}
+        found = signature(**{name: tf.constant(value) for name, value in arguments.items()})
+        return found["energies"].numpy(), found["gradient"].numpy()
+
+    # What was loaded lives as long as its function.
+    function.module = module
+    return function
+
+
+def check(folder, file):
+    """Compare the artifact with results in a file, as if keras_ff and the other backend were not installed.
+
+    Prints the differences and the time of a call.
+    """
+    kind = json.loads((Path(folder) / DESCRIPTION).read_text())["kind"]
+    for absent in ("keras_ff", *{"stablehlo": ("keras", "tensorflow"), "saved_model": ("jax",)}[kind]):
+        sys.modules[absent] = None
+    artifact, known = Artifact(folder), np.load(file)
+    arguments = [known[name] for name in ("vectors", "mask", "center_species", "neighbor_species")]
+    energies, gradient = artifact(*arguments)
+    calls = 10
+    began = time.perf_counter()
+    for _ in range(calls):
+        artifact(*arguments)
+    spent = (time.perf_counter() - began) / calls
+    result = {
+        "energy": float(np.abs(energies - known["energies"]).max()),
+        "gradient": float(np.abs(gradient - known["gradient"]).max()),
+        "milliseconds": 1e3 * spent,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    check(sys.argv[1], sys.argv[2])

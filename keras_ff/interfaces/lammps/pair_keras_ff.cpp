@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// This file is compiled against the headers of LAMMPS, which are under the GPL, and is licensed as they are.
+//
+//   pair_style keras_ff [threads N]
+//   pair_coeff * * FOLDER Si O
+//
+// FOLDER is a SavedModel that `keras-ff export` wrote. The function in it gives, from the vectors of atoms to their neighbors, the
+// energies of the atoms and their derivatives by the vectors. It knows nothing of the domains of LAMMPS: each process calls it with
+// its own atoms, and LAMMPS brings the forces on ghost atoms to their owners.
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "json.h"
+#include "lammps.h"
+#include "memory.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "pair.h"
+#include "update.h"
+#include "utils.h"
+
+#include "tensorflow/c/c_api.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <fstream>
+#include <string>
+#include <vector>
+
+using namespace LAMMPS_NS;
+
+// What lammpsplugin.h declares, which not all installations bring.
+extern "C" {
+typedef struct {
+  const char *version, *style, *name, *info, *author;
+  void *(*creator)(void *);
+  void *handle;
+} lammpsplugin_t;
+typedef void (*lammpsplugin_regfunc)(lammpsplugin_t *, void *);
+}
+
+// TensorFlow is loaded at the first pair_coeff: it takes seconds, which other simulations should not wait for.
+#define TF(name) reinterpret_cast<decltype(&name)>(dlsym(tensorflow, #name))
+
+// Rows and columns are padded to multiples of these, as XLA compiles the function for each shape.
+static constexpr int ROWS = 32, COLUMNS = 4, FORMAT = 1;
+
+static int padded(int count, int multiple) { return multiple * ((std::max(count, 1) + multiple - 1) / multiple); }
+
+class PairKerasFF : public Pair {
+ public:
+  PairKerasFF(LAMMPS *lmp) : Pair(lmp)
+  {
+    manybody_flag = one_coeff = 1;
+    single_enable = restartinfo = 0;
+    centroidstressflag = CENTROID_NOTAVAIL;
+  }
+
+  ~PairKerasFF() override
+  {
+    close();
+    if (allocated) {
+      memory->destroy(setflag);
+      memory->destroy(cutsq);
+    }
+  }
+
+  void settings(int narg, char **arg) override
+  {
+    if (narg == 2 && strcmp(arg[0], "threads") == 0)
+      threads = utils::inumeric(FLERR, arg[1], false, lmp);
+    else if (narg)
+      error->all(FLERR, "The options of pair_style keras_ff are: threads N");
+    if (threads < 1 || threads > 127) error->all(FLERR, "pair_style keras_ff threads is between 1 and 127. Received {}", threads);
+  }
+
+  void coeff(int narg, char **arg) override
+  {
+    const int types = atom->ntypes;
+    if (narg != 3 + types)
+      error->all(FLERR, "pair_coeff of keras_ff needs: * * FOLDER, and an element or NULL for each of the {} atom types", types);
+    if (!allocated) {
+      memory->create(setflag, types + 1, types + 1, "pair:setflag");
+      memory->create(cutsq, types + 1, types + 1, "pair:cutsq");
+      map = new int[types + 1];
+      allocated = 1;
+    }
+    map_element2type(narg - 3, arg + 3);
+    const std::string folder = arg[2];
+    const json description = read(folder);
+    cutoff = description["cutoff"];
+    single_precision = description["dtype"] == "float32";
+    const std::vector<std::string> known = description["species"];
+    species.assign(types + 1, -1);
+    for (int type = 1; type <= types; ++type) {
+      if (map[type] < 0) continue;
+      const auto place = std::find(known.begin(), known.end(), elements[map[type]]);
+      if (place == known.end())
+        error->all(FLERR, "{} was not made for the element {}, which pair_coeff gives to atom type {}. It knows: {}", folder,
+                   elements[map[type]], type, utils::join_words(known, " "));
+      species[type] = place - known.begin();
+    }
+    open(folder + "/saved_model", description["tensors"]);
+    rows = columns = 0;
+  }
+
+  void init_style() override
+  {
+    if (strcmp(update->unit_style, "metal") != 0)
+      error->all(FLERR, "pair_style keras_ff computes in eV and Angstrom. Received units {}: use units metal", update->unit_style);
+    if (!force->newton_pair)
+      error->all(FLERR, "pair_style keras_ff needs the forces on ghost atoms: put newton on into the input, before the box");
+    neighbor->add_request(this, NeighConst::REQ_FULL);
+  }
+
+  double init_one(int, int) override { return cutoff; }
+
+  void compute(int eflag, int vflag) override
+  {
+    ev_init(eflag, vflag);
+    if (list->inum) {    // A process may have no atoms.
+      if (single_precision)
+        evaluate<float>();
+      else
+        evaluate<double>();
+    }
+    if (vflag_fdotr) virial_fdotr_compute();
+  }
+
+ private:
+  double cutoff = 0.0;
+  bool single_precision = false;
+  int threads = 1, rows = 0, columns = 0;
+  std::vector<int> species;      // of the atom types; -1 for NULL
+  std::vector<int> near, counts; // neighbors within the cutoff, one atom after the other, and how many each has
+  void *tensorflow = nullptr;
+  TF_Graph *graph = nullptr;
+  TF_Session *session = nullptr;
+  TF_Status *status = nullptr;
+  TF_Output inputs[4], outputs[2];
+
+  json read(const std::string &folder)
+  {
+    std::ifstream file(folder + "/artifact.json");
+    const json description = file ? json::parse(file, nullptr, false) : json();
+    if (!description.is_object() || !description.contains("format"))
+      error->one(FLERR, "{} holds no exported force field. Write one with: keras-ff export MODEL --to saved_model", folder);
+    if (description["format"] > FORMAT)
+      error->one(FLERR, "{} was written by a newer keras_ff. Compile its plugin: keras-ff lammps build", folder);
+    if (description["kind"] != "saved_model" || !description.contains("tensors"))
+      error->one(FLERR, "{} is of another kind than LAMMPS needs. Export it again: keras-ff export MODEL --to saved_model", folder);
+    return description;
+  }
+
+  void open(const std::string &saved_model, const json &tensors)
+  {
+    close();
+    setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0);
+    setenv("TF_ENABLE_ONEDNN_OPTS", "0", 0);
+    tensorflow = dlopen(TENSORFLOW_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!tensorflow) error->one(FLERR, "TensorFlow cannot be loaded. Compile the plugin again: keras-ff lammps build. {}", dlerror());
+    status = TF(TF_NewStatus)();
+    graph = TF(TF_NewGraph)();
+    // A ConfigProto: intra_op_parallelism_threads, inter_op_parallelism_threads, and gpu_options { allow_growth: true }, as
+    // processes may share a GPU.
+    const char config[] = {0x10, char(threads), 0x28, 1, 0x32, 2, 0x20, 1};
+    TF_SessionOptions *options = TF(TF_NewSessionOptions)();
+    TF(TF_SetConfig)(options, config, sizeof(config), status);
+    const char *tag = "serve";
+    session = TF(TF_LoadSessionFromSavedModel)(options, nullptr, saved_model.c_str(), &tag, 1, graph, nullptr, status);
+    TF(TF_DeleteSessionOptions)(options);
+    check("load");
+    const char *arguments[] = {"vectors", "mask", "center_species", "neighbor_species"}, *results[] = {"energies", "gradient"};
+    for (int k = 0; k < 4; ++k) inputs[k] = find(tensors[arguments[k]]);
+    for (int k = 0; k < 2; ++k) outputs[k] = find(tensors[results[k]]);
+  }
+
+  void close()
+  {
+    if (session) TF(TF_DeleteSession)(session, status);
+    if (graph) TF(TF_DeleteGraph)(graph);
+    if (status) TF(TF_DeleteStatus)(status);
+    session = nullptr;
+    graph = nullptr;
+    status = nullptr;
+  }
+
+  // The tensor NAME:PLACE of the graph.
+  TF_Output find(const std::string &tensor)
+  {
+    const auto colon = tensor.find(':');
+    TF_Operation *operation = TF(TF_GraphOperationByName)(graph, tensor.substr(0, colon).c_str());
+    if (!operation) error->one(FLERR, "The exported force field has no tensor {}: it is damaged. Export it again", tensor);
+    return {operation, std::stoi(tensor.substr(colon + 1))};
+  }
+
+  void check(const char *action)
+  {
+    if (TF(TF_GetCode)(status) != TF_OK)
+      error->one(FLERR, "TensorFlow cannot {} the force field: {}", action, TF(TF_Message)(status));
+  }
+
+  // What grows once will grow again, so rows and columns then have some to spare. The atoms of several processes migrate: there the
+  // first rows do, too.
+  void find_near()
+  {
+    double **x = atom->x;
+    near.clear();
+    counts.assign(list->inum, 0);
+    for (int row = 0; row < list->inum; ++row) {
+      const int i = list->ilist[row];
+      if (species[atom->type[i]] < 0) continue;
+      for (int k = 0; k < list->numneigh[i]; ++k) {
+        const int j = list->firstneigh[i][k] & NEIGHMASK;
+        const double dx = x[j][0] - x[i][0], dy = x[j][1] - x[i][1], dz = x[j][2] - x[i][2];
+        if (species[atom->type[j]] < 0 || dx * dx + dy * dy + dz * dz >= cutoff * cutoff) continue;
+        near.push_back(j);
+        ++counts[row];
+      }
+    }
+    if (list->inum > rows) rows = padded(comm->nprocs > 1 || rows ? int(1.1 * list->inum) : list->inum, ROWS);
+    const int most = *std::max_element(counts.begin(), counts.end());
+    if (most > columns || !columns) columns = padded(columns ? most + COLUMNS : most, COLUMNS);
+  }
+
+  TF_Tensor *zeros(TF_DataType type, const std::vector<int64_t> &shape, size_t size)
+  {
+    for (const auto length : shape) size *= length;
+    TF_Tensor *tensor = TF(TF_AllocateTensor)(type, shape.data(), shape.size(), size);
+    memset(TF(TF_TensorData)(tensor), 0, size);
+    return tensor;
+  }
+
+  template <typename Real> void evaluate()
+  {
+    double **x = atom->x, **f = atom->f;
+    find_near();
+    const TF_DataType type = sizeof(Real) == 4 ? TF_FLOAT : TF_DOUBLE;
+    TF_Tensor *arguments[] = {zeros(type, {rows, columns, 3}, sizeof(Real)), zeros(TF_BOOL, {rows, columns}, 1),
+                              zeros(TF_INT32, {rows}, 4), zeros(TF_INT32, {rows, columns}, 4)};
+    auto vectors = static_cast<Real *>(TF(TF_TensorData)(arguments[0]));
+    auto mask = static_cast<bool *>(TF(TF_TensorData)(arguments[1]));
+    auto centers = static_cast<int32_t *>(TF(TF_TensorData)(arguments[2]));
+    auto others = static_cast<int32_t *>(TF(TF_TensorData)(arguments[3]));
+    std::fill(centers, centers + rows, -1);
+    for (int row = 0, pair = 0; row < list->inum; ++row) {
+      const int i = list->ilist[row];
+      centers[row] = species[atom->type[i]];
+      for (int k = 0; k < counts[row]; ++k) {
+        const int j = near[pair++], place = row * columns + k;
+        for (int axis = 0; axis < 3; ++axis) vectors[3 * place + axis] = x[j][axis] - x[i][axis];
+        mask[place] = true;
+        others[place] = species[atom->type[j]];
+      }
+    }
+    TF_Tensor *results[2] = {nullptr, nullptr};
+    TF(TF_SessionRun)(session, nullptr, inputs, arguments, 4, outputs, results, 2, nullptr, 0, nullptr, status);
+    check("run");
+    const auto energies = static_cast<const Real *>(TF(TF_TensorData)(results[0]));
+    const auto gradient = static_cast<const Real *>(TF(TF_TensorData)(results[1]));
+    for (int row = 0, pair = 0; row < list->inum; ++row) {
+      const int i = list->ilist[row];
+      if (eflag_global) eng_vdwl += energies[row];
+      if (eflag_atom) eatom[i] += energies[row];
+      for (int k = 0; k < counts[row]; ++k) {
+        const int j = near[pair++], place = row * columns + k;
+        double pull[3], vector[3];
+        for (int axis = 0; axis < 3; ++axis) {
+          pull[axis] = gradient[3 * place + axis];
+          vector[axis] = x[i][axis] - x[j][axis];
+          f[i][axis] += pull[axis];
+          f[j][axis] -= pull[axis];
+        }
+        if (vflag_either) v_tally2_newton(i, pull, vector);
+      }
+    }
+    for (auto tensor : arguments) TF(TF_DeleteTensor)(tensor);
+    for (auto tensor : results) TF(TF_DeleteTensor)(tensor);
+  }
+};
+
+extern "C" void lammpsplugin_init(void *lmp, void *handle, void *registration)
+{
+  lammpsplugin_t plugin;
+  plugin.version = LAMMPS_VERSION;
+  plugin.style = "pair";
+  plugin.name = "keras_ff";
+  plugin.info = "force fields exported by keras_ff";
+  plugin.author = "keras_ff";
+  plugin.creator = [](void *engine) -> void * { return new PairKerasFF(static_cast<LAMMPS *>(engine)); };
+  plugin.handle = handle;
+  reinterpret_cast<lammpsplugin_regfunc>(registration)(&plugin, lmp);
+}

@@ -1,0 +1,93 @@
+"""i-PI with our forces: constant energy, and a path integral shared by two clients."""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+
+import numpy as np
+import pytest
+from ase import units
+from ase.build import bulk
+
+import keras_ff as kff
+from keras_ff import backend
+from keras_ff.interfaces.ipi import serve
+from keras_ff.potentials import StillingerWeber
+
+pytestmark = [
+    pytest.mark.usefixtures("float64"),
+    pytest.mark.skipif(shutil.which("i-pi", path=os.path.dirname(sys.executable)) is None, reason="needs `pip install ipi`"),
+]
+
+INPUT = """<simulation verbosity="quiet">
+  <output prefix="out">
+    <properties stride="1" filename="thermo">
+      [ step, conserved{{electronvolt}}, potential{{electronvolt}}, temperature{{kelvin}} ]
+    </properties>
+  </output>
+  <total_steps> {steps} </total_steps>
+  <prng><seed> 7 </seed></prng>
+  <ffsocket name="keras_ff" mode="unix" pbc="false"><address> {address} </address></ffsocket>
+  <system>
+    <initialize nbeads="{beads}">
+      <file mode="xyz"> start.xyz </file>
+      <velocities mode="thermal" units="kelvin"> 600 </velocities>
+    </initialize>
+    <forces><force forcefield="keras_ff"/></forces>
+    <motion mode="dynamics">
+      <dynamics mode="{ensemble}"><timestep units="femtosecond"> 0.5 </timestep>
+        <thermostat mode="pile_l"><tau units="femtosecond"> 50 </tau></thermostat>
+      </dynamics>
+    </motion>
+    <ensemble><temperature units="kelvin"> 600 </temperature></ensemble>
+  </system>
+</simulation>
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model, and a structure for i-PI and for ASE."""
+    kff.ForceField(StillingerWeber.silicon()).save(tmp_path / "model.keras")
+    atoms = bulk("Si", a=5.43, cubic=True)
+    atoms.rattle(0.02, seed=0)
+    atoms.write(tmp_path / "start.extxyz")
+    lines = ["8", "# CELL(abcABC): 5.43 5.43 5.43 90 90 90 positions{angstrom} cell{angstrom}"]
+    lines += [f"Si {x:.12f} {y:.12f} {z:.12f}" for x, y, z in atoms.positions]
+    (tmp_path / "start.xyz").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def simulated(folder, clients, **settings):
+    """Lines of the properties that i-PI writes."""
+    address = uuid.uuid4().hex[:12]
+    (folder / "input.xml").write_text(INPUT.format(address=address, **settings))
+    environment = {**os.environ, "KERAS_BACKEND": backend.backend_name(), "PYTHONUNBUFFERED": "1"}
+    server = subprocess.Popen([shutil.which("i-pi", path=os.path.dirname(sys.executable)), "input.xml"], cwd=folder)
+    command = [sys.executable, "-m", "keras_ff_tools.main", "ipi", "model.keras", "start.extxyz", "--unix", address]
+    try:
+        running = [subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) for _ in range(clients)]
+        assert server.wait(timeout=240) == 0
+        assert all(b"i-PI has finished" in client.communicate(timeout=60)[0] for client in running)
+    finally:
+        server.kill()
+    return np.loadtxt(folder / "out.thermo")
+
+
+def test_energy_is_conserved(folder):
+    rows = simulated(folder, clients=1, beads=1, steps=40, ensemble="nve")
+    assert len(rows) == 41 and np.ptp(rows[:, 2]) > 0.1
+    assert np.ptp(rows[:, 1]) < 0.01 * np.ptp(rows[:, 2])
+
+
+def test_two_clients_share_four_beads(folder):
+    rows = simulated(folder, clients=2, beads=4, steps=10, ensemble="nvt")
+    # The zero of the potential energy is the cohesive energy, and the beads hold 8 atoms at some 600 K.
+    assert len(rows) == 11 and (rows[:, 2] > -8 * 4.3363).all() and (rows[:, 2] < -8 * 4.3363 + 24 * units.kB * 1200).all()
+
+
+def test_no_server():
+    with pytest.raises(ConnectionError, match="No i-PI listens at the socket /tmp/ipi_nobody.*Start it first"):
+        serve(bulk("Si"), unix="nobody")

