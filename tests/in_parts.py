@@ -3,8 +3,9 @@
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
 
-On TensorFlow most of the time goes into compiling functions that run a few times, so XLA compiles with little optimization there;
-XLA_FLAGS of the environment come before that, also if empty. JAX, and `python -m pytest`, compile as users do.
+Most of the time goes into compiling functions that run a few times, so XLA compiles with little optimization on TensorFlow, and on
+JAX for the slowest files; XLA_FLAGS of the environment come before that, also if empty. The others, and `python -m pytest`, compile
+as users do.
 """
 
 import os
@@ -21,7 +22,7 @@ SLOWEST = "potentials"
 FILES = 6
 PROCESSES = 2
 # On the CPU these halve the time of compiling, and cost some speed.
-SETTINGS = {"tensorflow": {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"}, "jax": {}}
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 
 def main(options):
@@ -40,9 +41,10 @@ def main(options):
 
 def run(backend, part, options):
     """Title, output and exit status of one process of pytest."""
+    settings = {"XLA_FLAGS": XLA_FLAGS} if backend == "tensorflow" or part[0].parent.name == SLOWEST else {}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *map(str, part)],
-        env={**SETTINGS[backend], **os.environ, "KERAS_BACKEND": backend},
+        env={**settings, **os.environ, "KERAS_BACKEND": backend},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
