@@ -3,9 +3,8 @@
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
 
-Most of the time goes into compiling functions that run a few times, so XLA compiles with little optimization on TensorFlow, and on
-JAX for the slowest files; XLA_FLAGS of the environment come before that, also if empty. The others, and `python -m pytest`, compile
-as users do.
+Most of the time goes into compiling functions that run a few times, so XLA compiles with little optimization here; XLA_FLAGS of the
+environment come before that, also if empty. `python -m pytest` compiles as users do.
 """
 
 import os
@@ -41,10 +40,9 @@ def main(options):
 
 def run(backend, part, options):
     """Title, output and exit status of one process of pytest."""
-    settings = {"XLA_FLAGS": XLA_FLAGS} if backend == "tensorflow" or part[0].parent.name == SLOWEST else {}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *map(str, part)],
-        env={**settings, **os.environ, "KERAS_BACKEND": backend},
+        env={"XLA_FLAGS": XLA_FLAGS, **os.environ, "KERAS_BACKEND": backend},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
