@@ -1,6 +1,7 @@
 """Pairs of neighbors, and sums over the neighbors of an inner sphere at the cost of that sphere."""
 
 import math
+from numbers import Integral
 
 import numpy as np
 from keras import ops
@@ -18,7 +19,7 @@ def neighbor_pairs(columns, ordered=False):
     Returns:
         Tuple of the places j, the places k, and None; for another all places, and a boolean array that says which are pairs.
     """
-    if isinstance(columns, int):
+    if isinstance(columns, Integral):
         return *(np.nonzero(~np.eye(columns, dtype=bool)) if ordered else np.triu_indices(columns, 1)), None
     places = ops.arange(columns * columns)
     first, second = places // columns, places % columns
@@ -35,7 +36,7 @@ def only_pairs(values, is_pair):
 
 def inner_columns(neighbors, inner, outer):
     """How many of so many neighbors within the radius `outer` are within `inner` at even density."""
-    return math.ceil(neighbors * (inner / outer) ** 3) if isinstance(neighbors, int) and neighbors > 4 else neighbors
+    return math.ceil(neighbors * (inner / outer) ** 3) if isinstance(neighbors, Integral) and neighbors > 4 else neighbors
 
 
 def over_inner(function, rows, inside, columns, *args):
@@ -52,7 +53,7 @@ def over_inner(function, rows, inside, columns, *args):
     """
     total = rows.shape[1]
     # On TensorFlow both branches of `cond` would be computed; what is exported is for any number of neighbors.
-    if not isinstance(total, int) or columns >= total or backend.backend_name() == "tensorflow":
+    if not isinstance(total, Integral) or columns >= total or backend.backend_name() == "tensorflow":
         return function(rows, *args)
     so_far = ops.cumsum(ops.cast(inside, "int32"), axis=1)
     order = ops.sum(ops.cast(so_far[:, None, :] <= ops.arange(columns, dtype="int32")[:, None], "int32"), axis=-1)
