@@ -34,9 +34,9 @@ LEARNING_RATE = 1e-3
 # A relative deviation that counts as much as the errors of `DataTarget`.
 RELATIVE_ERROR = 0.01
 
-
-# What is fitted to: all pairs of atoms of the supercell, some of its wave vectors, all of them.
-KINDS = ("force constants", "frequencies of Gamma, X, L", "frequencies")
+# What is fitted to: force constants, some wave vectors of the supercell, all of them, and another mesh than the one that judges.
+KINDS = ("force constants", "frequencies of Gamma, X, L", "frequencies of the supercell", "frequencies of a mesh")
+FITTED_MESH, JUDGING_MESH = 6, 8
 
 # Of silicon with the published parameters of Stillinger and Weber, in Å.
 LATTICE = 5.430949778405213
@@ -148,7 +148,7 @@ def judge(name, model, reference):
     for wave_vectors in (
         reference.wave_vectors[reference.zone_boundary],
         reference.wave_vectors[~reference.zone_boundary],
-        mesh(8),
+        mesh(JUDGING_MESH),
     ):
         difference = Phonons(model, reference.cell, wave_vectors)() - reference.frequencies(wave_vectors)
         found.append(np.sqrt(np.mean(difference**2)))

@@ -28,7 +28,8 @@ class Average(Property):
 
     def __init__(self, source):
         self.source, self.model = source, source.model
-        self.free, self._value, self._prepared = None, None, None
+        self.free, self._prepared = None, None
+        self._value, self._gradient = None, (None, None)
         self._of_one = backend.jit(self.of_frame)
         self.update()
 

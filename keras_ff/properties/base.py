@@ -43,7 +43,7 @@ class Property:
         self._relax = Relaxation(model, cell=free == "cell") if free else None
         self.batch = batch_of(model, atoms, self.reach * model.cutoff)
         self.update()
-        self._value = None
+        self._value, self._gradient = None, (None, None)
 
     def compute(self, batch):
         """The property of a batch of one structure, as a tensor."""
@@ -70,6 +70,8 @@ class Property:
     def gradient(self, function):
         """A scalar function of the property and its derivatives by the trainable weights of the model.
 
+        Compiled once for as long as the same function object is given.
+
         Args:
             function: From what `compute` returns to a scalar tensor.
 
@@ -77,7 +79,10 @@ class Property:
             Tuple of a float and a list of NumPy arrays, in the order of `model.trainable_weights`.
         """
         self.update()
-        value, gradients = derivative(self.model, lambda batch: function(self.of_weights(batch)))(self.batch)
+        key = (function, *map(id, self.model.trainable_weights))
+        if self._gradient[0] != key:
+            self._gradient = key, derivative(self.model, lambda batch: function(self.of_weights(batch)))
+        value, gradients = self._gradient[1](self.batch)
         return float(value), [ops.convert_to_numpy(gradient) for gradient in gradients]
 
 

@@ -72,11 +72,24 @@ def test_gradient_is_that_of_the_paper():
     # 2 C44, as the others in the orthonormal basis.
     target = cubic(153.21414, 56.7969, 149.66528)
     elastic = ElasticConstants(kff.ForceField(potential), bulk("Si", a=5.431))
-    _, gradient = elastic.gradient(lambda C: ops.sqrt(ops.sum((mandel(C) - target) ** 2)))
+    traced = []
+
+    def distance(C):
+        traced.append(C)
+        return ops.sqrt(ops.sum((mandel(C) - target) ** 2))
+
+    _, gradient = elastic.gradient(distance)
     # Weights are logarithms of the parameters.
     assert [float(gradient[0].ravel()[0] / 2.16826), float(gradient[1].ravel()[0] / 21.0)] == pytest.approx(
         [-24.7050303, -7.5055908], rel=1e-6
     )
+    count = len(traced)
+    np.testing.assert_array_equal(elastic.gradient(distance)[1], gradient)
+    assert len(traced) == count
+    # What is trained may change in between.
+    elastic.model.trainable_weights[0].trainable = False
+    (alone,) = elastic.gradient(distance)[1]
+    assert alone == pytest.approx(gradient[1], rel=1e-12) and len(traced) > count
 
 
 def test_derivatives_follow_the_structure_at_rest():
