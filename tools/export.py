@@ -3,17 +3,21 @@
 The artifact is a folder: the function, its description with checksums, and `calculator.py`, which needs NumPy, ASE, vesin and
 TensorFlow or JAX. It is run in a fresh process and compared with the model before it takes its name.
 
-  keras-ff export runs/first/best.keras -o silicon --to saved_model
+  keras-ff export silicon.keras --to saved_model
   keras-ff export runs/first/best.keras -o silicon --to stablehlo --dtype float64
   keras-ff export runs/first/best.keras -o silicon --structures test.xyz@0:5
 
 In Python, without keras_ff:  from calculator import ArtifactCalculator;  atoms.calc = ArtifactCalculator("silicon")
 """
 
+from pathlib import Path
+
 
 def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help=".keras file")
-    parser.add_argument("-o", "--out", required=True, metavar="FOLDER", help="folder of the artifact")
+    parser.add_argument(
+        "-o", "--out", metavar="FOLDER", help="folder of the artifact; by default the name of the model without .keras"
+    )
     parser.add_argument(
         "--to", choices=("saved_model", "stablehlo"), default="saved_model", help="saved_model (default), or stablehlo (JAX)"
     )
@@ -25,10 +29,11 @@ def run(args):
     from keras_ff import data, load
     from keras_ff.export import export
 
+    folder = args.out or Path(args.model).with_suffix("")
     model = load(args.model, dtype=args.dtype)
     structures = data.read(args.structures) if args.structures else ()
-    found = export(model, args.out, to=args.to, structures=structures)
-    print(f"{args.out}: {args.to}, {model.compute_dtype}, species {' '.join(model.species)}, cutoff {model.cutoff:g} Å")
+    found = export(model, folder, to=args.to, structures=structures)
+    print(f"{folder}: {args.to}, {model.compute_dtype}, species {' '.join(model.species)}, cutoff {model.cutoff:g} Å")
     print(
         f"In a fresh process it differs from the model by at most {found['energy']:.1e} eV and {found['gradient']:.1e} eV/Å for "
         f"one atom; a call takes {found['milliseconds']:.2f} ms."
