@@ -18,7 +18,7 @@ import pytest
 # The slower one first, and the slowest files, so that no long part is left at the end.
 BACKENDS = ("tensorflow", "jax")
 SLOWEST = "potentials"
-FILES = 6
+FILES = {"tensorflow": 6, "jax": 12}
 PROCESSES = 2
 # On the CPU these halve the time of compiling, and cost some speed.
 XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
@@ -26,7 +26,12 @@ XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=fa
 
 def main(options):
     files = sorted(Path(__file__).parent.rglob("test_*.py"), key=lambda file: (file.parent.name != SLOWEST, file))
-    parts = [(backend, files[first : first + FILES]) for first in range(0, len(files), FILES) for backend in BACKENDS]
+    parts = [
+        (backend, files[first : first + FILES[backend]])
+        for first in range(len(files))
+        for backend in BACKENDS
+        if first % FILES[backend] == 0
+    ]
     bad = 0
     with ThreadPoolExecutor(PROCESSES) as pool:
         for done in as_completed([pool.submit(run, backend, part, options) for backend, part in parts]):

@@ -2,7 +2,15 @@
 
 import pytest
 from ase.build import bulk
-from lammps_reference import FILES, check_parameter_derivatives, check_second_derivatives, compare, frames, two_elements
+from lammps_reference import (
+    FILES,
+    check_parameter_derivatives,
+    check_second_derivatives,
+    compare,
+    frames,
+    of_many_structures,
+    two_elements,
+)
 
 from keras_ff.potentials import EDIP
 from keras_ff.testing import Probe, check_potential, padding, permutation, rotation, saving, supercell
@@ -45,6 +53,7 @@ def test_second_derivatives():
     check_second_derivatives(EDIP.silicon(), "edip")
 
 
+@of_many_structures
 def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(EDIP.silicon(cutoff=3.3), frames("si_edip.xyz.gz"))
 

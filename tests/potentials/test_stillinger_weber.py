@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from lammps_reference import FILES, check_parameter_derivatives, check_second_derivatives, compare, frames, two_elements
+from lammps_reference import (
+    FILES,
+    check_parameter_derivatives,
+    check_second_derivatives,
+    compare,
+    frames,
+    of_many_structures,
+    two_elements,
+)
 
 import keras_ff as kff
 from keras_ff.potentials import StillingerWeber
@@ -55,6 +63,7 @@ def test_second_derivatives():
     check_second_derivatives(StillingerWeber.silicon(), "sw")
 
 
+@of_many_structures
 def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(StillingerWeber.silicon(cutoff=4.0), frames("si_sw.xyz.gz"))
 

@@ -11,7 +11,15 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from keras import ops
-from lammps_reference import FILES, check_parameter_derivatives, check_second_derivatives, compare, frames, two_elements
+from lammps_reference import (
+    FILES,
+    check_parameter_derivatives,
+    check_second_derivatives,
+    compare,
+    frames,
+    of_many_structures,
+    two_elements,
+)
 
 import keras_ff as kff
 from keras_ff import backend
@@ -59,6 +67,7 @@ def test_second_derivatives():
     check_second_derivatives(Tersoff.silicon(), "tersoff")
 
 
+@of_many_structures
 def test_parameter_derivatives_of_every_configuration():
     # The atoms of one dimer are at the published R - D, where the derivative of their force by R jumps.
     parameters = {**Tersoff.silicon().parameters(), "R": 3.003}
