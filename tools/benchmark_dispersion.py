@@ -136,7 +136,11 @@ def target(kind, model, reference):
     if kind == "force constants":
         scale["scale"] = np.sqrt(np.mean(reference.constants**2))
         return Target(ForceConstants(model, reference.supercell), reference.constants, **scale)
-    chosen = reference.wave_vectors[reference.zone_boundary] if kind == "frequencies of Gamma, X, L" else reference.wave_vectors
+    chosen = {
+        "frequencies of Gamma, X, L": reference.wave_vectors[reference.zone_boundary],
+        "frequencies of the supercell": reference.wave_vectors,
+        "frequencies of a mesh": mesh(FITTED_MESH),
+    }[kind]
     value = reference.frequencies(chosen)
     scale["scale"] = np.sqrt(np.mean(value**2))
     return Target(Phonons(model, reference.cell, chosen), value, **scale)
