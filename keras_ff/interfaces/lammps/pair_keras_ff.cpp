@@ -267,7 +267,7 @@ class PairKerasFF : public Pair {
     if (needed[0] <= rows && needed[1] <= columns) return;
     // The atoms of one process stay; those of several come and go.
     if (needed[0] > rows) rows = padded(comm->nprocs > 1 || rows ? needed[0] + 2 * std::sqrt(needed[0]) : needed[0], ROWS);
-    if (needed[1] > columns) columns = padded(needed[1] + needed[1] / 8, COLUMNS);
+    if (needed[1] > columns) columns = padded(columns ? needed[1] + needed[1] / 8 : needed[1], COLUMNS);
     const TF_DataType type = single_precision ? TF_FLOAT : TF_DOUBLE;
     release();
     arguments[0] = zeros(type, {rows, columns, 3}, single_precision ? sizeof(float) : sizeof(double));
