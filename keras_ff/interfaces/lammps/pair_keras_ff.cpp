@@ -207,9 +207,9 @@ class PairKerasFF : public Pair {
     session = TF(TF_LoadSessionFromSavedModel)(options, nullptr, saved_model.c_str(), &tag, 1, graph, nullptr, status);
     TF(TF_DeleteSessionOptions)(options);
     check("load");
-    const char *arguments[] = {"vectors", "mask", "center_species", "neighbor_species"}, *results[] = {"energies", "gradient"};
-    for (int k = 0; k < 4; ++k) inputs[k] = find(tensors[arguments[k]]);
-    for (int k = 0; k < 2; ++k) outputs[k] = find(tensors[results[k]]);
+    const char *given[] = {"vectors", "mask", "center_species", "neighbor_species"}, *found[] = {"energies", "gradient"};
+    for (int k = 0; k < 4; ++k) inputs[k] = find(tensors.at(given[k]));
+    for (int k = 0; k < 2; ++k) outputs[k] = find(tensors.at(found[k]));
   }
 
   void close()
@@ -258,15 +258,16 @@ class PairKerasFF : public Pair {
   }
 
   // Rows and columns that hold what `find_near` found. XLA compiles the function again when they grow, which takes seconds. So what
-  // grows gets some to spare, and processes grow together, where they meet anyway: when lists are built.
+  // has grown gets an eighth to spare, and processes grow together, where they meet anyway: at the steps that build lists.
   void reserve()
   {
     int needed[] = {list->inum, 1};
     for (const int count : counts) needed[1] = std::max(needed[1], count);
     if (neighbor->ago == 0) MPI_Allreduce(MPI_IN_PLACE, needed, 2, MPI_INT, MPI_MAX, world);
     if (needed[0] <= rows && needed[1] <= columns) return;
-    // The atoms of one process stay; those of several come and go.
-    if (needed[0] > rows) rows = padded(comm->nprocs > 1 || rows ? needed[0] + 2 * std::sqrt(needed[0]) : needed[0], ROWS);
+    // The atoms of one process stay; those of several come and go, as many as in a gas at most.
+    const int first = comm->nprocs > 1 ? needed[0] + 2 * int(std::sqrt(needed[0])) : needed[0];
+    if (needed[0] > rows) rows = padded(rows ? needed[0] + needed[0] / 8 : first, ROWS);
     if (needed[1] > columns) columns = padded(columns ? needed[1] + needed[1] / 8 : needed[1], COLUMNS);
     const TF_DataType type = single_precision ? TF_FLOAT : TF_DOUBLE;
     release();
