@@ -269,23 +269,28 @@ def test_a_folder_that_is_no_artifact_is_named(lammps, tmp_path):
 
 @of_either
 @pytest.mark.parametrize(
-    "processes", [1, pytest.param(2, marks=pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun"))]
-)
-def test_damaged_files_are_named(lammps, silicon, tmp_path, processes):
-    for file, change, message in (
+    ("file", "change", "message"),
+    [
         (
             "saved_model/saved_model.pb",
             lambda content: content[:-1],
-            "is not as it was written: the artifact is damaged. Export it again",
+            "saved_model.pb is not as it was written: the artifact is damaged",
         ),
-        ("saved_model/variables/variables.index", None, "is missing: the artifact is damaged. Export it again"),
-        ("artifact.json", lambda content: content[: len(content) // 2], "is not as it was written: the artifact is damaged"),
-    ):
-        folder = tmp_path / Path(file).name / "silicon"
-        damaged = shutil.copytree(silicon, folder) / file
-        damaged.write_bytes(change(damaged.read_bytes())) if change else damaged.unlink()
-        done = lammps(rattled((1, 1, 1)), keras_ff(folder), "run 0", processes)
-        assert done.returncode and f"{damaged} {message}" in done.stdout + done.stderr
+        ("saved_model/variables/variables.index", None, "variables.index is missing: the artifact is damaged. Export it again"),
+        ("artifact.json", lambda content: content[:500], "artifact.json is not as it was written: the artifact is damaged"),
+        ("artifact.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "was written by a newer keras_ff"),
+        (
+            "artifact.json",
+            lambda content: content.replace(b'"saved_model"', b'"stablehlo"'),
+            "is of another kind than LAMMPS needs",
+        ),
+    ],
+)
+def test_all_processes_stop_at_artifacts_that_they_cannot_run(lammps, silicon, tmp_path, file, change, message):
+    damaged = shutil.copytree(silicon, tmp_path / "damaged") / file
+    damaged.write_bytes(change(damaged.read_bytes())) if change else damaged.unlink()
+    done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path / "damaged"), "run 0", processes=2 if PROGRAMS["mpirun"] else 1)
+    assert done.returncode and message in done.stdout + done.stderr
 
 
 @of_either
