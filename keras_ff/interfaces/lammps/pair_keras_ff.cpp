@@ -51,10 +51,13 @@ typedef void (*lammpsplugin_regfunc)(lammpsplugin_t *, void *);
 
 // Rows and columns are padded to multiples of these, as XLA compiles the function for each shape.
 static constexpr int ROWS = 32, COLUMNS = 4, FORMAT = 1;
+// Atoms of one call at most: more have intermediate results that do not fit into the caches of the processor.
+static constexpr int CHUNK = 512;
 
 static constexpr char DAMAGED[] = "the artifact is damaged. Export it again: keras-ff export MODEL --to saved_model.";
 
-static int padded(int count, int multiple) { return multiple * ((std::max(count, 1) + multiple - 1) / multiple); }
+static int parts(int count, int size) { return (std::max(count, 1) + size - 1) / size; }
+static int padded(int count, int multiple) { return multiple * parts(count, multiple); }
 
 class PairKerasFF : public Pair {
  public:
@@ -264,10 +267,13 @@ class PairKerasFF : public Pair {
     int needed[] = {list->inum, 1};
     for (const int count : counts) needed[1] = std::max(needed[1], count);
     if (neighbor->ago == 0) MPI_Allreduce(MPI_IN_PLACE, needed, 2, MPI_INT, MPI_MAX, world);
-    if (needed[0] <= rows && needed[1] <= columns) return;
     // The atoms of one process stay; those of several come and go, as many as in a gas at most.
-    const int first = comm->nprocs > 1 ? needed[0] + 2 * int(std::sqrt(needed[0])) : needed[0];
-    if (needed[0] > rows) rows = padded(rows ? needed[0] + needed[0] / 8 : first, ROWS);
+    const int spare = rows ? needed[0] / 8 : comm->nprocs > 1 ? 2 * int(std::sqrt(needed[0])) : 0;
+    const int calls = parts(needed[0] + spare, CHUNK), best = padded(parts(needed[0] + spare, calls), ROWS);
+    // One call more is better than another shape, unless most of it were padding.
+    const bool more_rows = !rows || (needed[0] > rows && parts(needed[0], rows) * rows > 1.25 * calls * best);
+    if (!more_rows && needed[1] <= columns) return;
+    if (more_rows) rows = best;
     if (needed[1] > columns) columns = padded(columns ? needed[1] + needed[1] / 8 : needed[1], COLUMNS);
     const TF_DataType type = single_precision ? TF_FLOAT : TF_DOUBLE;
     release();
@@ -293,8 +299,9 @@ class PairKerasFF : public Pair {
     return tensor;
   }
 
-  // The arrays for TensorFlow. Those of the step before are overwritten.
-  template <typename Real> void fill()
+  // The arrays for TensorFlow, with the atoms from `first` to before `last`, whose neighbors begin at `pair`. What was there before is
+  // overwritten.
+  template <typename Real> void fill(int first, int last, size_t pair)
   {
     double **x = atom->x;
     auto vectors = static_cast<Real *>(TF(TF_TensorData)(arguments[0]));
@@ -303,11 +310,11 @@ class PairKerasFF : public Pair {
     auto others = static_cast<int32_t *>(TF(TF_TensorData)(arguments[3]));
     std::fill(centers, centers + rows, -1);
     std::fill(mask, mask + rows * columns, false);
-    for (int row = 0, pair = 0; row < list->inum; ++row) {
+    for (int row = first; row < last; ++row) {
       const int i = list->ilist[row];
-      centers[row] = species[atom->type[i]];
+      centers[row - first] = species[atom->type[i]];
       for (int k = 0; k < counts[row]; ++k) {
-        const int j = near[pair++], place = row * columns + k;
+        const int j = near[pair++], place = (row - first) * columns + k;
         for (int axis = 0; axis < 3; ++axis) vectors[3 * place + axis] = x[j][axis] - x[i][axis];
         mask[place] = true;
         others[place] = species[atom->type[j]];
@@ -317,30 +324,41 @@ class PairKerasFF : public Pair {
 
   template <typename Real> void evaluate()
   {
-    fill<Real>();
-    TF_Tensor *results[2] = {nullptr, nullptr};
-    TF(TF_SessionRun)(session, nullptr, inputs, arguments, 4, outputs, results, 2, nullptr, 0, nullptr, status);
-    check("run");
-    const auto energies = static_cast<const Real *>(TF(TF_TensorData)(results[0]));
-    const auto gradient = static_cast<const Real *>(TF(TF_TensorData)(results[1]));
-    double **x = atom->x, **f = atom->f;
-    for (int row = 0, pair = 0; row < list->inum; ++row) {
-      const int i = list->ilist[row];
-      if (eflag_global) eng_vdwl += energies[row];
-      if (eflag_atom) eatom[i] += energies[row];
-      for (int k = 0; k < counts[row]; ++k) {
-        const int j = near[pair++], place = row * columns + k;
-        double pull[3], vector[3];
-        for (int axis = 0; axis < 3; ++axis) {
-          pull[axis] = gradient[3 * place + axis];
-          vector[axis] = x[i][axis] - x[j][axis];
-          f[i][axis] += pull[axis];
-          f[j][axis] -= pull[axis];
-        }
-        if (vflag_either) v_tally2_newton(i, pull, vector);
+    size_t pair = 0;
+    for (int first = 0; first < list->inum; first += rows) {
+      const int last = std::min(first + rows, list->inum);
+      fill<Real>(first, last, pair);
+      TF_Tensor *results[2] = {nullptr, nullptr};
+      TF(TF_SessionRun)(session, nullptr, inputs, arguments, 4, outputs, results, 2, nullptr, 0, nullptr, status);
+      check("run");
+      const auto energies = static_cast<const Real *>(TF(TF_TensorData)(results[0]));
+      const auto gradient = static_cast<const Real *>(TF(TF_TensorData)(results[1]));
+      for (int row = first; row < last; ++row) {
+        pair = add(row, pair, energies[row - first], gradient + 3 * columns * (row - first));
       }
+      for (auto tensor : results) TF(TF_DeleteTensor)(tensor);
     }
-    for (auto tensor : results) TF(TF_DeleteTensor)(tensor);
+  }
+
+  // The energy of an atom and its pulls on the neighbors, which begin at `pair`. Returns where those of the next atom begin.
+  template <typename Real> size_t add(int row, size_t pair, Real energy, const Real *gradient)
+  {
+    double **x = atom->x, **f = atom->f;
+    const int i = list->ilist[row];
+    if (eflag_global) eng_vdwl += energy;
+    if (eflag_atom) eatom[i] += energy;
+    for (int k = 0; k < counts[row]; ++k) {
+      const int j = near[pair++];
+      double pull[3], vector[3];
+      for (int axis = 0; axis < 3; ++axis) {
+        pull[axis] = gradient[3 * k + axis];
+        vector[axis] = x[i][axis] - x[j][axis];
+        f[i][axis] += pull[axis];
+        f[j][axis] -= pull[axis];
+      }
+      if (vflag_either) v_tally2_newton(i, pull, vector);
+    }
+    return pair;
   }
 };
 
