@@ -11,6 +11,7 @@
     keras-ff benchmark dispersion --data paper/     silicon fitted to force constants or frequencies of DFT
     keras-ff benchmark dynamics                     molecular dynamics, and gradients through it
     keras-ff benchmark liquid --data mlearn/        averages over liquid silicon, and a fit to them
+    keras-ff benchmark lammps                       the plugin of LAMMPS, on one and several processes
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
@@ -41,6 +42,7 @@ SUITES = (
     "dispersion",
     "dynamics",
     "liquid",
+    "lammps",
 )
 
 
@@ -51,7 +53,9 @@ def add_arguments(parser):
         "--elements", nargs="+", metavar="SYMBOL", help="of `accuracy` and `spline-networks`; by default all in the folder"
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="wall time of each training, start-up included (5)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="of `speed`: ean, scaling, calculator")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="of `speed`: ean, scaling, calculator; of `lammps`: native, network, ranks, hot"
+    )
     parser.add_argument("--write", metavar="FILE", help="Markdown file that the rows are added to")
     parser.add_argument("--out", metavar="FOLDER", default="runs/benchmark", help="where the training runs are kept")
 
@@ -79,6 +83,8 @@ def commands(args):
     if args.suite == "speed":
         names = args.only or ("ean", "scaling", "calculator")
         return [[*module, "keras_ff_tools.benchmark_speed", name, *([args.data] if args.data else [])] for name in names]
+    if args.suite == "lammps":
+        return [[*module, "keras_ff_tools.benchmark_lammps", name] for name in args.only or ("native", "network", "ranks", "hot")]
     if args.suite in ("crystal-fits", "dispersion"):
         if not args.data:
             raise ValueError(f"{args.suite} needs --data, a folder with SPOSCAR and FORCE_CONSTANTS_VASP.")

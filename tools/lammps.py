@@ -18,9 +18,11 @@ An element follows for each atom type, or NULL where another pair style of a `hy
 gives TensorFlow four threads in each process instead of one.
 
 The first steps are slow: the force field is compiled for the numbers of atoms and neighbors, and again when these have grown. The
-next run finds what was compiled, on the same kind of machine, after
+next run finds what was compiled, on the same kind of machine and with the same TensorFlow, after
 
   export TF_XLA_FLAGS=--tf_xla_persistent_cache_directory=$HOME/.cache/keras_ff/compiled
+
+TensorFlow does not check these files: remove the folder if lmp ends without a word at its first step.
 """
 
 import importlib.util

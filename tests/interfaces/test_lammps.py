@@ -1,5 +1,6 @@
 """The plugin of LAMMPS, compiled and run. The potential is one that LAMMPS has too."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.optimize import LBFGS
 
 from keras_ff import ForceField, backend
 from keras_ff.export import export
@@ -46,6 +48,15 @@ def silicon(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def gallium_nitride(tmp_path_factory):
+    """The same of two elements."""
+    backend.enable_float64()
+    folder = tmp_path_factory.mktemp("artifact") / "gallium_nitride"
+    export(ForceField(StillingerWeber.from_lammps(NATIVE.with_name("GaN.sw"))), folder, dtype="float64")
+    return folder
+
+
 @pytest.fixture
 def lammps(library, tmp_path):
     """Function that runs LAMMPS on structures."""
@@ -79,12 +90,12 @@ def keras_ff(folder):
     return f"pair_style keras_ff\npair_coeff * * {folder}"
 
 
-def thermo(done):
-    """Rows of the table that LAMMPS prints."""
+def thermo(done, run=0):
+    """Rows of the table that LAMMPS prints of one of its runs."""
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]
     lines = done.stdout.splitlines()
-    first = next(place for place, line in enumerate(lines) if line.split()[:1] == ["Step"]) + 1
-    last = next(place for place, line in enumerate(lines) if line.startswith("Loop time"))
+    first = [place for place, line in enumerate(lines) if line.split()[:1] == ["Step"]][run] + 1
+    last = [place for place, line in enumerate(lines) if line.startswith("Loop time")][run]
     return np.array([line.split() for line in lines[first:last]], float)
 
 
@@ -94,9 +105,13 @@ def dumped(folder, step):
     return found[:, 1], found[:, 2:5], found[:, 5:8]
 
 
-def rattled(repeat=(2, 2, 2), seed=0):
+def zincblende():
+    return bulk("GaN", "zincblende", a=4.5, cubic=True)
+
+
+def rattled(repeat=(2, 2, 2), seed=0, crystal=None):
     """A triclinic cell whose axes LAMMPS does not turn."""
-    atoms = bulk("Si", cubic=True) * repeat
+    atoms = (crystal or bulk("Si", cubic=True)) * repeat
     atoms.set_cell(atoms.cell.array @ [[1, 0, 0], [0.1, 1, 0], [-0.05, 0.08, 1]], scale_atoms=True)
     atoms.rattle(0.1, seed=seed)
     return atoms
@@ -121,14 +136,11 @@ def test_dynamics_is_that_of_the_pair_style_sw(lammps, silicon):
 
 
 @of_either
-def test_atom_types_may_have_any_order(lammps, tmp_path):
-    backend.enable_float64()
-    file, folder = NATIVE.with_name("GaN.sw"), tmp_path / "gallium_nitride"
-    export(ForceField(StillingerWeber.from_lammps(file)), folder, dtype="float64")
-    atoms = bulk("GaN", "zincblende", a=4.5, cubic=True) * (2, 2, 2)
-    atoms.rattle(0.1, seed=0)
+def test_atom_types_may_have_any_order(lammps, gallium_nitride):
+    atoms = rattled(crystal=zincblende())
+    native, ours = f"pair_style sw\npair_coeff * * {NATIVE.with_name('GaN.sw')}", keras_ff(gallium_nitride)
     results = []
-    for pair, order in ((f"pair_style sw\npair_coeff * * {file}", "Ga N"), (keras_ff(folder), "Ga N"), (keras_ff(folder), "N Ga")):
+    for pair, order in ((native, "Ga N"), (ours, "Ga N"), (ours, "N Ga")):
         results.append(thermo(lammps(atoms, pair, "run 10", types=order)))
     np.testing.assert_allclose(results[1], results[0], rtol=1e-7)
     np.testing.assert_allclose(results[2], results[0], rtol=1e-7)
@@ -171,6 +183,59 @@ def test_two_processes_with_migrating_atoms_are_as_one(lammps, silicon, tmp_path
 
 @of_either
 @pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
+def test_the_box_may_be_smaller_than_the_cutoff(lammps, silicon, tmp_path):
+    atoms = rattled((1, 1, 1), crystal=bulk("Si", a=5.2, orthorhombic=True))
+    atoms.calc = ArtifactCalculator(silicon)
+    assert atoms.cell.lengths()[:2].max() < atoms.calc.artifact.cutoff
+    thermo(lammps(atoms, keras_ff(silicon), "run 0", processes=2))
+    owners, _, forces = dumped(tmp_path, 0)
+    assert set(owners) == {0, 1}
+    np.testing.assert_allclose(forces, atoms.get_forces(), rtol=0, atol=1e-9)
+
+
+@of_either
+@pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
+def test_a_box_that_changes_its_shape_is_the_same_for_two_processes(lammps, gallium_nitride):
+    commands = """
+        velocity all create 1000 1
+        fix 1 all npt temp 1000 1000 0.1 tri 0 0 0.2
+        thermo_style custom step pe etotal press lx ly lz xy xz yz
+        thermo_modify format float %.12g
+        thermo 5
+        run 20
+    """
+    alone, together = (
+        thermo(lammps(rattled((4, 2, 2), crystal=zincblende()), keras_ff(gallium_nitride), commands, processes, types="Ga N"))
+        for processes in (1, 2)
+    )
+    assert (np.abs(alone[-1, 4:] - alone[0, 4:]) > 1e-4).all()
+    np.testing.assert_allclose(together, alone, rtol=1e-8, atol=1e-6)
+
+
+@of_either
+def test_a_restart_goes_on_where_the_run_was(lammps, silicon):
+    half, line = (
+        "velocity all create 2000 1\nfix 1 all nve\nrun 20\nwrite_restart half\n",
+        "thermo_modify format float %.12g\nrun 20\n",
+    )
+    again = f"clear\nread_restart half\n{keras_ff(silicon)} Si\nfix 1 all nve\nthermo_style custom step temp pe etotal pxx pxy\n"
+    done = lammps(rattled(), keras_ff(silicon), f"thermo_style custom step temp pe etotal pxx pxy\n{half}{line}{again}{line}")
+    expected, found = thermo(done, run=1), thermo(done, run=2)
+    assert found[-1, 0] == 40
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-6)
+
+
+@of_either
+def test_a_minimum_is_that_of_ase(lammps, silicon):
+    atoms = rattled()
+    found = thermo(lammps(atoms, keras_ff(silicon), "thermo_modify format float %.12g\nminimize 0 1e-6 500 5000"))[-1, 2]
+    atoms.calc = ArtifactCalculator(silicon)
+    assert LBFGS(atoms, logfile=None).run(fmax=1e-6, steps=500)
+    assert found == pytest.approx(atoms.get_potential_energy(), abs=1e-8)
+
+
+@of_either
+@pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
 def test_a_process_may_have_no_atoms(lammps, silicon, tmp_path):
     cluster = bulk("Si", cubic=True)
     cluster.rattle(0.1, seed=0)
@@ -200,6 +265,47 @@ def test_errors_say_what_to_do(lammps, silicon, options, message):
 def test_a_folder_that_is_no_artifact_is_named(lammps, tmp_path):
     done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path), "run 0")
     assert done.returncode and f"{tmp_path} holds no exported force field" in done.stdout + done.stderr
+
+
+@of_either
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        (
+            "saved_model/saved_model.pb",
+            lambda content: content[:-1],
+            "saved_model.pb is not as it was written: the artifact is damaged",
+        ),
+        ("saved_model/variables/variables.index", None, "variables.index is missing: the artifact is damaged. Export it again"),
+        ("artifact.json", lambda content: content[:500], "artifact.json is not as it was written: the artifact is damaged"),
+        ("artifact.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "was written by a newer keras_ff"),
+        (
+            "artifact.json",
+            lambda content: content.replace(b'"saved_model"', b'"stablehlo"'),
+            "is of another kind than LAMMPS needs",
+        ),
+    ],
+)
+def test_all_processes_stop_at_artifacts_that_they_cannot_run(lammps, silicon, tmp_path, file, change, message):
+    damaged = shutil.copytree(silicon, tmp_path / "damaged") / file
+    damaged.write_bytes(change(damaged.read_bytes())) if change else damaged.unlink()
+    done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path / "damaged"), "run 0", processes=2 if PROGRAMS["mpirun"] else 1)
+    assert done.returncode and message in done.stdout + done.stderr
+
+
+@of_either
+def test_the_checksum_is_sha256(tmp_path):
+    header = plugin.SOURCE.with_name("sha256.h")
+    main = "int main() { std::cout << SHA256::of(std::cin); }"
+    (tmp_path / "program.cpp").write_text(f'#include "{header}"\n#include <iostream>\n{main}\n')
+    try:
+        subprocess.run([*plugin.compiler(), "-std=c++17", "program.cpp", "-o", "program"], cwd=tmp_path, check=True)
+    except OSError as error:
+        pytest.skip(str(error))
+    for length in (0, 3, 55, 56, 63, 64, 65, 1000):
+        content = np.random.default_rng(length).bytes(length)
+        done = subprocess.run([tmp_path / "program"], input=content, capture_output=True, check=True)
+        assert done.stdout.decode() == hashlib.sha256(content).hexdigest()
 
 
 @of_either

@@ -21,9 +21,12 @@
 #include "update.h"
 #include "utils.h"
 
+#include "sha256.h"
+
 #include "tensorflow/c/c_api.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -48,8 +51,13 @@ typedef void (*lammpsplugin_regfunc)(lammpsplugin_t *, void *);
 
 // Rows and columns are padded to multiples of these, as XLA compiles the function for each shape.
 static constexpr int ROWS = 32, COLUMNS = 4, FORMAT = 1;
+// Atoms of one call at most: more have intermediate results that do not fit into the caches of the processor.
+static constexpr int CHUNK = 512;
 
-static int padded(int count, int multiple) { return multiple * ((std::max(count, 1) + multiple - 1) / multiple); }
+static constexpr char DAMAGED[] = "the artifact is damaged. Export it again: keras-ff export MODEL --to saved_model.";
+
+static int parts(int count, int size) { return (std::max(count, 1) + size - 1) / size; }
+static int padded(int count, int multiple) { return multiple * parts(count, multiple); }
 
 class PairKerasFF : public Pair {
  public:
@@ -91,21 +99,11 @@ class PairKerasFF : public Pair {
     }
     map_element2type(narg - 3, arg + 3);
     const std::string folder = arg[2];
-    const json description = read(folder);
-    cutoff = description["cutoff"];
-    single_precision = description["dtype"] == "float32";
-    const std::vector<std::string> known = description["species"];
-    species.assign(types + 1, -1);
-    for (int type = 1; type <= types; ++type) {
-      if (map[type] < 0) continue;
-      const auto place = std::find(known.begin(), known.end(), elements[map[type]]);
-      if (place == known.end())
-        error->all(FLERR, "{} was not made for the element {}, which pair_coeff gives to atom type {}. It knows: {}", folder,
-                   elements[map[type]], type, utils::join_words(known, " "));
-      species[type] = place - known.begin();
+    try {
+      read(folder);
+    } catch (const json::exception &problem) {
+      error->one(FLERR, "{}/artifact.json is not as it was written: {} {}", folder, DAMAGED, problem.what());
     }
-    open(folder + "/saved_model", description["tensors"]);
-    rows = columns = 0;
   }
 
   void init_style() override
@@ -122,6 +120,8 @@ class PairKerasFF : public Pair {
   void compute(int eflag, int vflag) override
   {
     ev_init(eflag, vflag);
+    find_near();
+    reserve();
     if (list->inum) {    // A process may have no atoms.
       if (single_precision)
         evaluate<float>();
@@ -142,18 +142,54 @@ class PairKerasFF : public Pair {
   TF_Session *session = nullptr;
   TF_Status *status = nullptr;
   TF_Output inputs[4], outputs[2];
+  TF_Tensor *arguments[4] = {};
 
-  json read(const std::string &folder)
+  void read(const std::string &folder)
   {
     std::ifstream file(folder + "/artifact.json");
-    const json description = file ? json::parse(file, nullptr, false) : json();
-    if (!description.is_object() || !description.contains("format"))
+    if (!file)
       error->one(FLERR, "{} holds no exported force field. Write one with: keras-ff export MODEL --to saved_model", folder);
-    if (description["format"] > FORMAT)
+    const json description = json::parse(file);
+    if (description.at("format") > FORMAT)
       error->one(FLERR, "{} was written by a newer keras_ff. Compile its plugin: keras-ff lammps build", folder);
-    if (description["kind"] != "saved_model" || !description.contains("tensors"))
+    if (description.at("kind") != "saved_model")
       error->one(FLERR, "{} is of another kind than LAMMPS needs. Export it again: keras-ff export MODEL --to saved_model", folder);
-    return description;
+    compare_files(folder, description.at("files"));
+    cutoff = description.at("cutoff");
+    single_precision = description.at("dtype") == "float32";
+    know_species(folder, description.at("species"));
+    open(folder + "/saved_model", description.at("tensors"));
+  }
+
+  // The first process reads the files, and all stop if one was changed.
+  void compare_files(const std::string &folder, const json &checksums)
+  {
+    std::string problem;
+    if (comm->me == 0)
+      for (const auto &[name, checksum] : checksums.items()) {
+        if (!utils::strmatch(name, "^saved_model/")) continue;    // calculator.py is of no concern here.
+        std::ifstream file(folder + "/" + name, std::ios::binary);
+        if (file && SHA256::of(file) == checksum) continue;
+        problem = fmt::format("{}/{} is {}: {}", folder, name, file.is_open() ? "not as it was written" : "missing", DAMAGED);
+      }
+    int length = problem.size();
+    MPI_Bcast(&length, 1, MPI_INT, 0, world);
+    problem.resize(length);
+    MPI_Bcast(problem.data(), length, MPI_CHAR, 0, world);
+    if (length) error->all(FLERR, "{}", problem);
+  }
+
+  void know_species(const std::string &folder, const std::vector<std::string> &known)
+  {
+    species.assign(atom->ntypes + 1, -1);
+    for (int type = 1; type <= atom->ntypes; ++type) {
+      if (map[type] < 0) continue;
+      const auto place = std::find(known.begin(), known.end(), elements[map[type]]);
+      if (place == known.end())
+        error->all(FLERR, "{} was not made for the element {}, which pair_coeff gives to atom type {}. It knows: {}", folder,
+                   elements[map[type]], type, utils::join_words(known, " "));
+      species[type] = place - known.begin();
+    }
   }
 
   void open(const std::string &saved_model, const json &tensors)
@@ -174,13 +210,15 @@ class PairKerasFF : public Pair {
     session = TF(TF_LoadSessionFromSavedModel)(options, nullptr, saved_model.c_str(), &tag, 1, graph, nullptr, status);
     TF(TF_DeleteSessionOptions)(options);
     check("load");
-    const char *arguments[] = {"vectors", "mask", "center_species", "neighbor_species"}, *results[] = {"energies", "gradient"};
-    for (int k = 0; k < 4; ++k) inputs[k] = find(tensors[arguments[k]]);
-    for (int k = 0; k < 2; ++k) outputs[k] = find(tensors[results[k]]);
+    const char *given[] = {"vectors", "mask", "center_species", "neighbor_species"}, *found[] = {"energies", "gradient"};
+    for (int k = 0; k < 4; ++k) inputs[k] = find(tensors.at(given[k]));
+    for (int k = 0; k < 2; ++k) outputs[k] = find(tensors.at(found[k]));
   }
 
   void close()
   {
+    release();
+    rows = columns = 0;
     if (session) TF(TF_DeleteSession)(session, status);
     if (graph) TF(TF_DeleteGraph)(graph);
     if (status) TF(TF_DeleteStatus)(status);
@@ -204,8 +242,6 @@ class PairKerasFF : public Pair {
       error->one(FLERR, "TensorFlow cannot {} the force field: {}", action, TF(TF_Message)(status));
   }
 
-  // What grows once will grow again, so rows and columns then have some to spare. The atoms of several processes migrate: there the
-  // first rows do, too.
   void find_near()
   {
     double **x = atom->x;
@@ -217,14 +253,42 @@ class PairKerasFF : public Pair {
       for (int k = 0; k < list->numneigh[i]; ++k) {
         const int j = list->firstneigh[i][k] & NEIGHMASK;
         const double dx = x[j][0] - x[i][0], dy = x[j][1] - x[i][1], dz = x[j][2] - x[i][2];
-        if (species[atom->type[j]] < 0 || dx * dx + dy * dy + dz * dz >= cutoff * cutoff) continue;
+        if (dx * dx + dy * dy + dz * dz >= cutoff * cutoff || species[atom->type[j]] < 0) continue;
         near.push_back(j);
         ++counts[row];
       }
     }
-    if (list->inum > rows) rows = padded(comm->nprocs > 1 || rows ? int(1.1 * list->inum) : list->inum, ROWS);
-    const int most = *std::max_element(counts.begin(), counts.end());
-    if (most > columns || !columns) columns = padded(columns ? most + COLUMNS : most, COLUMNS);
+  }
+
+  // Rows and columns that hold what `find_near` found. XLA compiles the function again when they grow, which takes seconds. So what
+  // has grown gets an eighth to spare, and processes grow together, where they meet anyway: at the steps that build lists.
+  void reserve()
+  {
+    int needed[] = {list->inum, 1};
+    for (const int count : counts) needed[1] = std::max(needed[1], count);
+    if (neighbor->ago == 0) MPI_Allreduce(MPI_IN_PLACE, needed, 2, MPI_INT, MPI_MAX, world);
+    // The atoms of one process stay; those of several come and go, as many as in a gas at most.
+    const int spare = rows ? needed[0] / 8 : comm->nprocs > 1 ? 2 * int(std::sqrt(needed[0])) : 0;
+    const int calls = parts(needed[0] + spare, CHUNK), best = padded(parts(needed[0] + spare, calls), ROWS);
+    // One call more is better than another shape, unless most of it were padding.
+    const bool more_rows = !rows || (needed[0] > rows && parts(needed[0], rows) * rows > 1.25 * calls * best);
+    if (!more_rows && needed[1] <= columns) return;
+    if (more_rows) rows = best;
+    if (needed[1] > columns) columns = padded(columns ? needed[1] + needed[1] / 8 : needed[1], COLUMNS);
+    const TF_DataType type = single_precision ? TF_FLOAT : TF_DOUBLE;
+    release();
+    arguments[0] = zeros(type, {rows, columns, 3}, single_precision ? sizeof(float) : sizeof(double));
+    arguments[1] = zeros(TF_BOOL, {rows, columns}, sizeof(bool));
+    arguments[2] = zeros(TF_INT32, {rows}, sizeof(int32_t));
+    arguments[3] = zeros(TF_INT32, {rows, columns}, sizeof(int32_t));
+  }
+
+  void release()
+  {
+    for (auto &tensor : arguments) {
+      if (tensor) TF(TF_DeleteTensor)(tensor);
+      tensor = nullptr;
+    }
   }
 
   TF_Tensor *zeros(TF_DataType type, const std::vector<int64_t> &shape, size_t size)
@@ -235,51 +299,66 @@ class PairKerasFF : public Pair {
     return tensor;
   }
 
-  template <typename Real> void evaluate()
+  // The arrays for TensorFlow, with the atoms from `first` to before `last`, whose neighbors begin at `pair`. What was there before is
+  // overwritten.
+  template <typename Real> void fill(int first, int last, size_t pair)
   {
-    double **x = atom->x, **f = atom->f;
-    find_near();
-    const TF_DataType type = sizeof(Real) == 4 ? TF_FLOAT : TF_DOUBLE;
-    TF_Tensor *arguments[] = {zeros(type, {rows, columns, 3}, sizeof(Real)), zeros(TF_BOOL, {rows, columns}, 1),
-                              zeros(TF_INT32, {rows}, 4), zeros(TF_INT32, {rows, columns}, 4)};
+    double **x = atom->x;
     auto vectors = static_cast<Real *>(TF(TF_TensorData)(arguments[0]));
     auto mask = static_cast<bool *>(TF(TF_TensorData)(arguments[1]));
     auto centers = static_cast<int32_t *>(TF(TF_TensorData)(arguments[2]));
     auto others = static_cast<int32_t *>(TF(TF_TensorData)(arguments[3]));
     std::fill(centers, centers + rows, -1);
-    for (int row = 0, pair = 0; row < list->inum; ++row) {
+    std::fill(mask, mask + rows * columns, false);
+    for (int row = first; row < last; ++row) {
       const int i = list->ilist[row];
-      centers[row] = species[atom->type[i]];
+      centers[row - first] = species[atom->type[i]];
       for (int k = 0; k < counts[row]; ++k) {
-        const int j = near[pair++], place = row * columns + k;
+        const int j = near[pair++], place = (row - first) * columns + k;
         for (int axis = 0; axis < 3; ++axis) vectors[3 * place + axis] = x[j][axis] - x[i][axis];
         mask[place] = true;
         others[place] = species[atom->type[j]];
       }
     }
-    TF_Tensor *results[2] = {nullptr, nullptr};
-    TF(TF_SessionRun)(session, nullptr, inputs, arguments, 4, outputs, results, 2, nullptr, 0, nullptr, status);
-    check("run");
-    const auto energies = static_cast<const Real *>(TF(TF_TensorData)(results[0]));
-    const auto gradient = static_cast<const Real *>(TF(TF_TensorData)(results[1]));
-    for (int row = 0, pair = 0; row < list->inum; ++row) {
-      const int i = list->ilist[row];
-      if (eflag_global) eng_vdwl += energies[row];
-      if (eflag_atom) eatom[i] += energies[row];
-      for (int k = 0; k < counts[row]; ++k) {
-        const int j = near[pair++], place = row * columns + k;
-        double pull[3], vector[3];
-        for (int axis = 0; axis < 3; ++axis) {
-          pull[axis] = gradient[3 * place + axis];
-          vector[axis] = x[i][axis] - x[j][axis];
-          f[i][axis] += pull[axis];
-          f[j][axis] -= pull[axis];
-        }
-        if (vflag_either) v_tally2_newton(i, pull, vector);
+  }
+
+  template <typename Real> void evaluate()
+  {
+    size_t pair = 0;
+    for (int first = 0; first < list->inum; first += rows) {
+      const int last = std::min(first + rows, list->inum);
+      fill<Real>(first, last, pair);
+      TF_Tensor *results[2] = {nullptr, nullptr};
+      TF(TF_SessionRun)(session, nullptr, inputs, arguments, 4, outputs, results, 2, nullptr, 0, nullptr, status);
+      check("run");
+      const auto energies = static_cast<const Real *>(TF(TF_TensorData)(results[0]));
+      const auto gradient = static_cast<const Real *>(TF(TF_TensorData)(results[1]));
+      for (int row = first; row < last; ++row) {
+        pair = add(row, pair, energies[row - first], gradient + 3 * columns * (row - first));
       }
+      for (auto tensor : results) TF(TF_DeleteTensor)(tensor);
     }
-    for (auto tensor : arguments) TF(TF_DeleteTensor)(tensor);
-    for (auto tensor : results) TF(TF_DeleteTensor)(tensor);
+  }
+
+  // The energy of an atom and its pulls on the neighbors, which begin at `pair`. Returns where those of the next atom begin.
+  template <typename Real> size_t add(int row, size_t pair, Real energy, const Real *gradient)
+  {
+    double **x = atom->x, **f = atom->f;
+    const int i = list->ilist[row];
+    if (eflag_global) eng_vdwl += energy;
+    if (eflag_atom) eatom[i] += energy;
+    for (int k = 0; k < counts[row]; ++k) {
+      const int j = near[pair++];
+      double pull[3], vector[3];
+      for (int axis = 0; axis < 3; ++axis) {
+        pull[axis] = gradient[3 * k + axis];
+        vector[axis] = x[i][axis] - x[j][axis];
+        f[i][axis] += pull[axis];
+        f[j][axis] -= pull[axis];
+      }
+      if (vflag_either) v_tally2_newton(i, pull, vector);
+    }
+    return pair;
   }
 };
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("pair_keras_ff.cpp")
+SOURCE, HEADER = (Path(__file__).with_name(name) for name in ("pair_keras_ff.cpp", "sha256.h"))
 # LAMMPS loads all files at LAMMPS_PLUGIN_PATH whose names end so.
 NAME = "kerasffplugin.so"
 
@@ -52,7 +52,7 @@ def build():
 
 def plugin_path():
     """Path that `build` gives to the plugin, whether it is there or not. Raises as `build`, but for the compiler."""
-    key = hashlib.sha256(SOURCE.read_bytes() + " ".join(flags()).encode())
+    key = hashlib.sha256(SOURCE.read_bytes() + HEADER.read_bytes() + " ".join(flags()).encode())
     for library in (lammps_folder() / "liblammps.so", tensorflow_folder() / "libtensorflow_cc.so.2"):
         # Instead of versions, which are the same for different builds.
         found = library.stat()
