@@ -51,8 +51,8 @@ typedef void (*lammpsplugin_regfunc)(lammpsplugin_t *, void *);
 
 // Rows and columns are padded to multiples of these, as XLA compiles the function for each shape.
 static constexpr int ROWS = 32, COLUMNS = 4, FORMAT = 1;
-// Atoms of one call at most: more have intermediate results that do not fit into the caches of the processor.
-static constexpr int CHUNK = 512;
+// Atoms of one call at most: more have intermediate results that do not fit into the caches of a processor, and few leave a GPU idle.
+static constexpr int CHUNK = 512, CHUNK_OF_GPU = 65536;
 
 static constexpr char DAMAGED[] = "the artifact is damaged. Export it again: keras-ff export MODEL --to saved_model.";
 
@@ -134,7 +134,7 @@ class PairKerasFF : public Pair {
  private:
   double cutoff = 0.0;
   bool single_precision = false;
-  int threads = 1, rows = 0, columns = 0;
+  int threads = 1, chunk = CHUNK, rows = 0, columns = 0;
   std::vector<int> species;      // of the atom types; -1 for NULL
   std::vector<int> near, counts; // neighbors within the cutoff, one atom after the other, and how many each has
   void *tensorflow = nullptr;
@@ -210,9 +210,20 @@ class PairKerasFF : public Pair {
     session = TF(TF_LoadSessionFromSavedModel)(options, nullptr, saved_model.c_str(), &tag, 1, graph, nullptr, status);
     TF(TF_DeleteSessionOptions)(options);
     check("load");
+    chunk = has_gpu() ? CHUNK_OF_GPU : CHUNK;
     const char *given[] = {"vectors", "mask", "center_species", "neighbor_species"}, *found[] = {"energies", "gradient"};
     for (int k = 0; k < 4; ++k) inputs[k] = find(tensors.at(given[k]));
     for (int k = 0; k < 2; ++k) outputs[k] = find(tensors.at(found[k]));
+  }
+
+  bool has_gpu()
+  {
+    TF_DeviceList *devices = TF(TF_SessionListDevices)(session, status);
+    check("list devices for");
+    bool found = false;
+    for (int k = 0; k < TF(TF_DeviceListCount)(devices); ++k) found |= !strcmp(TF(TF_DeviceListType)(devices, k, status), "GPU");
+    TF(TF_DeleteDeviceList)(devices);
+    return found;
   }
 
   void close()
@@ -269,7 +280,7 @@ class PairKerasFF : public Pair {
     if (neighbor->ago == 0) MPI_Allreduce(MPI_IN_PLACE, needed, 2, MPI_INT, MPI_MAX, world);
     // The atoms of one process stay; those of several come and go, as many as in a gas at most.
     const int spare = rows ? needed[0] / 8 : comm->nprocs > 1 ? 2 * int(std::sqrt(needed[0])) : 0;
-    const int calls = parts(needed[0] + spare, CHUNK), best = padded(parts(needed[0] + spare, calls), ROWS);
+    const int calls = parts(needed[0] + spare, chunk), best = padded(parts(needed[0] + spare, calls), ROWS);
     // One call more is better than another shape, unless most of it were padding.
     const bool more_rows = !rows || (needed[0] > rows && parts(needed[0], rows) * rows > 1.25 * calls * best);
     if (!more_rows && needed[1] <= columns) return;
