@@ -1,4 +1,4 @@
-"""An exported potential for all engines."""
+"""Exported potentials for all engines."""
 
 import pytest
 
@@ -8,14 +8,23 @@ from keras_ff.potentials import StillingerWeber
 
 
 @pytest.fixture(scope="session")
-def silicon_artifact(tmp_path_factory):
-    """Folder of Stillinger-Weber silicon in float64, of the kind that takes least time to write and read."""
+def exported(tmp_path_factory):
+    """Function that exports a potential in float64, as the kind of artifact that takes least time to write and read."""
+
+    def write(potential):
+        folder = tmp_path_factory.mktemp("artifact") / "folder"
+        with pytest.MonkeyPatch.context() as patch:
+            # The fresh process is that of the tests of exports.
+            patch.setattr(artifact, "compare", lambda *args: {})
+            artifact.export(ForceField(potential), folder, to="stablehlo" if backend.backend_name() == "jax" else "saved_model")
+        return folder
+
     backend.enable_float64()
-    folder = tmp_path_factory.mktemp("artifact") / "silicon"
-    with pytest.MonkeyPatch.context() as patch:
-        # The fresh process is that of the tests of exports.
-        patch.setattr(artifact, "compare", lambda *args: {})
-        artifact.export(
-            ForceField(StillingerWeber.silicon()), folder, to="stablehlo" if backend.backend_name() == "jax" else "saved_model"
-        )
-    return folder
+    return write
+
+
+@pytest.fixture(scope="session")
+def silicon_artifact(exported):
+    """Folder of Stillinger-Weber silicon."""
+    backend.enable_float64()
+    return exported(StillingerWeber.silicon())
