@@ -120,6 +120,16 @@ def normalized(atoms, found, names):
     return clean
 
 
+def without_labels(atoms):
+    """A copy of `atoms` without a calculator and without the labels that have common names."""
+    bare = atoms.copy()
+    for place in _places(bare):
+        for names in KEYS.values():
+            for name in names:
+                place.pop(name, None)
+    return bare
+
+
 def calculator_results(atoms):
     """Results of the attached calculator and whether they belong to another geometry."""
     calculator = atoms.calc

@@ -5,7 +5,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import GPa
 
-from keras_ff.data.labels import KEYS, find_labels
+from keras_ff.data.labels import KEYS, find_labels, without_labels
 
 # VASP prints kbar, positive under compression. pymatgen keeps these numbers wherever it has read them from VASP.
 VASP_STRESS = -0.1 * GPa
@@ -31,7 +31,7 @@ def to_atoms(item, stress_factor=1.0):
 
     Args:
         item: `Structure`, `Molecule`, `ComputedStructureEntry`, a dictionary that one of these makes (`as_dict`), or a
-            dictionary with `structure` and labels.
+            dictionary with `structure` and labels. An `ase.Atoms` is returned as it is, and needs no pymatgen.
         stress_factor: Number that turns `stress` into eV/Å³, positive under tension: 1 where it is so already, `VASP_STRESS`
             where it is in kbar as VASP prints it. `virial_stress` of mlearn is always taken as kbar.
 
@@ -39,6 +39,8 @@ def to_atoms(item, stress_factor=1.0):
         ImportError: If pymatgen is not installed.
         ValueError: If the object has no structure, or is a disordered one.
     """
+    if isinstance(item, Atoms):
+        return item
     found = list(iter_atoms(item, stress_factor))
     if len(found) != 1:
         raise ValueError(f"Expected one structure, found {len(found)} in a {type(item).__name__}. Use iter_atoms for several.")
@@ -53,11 +55,7 @@ def to_structure(atoms):
     """
     adaptor, _ = _pymatgen()
     found, _, _ = find_labels(atoms)
-    bare = atoms.copy()
-    for kind in ("energy", "forces", "stress"):
-        for name in KEYS[kind]:
-            bare.info.pop(name, None)
-            bare.arrays.pop(name, None)
+    bare = without_labels(atoms)
     structure = adaptor.get_structure(bare) if atoms.pbc.any() else adaptor.get_molecule(bare)
     if "energy" in found:
         structure.properties["energy"] = found["energy"]

@@ -76,23 +76,22 @@ class ArtifactCalculator(Calculator):
     def __init__(self, folder, **kwargs):
         super().__init__(**kwargs)
         self.artifact = Artifact(folder)
-        self._rows = self._columns = 0
+        self._rows = Rows()
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        vectors, mask, centers, others, pairs = self._neighbors(self.atoms)
-        energies, gradient = self.artifact(vectors, mask, centers, others)
+        i, j, vectors, species = self._neighbors(self.atoms)
+        rows, places = self._rows(i, vectors, species, species[j])
+        energies, gradient = self.artifact(*rows)
         count = len(self.atoms)
-        energies, gradient = energies[:count].astype("float64"), gradient.astype("float64")
-        i, j, places = pairs
-        pulls = gradient[i, places]
+        energies, pulls = energies[:count].astype("float64"), gradient[i, places].astype("float64")
         forces = np.zeros((count, 3))
         np.add.at(forces, i, pulls)
         np.subtract.at(forces, j, pulls)
         total = float(energies.sum())
         self.results = {"energy": total, "free_energy": total, "energies": energies, "forces": forces}
-        if self.atoms.cell.rank == 3 and self.atoms.pbc.all():
-            virial = np.einsum("pi,pj->ij", vectors[i, places].astype("float64"), pulls)
+        if self.atoms.cell.rank == 3:
+            virial = np.einsum("pi,pj->ij", vectors, pulls)
             stress = 0.5 * (virial + virial.T) / self.atoms.get_volume()
             self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
@@ -108,17 +107,34 @@ class ArtifactCalculator(Calculator):
         search = vesin.NeighborList(cutoff=self.artifact.cutoff, full_list=True, sorted=True)
         box = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
         i, j, vectors = search.compute(points=atoms.positions, box=box, periodic=atoms.pbc, quantities="ijD")
-        i, j = i.astype(int), j.astype(int)
-        counts = np.bincount(i, minlength=len(atoms))
-        self._rows = max(self._rows, ROWS * -(-len(atoms) // ROWS))
-        self._columns = max(self._columns, COLUMNS * -(-int(counts.max(initial=1)) // COLUMNS))
+        return i.astype(int), j.astype(int), vectors, species
+
+
+class Rows:
+    """Pairs of atoms as the padded rows that an artifact takes. Rows and columns never become fewer, so that it compiles rarely."""
+
+    def __init__(self):
+        self.rows = self.columns = 0
+
+    def __call__(self, i, vectors, center_species, neighbor_species):
+        """Arguments of an `Artifact`, and the columns of the pairs.
+
+        Args:
+            i: Atom of each pair, its row, `(pairs,)`, sorted.
+            vectors: `(pairs, 3)`, in Å.
+            center_species: `(atoms,)`.
+            neighbor_species: `(pairs,)`.
+        """
+        counts = np.bincount(i, minlength=len(center_species))
+        self.rows = max(self.rows, ROWS * -(-len(center_species) // ROWS))
+        self.columns = max(self.columns, COLUMNS * -(-int(counts.max(initial=1)) // COLUMNS))
         places = np.arange(len(i)) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows = np.zeros((self._rows, self._columns, 3))
+        rows = np.zeros((self.rows, self.columns, 3))
         mask, others = np.zeros(rows.shape[:2], bool), np.zeros(rows.shape[:2], "int32")
-        rows[i, places], mask[i, places], others[i, places] = vectors, True, species[j]
-        centers = np.full(self._rows, -1, "int32")
-        centers[: len(atoms)] = species
-        return rows, mask, centers, others, (i, j, places)
+        rows[i, places], mask[i, places], others[i, places] = vectors, True, neighbor_species
+        centers = np.full(self.rows, -1, "int32")
+        centers[: len(center_species)] = center_species
+        return (rows, mask, centers, others), places
 
 
 def read_description(folder):

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.data.batches import batch_of
+from keras_ff.data.pymatgen import to_atoms
 from keras_ff.properties.structure import Relaxation, rest
 from keras_ff.stateless import values_of, with_weights
 
@@ -24,7 +25,7 @@ class Property:
 
     Args:
         model: `ForceField`.
-        atoms: `ase.Atoms`.
+        atoms: `ase.Atoms`, or a `Structure` of pymatgen.
         free: What of the structure follows the weights, which then is relaxed: None, "atoms", or "cell" for atoms and cell.
             Derivatives are total ones, that of the minimum itself included (implicit differentiation).
 
@@ -39,9 +40,9 @@ class Property:
         if free not in FREE:
             raise ValueError(f"free is one of {FREE}. Received {free!r}.")
         self.model, self.free = model, free
-        self.atoms = atoms.copy()
+        self.atoms = to_atoms(atoms).copy()
         self._relax = Relaxation(model, cell=free == "cell") if free else None
-        self.batch = batch_of(model, atoms, self.reach * model.cutoff)
+        self.batch = batch_of(model, self.atoms, self.reach * model.cutoff)
         self.update()
         self._value, self._gradient = None, (None, None)
 

@@ -7,6 +7,7 @@ from ase.units import GPa
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.data.pymatgen import to_atoms
 from keras_ff.geometry import determinant
 from keras_ff.properties.base import Property
 from keras_ff.properties.structure import derivatives, without_translations
@@ -49,6 +50,7 @@ class ElasticConstants(Property):
     """
 
     def __init__(self, model, atoms, relaxed=True, free=None):
+        atoms = to_atoms(atoms)
         if not atoms.pbc.all():
             raise ValueError(f"{atoms.get_chemical_formula()} is no crystal: pbc={atoms.pbc.tolist()}. Give one with pbc=True.")
         super().__init__(model, atoms, free)

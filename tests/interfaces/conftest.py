@@ -1,0 +1,30 @@
+"""Exported potentials for all engines."""
+
+import pytest
+
+from keras_ff import ForceField, backend
+from keras_ff.export import artifact
+from keras_ff.potentials import StillingerWeber
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """Function that exports a potential in float64, as the kind of artifact that takes least time to write and read."""
+
+    def write(potential):
+        folder = tmp_path_factory.mktemp("artifact") / "folder"
+        with pytest.MonkeyPatch.context() as patch:
+            # The fresh process is that of the tests of exports.
+            patch.setattr(artifact, "compare", lambda *args: {})
+            artifact.export(ForceField(potential), folder, to="stablehlo" if backend.backend_name() == "jax" else "saved_model")
+        return folder
+
+    backend.enable_float64()
+    return write
+
+
+@pytest.fixture(scope="session")
+def silicon_artifact(exported):
+    """Folder of Stillinger-Weber silicon."""
+    backend.enable_float64()
+    return exported(StillingerWeber.silicon())
