@@ -47,7 +47,8 @@ def run(backend, part, options):
     """Title, output and exit status of one process of pytest."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *map(str, part)],
-        env={"XLA_FLAGS": XLA_FLAGS, **os.environ, "KERAS_BACKEND": backend},
+        # Threads of BLAS would wait for each other in two processes on two cores.
+        env={"XLA_FLAGS": XLA_FLAGS, "OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": backend},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
