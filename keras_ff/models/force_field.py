@@ -17,8 +17,8 @@ from keras_ff.whole_files import replace_when_complete
 
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
-# Of the configuration in a model file. Raise it when older code cannot read newer files.
-FORMAT = 1
+# Of the configuration in a model file. Raise it when older code cannot read newer files. 2: networks know their `members`.
+FORMAT = 2
 
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
 CHUNK = 512
@@ -70,15 +70,17 @@ class ForceField(keras.Model):
 
     def atomic(self, batch, training=False):
         """What `call` returns, `energies` `(structures, atoms)` in eV, and `virial` `(structures, 3, 3)`, dE / dstrain in eV."""
-        species, neighbors = batch["species"], batch["neighbors"]
         rows = self.pairs(batch)
-        vectors = rows[0]
-        energies, gradient = self.energies_and_gradient(*rows) if training else self._in_chunks(rows)
+        found = self.energies_and_gradient(*rows) if training else self._in_chunks(self.energies_and_gradient, rows)
+        return self._summed(batch, rows[0], *found, self._long_range(batch) if self.wave_cutoff > 0 else None)
+
+    def _summed(self, batch, vectors, energies, gradient, far=None):
+        """What `atomic` returns, from results of `energies_and_gradient` and `_long_range`."""
+        species, neighbors = batch["species"], batch["neighbors"]
         energies = ops.reshape(energies, ops.shape(species))
         vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
         pulls, tension = forces(gradient, neighbors), virial(vectors, gradient)
-        if self.wave_cutoff > 0:
-            far = self._long_range(batch)
+        if far is not None:
             energies, pulls, tension = energies + far[0], pulls + far[1], tension + far[2]
         reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
         n_atoms = ops.maximum(ops.sum(ops.cast(species >= 0, energies.dtype), axis=1, keepdims=True), 1.0)
@@ -139,12 +141,12 @@ class ForceField(keras.Model):
         (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
         return energies, gradient
 
-    def _in_chunks(self, rows):
-        """`energies_and_gradient` of a bounded number of atoms at a time, so that memory does not limit the system."""
+    def _in_chunks(self, function, rows):
+        """A function of rows of atoms, of a bounded number of atoms at a time, so that memory does not limit the system."""
         atoms, neighbors = rows[0].shape[:2]
         # Second derivatives of a small system do not go through the loop: TensorFlow does not compile all of them.
         if atoms is None or atoms <= 2 * min(CHUNK, max(1, PAIRS // (neighbors or 1))):
-            return self.energies_and_gradient(*rows)
+            return function(*rows)
         chunk = min(CHUNK, max(1, PAIRS // (self.potential.intermediates(neighbors or 0) or 1)))
         count = -(-atoms // chunk)
         chunks = [
@@ -154,7 +156,7 @@ class ForceField(keras.Model):
             )
             for row, fill in zip(rows, (0.0, False, -1, 0))
         ]
-        _, results = backend.scan(lambda carry, chunk: (carry, self.energies_and_gradient(*chunk)), ops.zeros(()), chunks)
+        _, results = backend.scan(lambda carry, chunk: (carry, function(*chunk)), ops.zeros(()), chunks)
         return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
 
     def _long_range(self, batch):

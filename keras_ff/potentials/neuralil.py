@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.atomic_networks import MLP, LeCunNormal, LinearPlusMLP
+from keras_ff import backend
+from keras_ff.layers.atomic_networks import MLP, LeCunNormal, LinearPlusMLP, product
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.potentials.base import Potential
 
@@ -21,6 +22,9 @@ class NeuralIL(Potential):
 
         E_i = energy_scale * (slope * network(features_i, embedding_i) + intercept)
 
+    With `members` it is a committee: networks, embeddings, slopes and intercepts of their own read the same descriptors, and the
+    energy is the mean of theirs. Member m starts as `NeuralIL(seed=seed + m)` does. See `keras_ff.Ensemble`.
+
     Energies have continuous second derivatives everywhere, also at the cutoff.
 
     `NeuralIL(species)` describes atoms by `FullPowerSpectrum` and uses the network
@@ -35,6 +39,7 @@ class NeuralIL(Potential):
         network: `AtomicNetwork` whose inputs are the features and the `embedding`.
         embedding: Length of the embedding of the central element.
         seed: Of the initial weights.
+        members: Number of members of a committee, if no `network` is given, which knows its own.
 
     Raises:
         ValueError: If descriptor, network and species do not fit together.
@@ -43,7 +48,7 @@ class NeuralIL(Potential):
         Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022).
     """
 
-    def __init__(self, species, cutoff=5.0, n_max=6, descriptor=None, network=None, embedding=2, seed=0, **kwargs):
+    def __init__(self, species, cutoff=5.0, n_max=6, descriptor=None, network=None, embedding=2, seed=0, members=None, **kwargs):
         n_species = 1 if isinstance(species, str) else len(species)
         if descriptor is None:
             descriptor = FullPowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
@@ -53,38 +58,73 @@ class NeuralIL(Potential):
         self.embedding, self.seed = int(embedding), seed
         self.descriptor = descriptor
         features = descriptor.n_features
-        self.network = network or LinearPlusMLP(features + embedding, seed=seed, dtype=self.dtype_policy)
+        self.network = network or LinearPlusMLP(features + embedding, seed=seed, members=members, dtype=self.dtype_policy)
         if self.network.inputs != features + embedding:
             raise ValueError(
                 f"The network must take {features + embedding} inputs ({features} descriptors and {embedding} of the "
                 f"embedding). Received a network of {self.network.inputs} inputs."
             )
+        members = self.members
+        stack = () if members is None else (members,)
+        scalar = () if members is None else (members, 1)
         self.feature_mean = self.add_parameter("feature_mean", np.zeros(features), trainable=False)
         self.projection = self.add_parameter("projection", np.eye(features + self.embedding), trainable=False)
         self.energy_scale = self.add_parameter("energy_scale", 1.0, trainable=False)
-        self.slope = self.add_parameter("slope", 1.0)
-        self.intercept = self.add_parameter("intercept", 0.0)
+        self.slope = self.add_parameter("slope", np.ones(scalar))
+        self.intercept = self.add_parameter("intercept", np.zeros(scalar))
         self.elements = self.add_weight(
-            name="embedding", shape=(len(self.species), self.embedding), initializer=LeCunNormal([seed, 1])
+            name="embedding", shape=(*stack, len(self.species), self.embedding), initializer=LeCunNormal([seed, 1], members)
         )
 
     @classmethod
-    def published(cls, species, cutoff=3.5, n_max=4, embedding=2, seed=0, **kwargs):
+    def published(cls, species, cutoff=3.5, n_max=4, embedding=2, seed=0, members=None, **kwargs):
         """The model of the paper: `PowerSpectrum` and the normalised pyramid `MLP`."""
         n_species = 1 if isinstance(species, str) else len(species)
         descriptor = PowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
-        network = MLP(descriptor.n_features + embedding, seed=seed, dtype=kwargs.get("dtype"))
+        network = MLP(descriptor.n_features + embedding, seed=seed, members=members, dtype=kwargs.get("dtype"))
         return cls(species, descriptor=descriptor, network=network, embedding=embedding, seed=seed, **kwargs)
 
     @property
     def n_max(self):
         return self.descriptor.n_max
 
+    @property
+    def members(self):
+        return self.network.members
+
     def call(self, neighborhood):
-        features = self.descriptor(neighborhood) - self.feature_mean
-        embedding = ops.matmul(ops.one_hot(neighborhood.center_species, len(self.species), dtype=features.dtype), self.elements)
-        energies = self.network(ops.concatenate([features, embedding], axis=-1), projection=self.projection)
+        energies = self.energies_of(self.describe(neighborhood), neighborhood.center_species)
+        return energies if self.members is None else backend.mean(energies, axis=0)
+
+    def energies_of(self, features, center_species):
+        """Atomic energies in eV from what `describe` gave.
+
+        Args:
+            features: `(atoms, features)`; of a committee also `(members, atoms, features)`.
+            center_species: int `(atoms,)`, 0 or more.
+
+        Returns:
+            `(atoms,)`, of a committee `(members, atoms)`.
+        """
+        features = features - self.feature_mean
+        embedding = product(ops.one_hot(center_species, len(self.species), dtype=features.dtype), self.elements)
+        energies = self.network([features, embedding], projection=self.projection)
         return self.energy_scale * (self.slope * energies + self.intercept)
+
+    def member_gradients(self, vectors, surroundings):
+        if self.members is None:
+            return super().member_gradients(vectors, surroundings)
+        # The descriptors are computed once. They differ in nothing but what they are multiplied by on the way back.
+        features, pullback = self.descriptor.with_pullback(vectors, surroundings)
+        neighborhood = surroundings(vectors)
+
+        def total(features):
+            energies = ops.where(neighborhood.is_atom, self.energies_of(features, neighborhood.center_species), 0.0)
+            return ops.sum(energies), energies
+
+        copies = ops.broadcast_to(features, (self.members, *ops.shape(features)))
+        (_, energies), slopes = backend.value_and_grad(total, has_aux=True)(copies)
+        return energies, pullback(slopes)
 
     def describe(self, neighborhood):
         return self.descriptor(neighborhood)
