@@ -1,7 +1,21 @@
 """Keras models made of potentials."""
 
+from keras_ff.models.calibration import Isotonic, Scaling, correlation, miscalibration, reliability
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.files import astype, load
 from keras_ff.models.force_field import ForceField
+from keras_ff.models.members import joined, member
 
-__all__ = ["Ensemble", "ForceField", "astype", "load"]
+__all__ = [
+    "Ensemble",
+    "ForceField",
+    "Isotonic",
+    "Scaling",
+    "astype",
+    "correlation",
+    "joined",
+    "load",
+    "member",
+    "miscalibration",
+    "reliability",
+]

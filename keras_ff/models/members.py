@@ -59,8 +59,8 @@ def joined(models, **options):
             weights[0].assign(old[0])
         else:
             raise ValueError(
-                f"The members of an ensemble share {weights[1].path}, which differs between the models. Adapt them to the same data, "
-                "with the same reference energies, and leave descriptors and other terms as they are."
+                f"The members of an ensemble share {weights[1].path}, which differs between the models. Adapt them to the same "
+                "data, with the same reference energies, and leave descriptors and other terms as they are."
             )
     return ensemble
 

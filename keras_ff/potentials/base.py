@@ -19,6 +19,7 @@ class Potential(NeighborhoodLayer):
 
     Attributes:
         members: Number of members of a committee, whose mean `call` returns; None for a single potential.
+        learned_noise: Whether its members have `member_variances`.
         wave_cutoff: Highest wave number in 1/Å that `long_range` sums over; 0 for a local potential.
 
     Args:
@@ -30,6 +31,7 @@ class Potential(NeighborhoodLayer):
     """
 
     members = None
+    learned_noise = False
     wave_cutoff = 0.0
 
     def __init__(self, species, cutoff, **kwargs):
@@ -74,6 +76,10 @@ class Potential(NeighborhoodLayer):
 
         (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
         return energies[None], gradient[None]
+
+    def member_variances(self, neighborhood):
+        """Variances of the errors that each member of a committee expects; None if they learn none. See `NeuralIL`."""
+        return None
 
     def long_range(self, positions, species, cell, waves):
         """Energies that `call` leaves out as they are no function of neighbors: sums over the waves of a crystal.

@@ -12,6 +12,9 @@ from keras_ff.potentials.base import Potential
 # Principal components with less than this part of the largest variance are rounding errors of float32.
 SMALLEST_VARIANCE = 1e-7
 
+# Of an error, in units of the variance of the forces.
+LEAST_VARIANCE = 1e-6
+
 
 @keras.saving.register_keras_serializable("keras_ff")
 class NeuralIL(Potential):
@@ -40,6 +43,8 @@ class NeuralIL(Potential):
         embedding: Length of the embedding of the central element.
         seed: Of the initial weights.
         members: Number of members of a committee, if no `network` is given, which knows its own.
+        learned_noise: Whether each member of the committee learns the variances of its errors too (a deep ensemble), see
+            `member_variances`.
 
     Raises:
         ValueError: If descriptor, network and species do not fit together.
@@ -48,7 +53,19 @@ class NeuralIL(Potential):
         Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022).
     """
 
-    def __init__(self, species, cutoff=5.0, n_max=6, descriptor=None, network=None, embedding=2, seed=0, members=None, **kwargs):
+    def __init__(
+        self,
+        species,
+        cutoff=5.0,
+        n_max=6,
+        descriptor=None,
+        network=None,
+        embedding=2,
+        seed=0,
+        members=None,
+        learned_noise=False,
+        **kwargs,
+    ):
         n_species = 1 if isinstance(species, str) else len(species)
         if descriptor is None:
             descriptor = FullPowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
@@ -65,6 +82,13 @@ class NeuralIL(Potential):
                 f"embedding). Received a network of {self.network.inputs} inputs."
             )
         members = self.members
+        if learned_noise and members is None:
+            raise ValueError("learned_noise needs a committee: a single model has no use for the variances. Received members=None.")
+        self.learned_noise = bool(learned_noise)
+        self.noise = []
+        if learned_noise:
+            options = {"members": members, "dtype": self.dtype_policy}
+            self.noise = [LinearPlusMLP(features + embedding, seed=seed + kind * members, **options) for kind in (1, 2)]
         stack = () if members is None else (members,)
         scalar = () if members is None else (members, 1)
         self.feature_mean = self.add_parameter("feature_mean", np.zeros(features), trainable=False)
@@ -111,6 +135,20 @@ class NeuralIL(Potential):
         energies = self.network([features, embedding], projection=self.projection)
         return self.energy_scale * (self.slope * energies + self.intercept)
 
+    def member_variances(self, neighborhood):
+        """Variances of the errors that each member expects, `(members, atoms, 2)`: in eV² of the atomic energy, and in (eV/Å)² of
+        a component of the force on the atom; None without `learned_noise`.
+
+        Networks of their own read the descriptors, which learn nothing from the variances.
+        """
+        if not self.learned_noise:
+            return None
+        features = self.describe(neighborhood) - self.feature_mean
+        one_hot = ops.one_hot(neighborhood.center_species, len(self.species), dtype=features.dtype)
+        inputs = [ops.stop_gradient(x) for x in (features, product(one_hot, self.elements))]
+        values = ops.stack([network(inputs, projection=self.projection) for network in self.noise], axis=-1)
+        return self.energy_scale**2 * (ops.softplus(values) + LEAST_VARIANCE)
+
     def member_gradients(self, vectors, surroundings):
         if self.members is None:
             return super().member_gradients(vectors, surroundings)
@@ -145,6 +183,7 @@ class NeuralIL(Potential):
             "network": keras.saving.serialize_keras_object(self.network),
             "embedding": self.embedding,
             "seed": self.seed,
+            **({"learned_noise": True} if self.learned_noise else {}),
         }
 
     @classmethod

@@ -35,6 +35,7 @@ class Sum(Potential):
         if len(counts) > 1:
             raise ValueError(f"The committees in a sum must have the same number of members. Received {counts}.")
         self.members = counts[0] if counts else None
+        self.learned_noise = any(part.learned_noise for part in parts)
         self.wave_cutoff = max(part.wave_cutoff for part in parts)
 
     def call(self, neighborhood):
@@ -44,6 +45,11 @@ class Sum(Potential):
         # What is the same for all members broadcasts.
         parts = [part.member_gradients(vectors, lambda x, part=part: surroundings(x).within(part.cutoff)) for part in self.parts]
         return tuple(sum(values) for values in zip(*parts))
+
+    def member_variances(self, neighborhood):
+        parts = [part.member_variances(neighborhood.within(part.cutoff)) for part in self.parts]
+        known = [part for part in parts if part is not None]
+        return sum(known) if known else None
 
     def long_range(self, *args):
         return sum(part.long_range(*args) for part in self.parts if part.wave_cutoff > 0)
