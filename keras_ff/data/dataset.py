@@ -79,7 +79,7 @@ class Dataset(keras.utils.PyDataset):
         self.species = [str(symbol) for symbol in model.species]
         self.cutoff = checked_cutoff(model.cutoff)
         self.wave_cutoff = float(getattr(model, "wave_cutoff", 0.0))
-        self.bootstrap, self.members = getattr(model, "bootstrap", None), getattr(model, "members", None)
+        self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
@@ -190,7 +190,7 @@ class Dataset(keras.utils.PyDataset):
         if self.wave_shape:
             inputs["waves"] = np.zeros((S, *self.wave_shape), np.int32)
         if self.bootstrap is not None:
-            inputs["counts"] = np.zeros((S, self.members), kind)
+            inputs["counts"] = np.zeros((S, self.n_samples), kind)
         targets = {
             "energy": np.full((S, 1), np.nan, kind),
             "energy_per_atom": np.full((S, 1), np.nan, kind),
@@ -209,7 +209,7 @@ class Dataset(keras.utils.PyDataset):
             if self.wave_shape:
                 inputs["waves"][place] = lattice_waves(row["cell"], self.wave_cutoff, self.wave_shape)
             if self.bootstrap is not None:
-                inputs["counts"][place] = bootstrap_counts(self.bootstrap, int(index), self.members)
+                inputs["counts"][place] = bootstrap_counts(self.bootstrap, int(index), self.n_samples)
             targets["energy"][place] = row["energy"]
             targets["energy_per_atom"][place] = row["energy"] / a
             targets["forces"][place, :a] = row["forces"]

@@ -65,7 +65,7 @@ class Calculator(ASECalculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        batch = self._batch(self.atoms)
+        batch = self.batch(self.atoms)
         outputs = self._function(batch)
         outputs = {name: np.asarray(value, dtype="float64")[0] for name, value in outputs.items()}
         energies = outputs["energies"]
@@ -97,7 +97,7 @@ class Calculator(ASECalculator):
             spreads["energy"] = count * float(spreads.pop("energy_per_atom"))
         return {f"{name}_std": spread for name, spread in spreads.items()}
 
-    def _batch(self, atoms):
+    def batch(self, atoms):
         i, j, shifts, species = self._neighbors(atoms)
         cell = atoms.cell.array
         vectors = atoms.positions[j] - atoms.positions[i] + shifts @ cell

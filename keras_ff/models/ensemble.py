@@ -217,10 +217,9 @@ class Ensemble(ForceField):
         Raises:
             ValueError: If the data set has no labels.
         """
-        pairs = self.spread_and_error(dataset)
-        if not pairs:
+        if not any(dataset.labels_found.values()):
             raise ValueError(f"Nothing to calibrate on: the data set has no labels. {dataset.report()}")
-        self.calibration = {name: kind.fit(*pair) for name, pair in pairs.items()}
+        self.calibration = {name: kind.fit(*pair) for name, pair in self.spread_and_error(dataset).items()}
 
     def calibrated(self, name, spread):
         """Errors to expect at a spread.

@@ -21,7 +21,7 @@ def member(ensemble, index):
         raise ValueError(f"The members are 0 to {ensemble.members - 1}. Received index={index}.")
     config = _with_members(ensemble.potential, ensemble, None)
     single = ForceField.from_config(config)
-    for new, old in zip(single.weights, ensemble.weights[: len(single.weights)], strict=True):
+    for new, old in zip(single.weights, ensemble.weights, strict=True):
         value = ops.convert_to_numpy(old)
         new.assign(value if value.shape == tuple(new.shape) else value[index].reshape(new.shape))
     return single

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from keras import ops
 from small_data import copper
 
@@ -32,6 +33,7 @@ def on_filters(members=MEMBERS, seed=0):
 def alloys():
     structures = copper(4)
     for atoms in structures:
+        atoms.calc = None
         atoms.symbols[1] = "Au"
     # A molecule has no stress, and leaves room in the batch.
     structures[3] = Atoms("CuAuCu", [[0, 0, 0], [2.1, 0.2, 0], [0, 2.2, 0.4]])
@@ -77,12 +79,44 @@ def test_a_member_of_an_ensemble_learns_what_it_learns_alone():
             optimizer=keras.optimizers.Adam(3e-3),
             loss={"energy_per_atom": kff.losses.LogCosh(50.0), "forces": kff.losses.ForceNorm(kff.losses.LogCosh(5.0))},
             metrics=kff.training.default_metrics(["forces"]),
+            jit_compile=backend.backend_name() == "jax",
         )
         history = model.fit(data, epochs=3, verbose=0).history
         assert np.isfinite(history["forces_mae"]).all()
         trained.append(model)
     for found, expected in zip(member(trained[0], 1).weights, trained[1].weights, strict=True):
         np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.slow
+def test_a_deep_ensemble_learns_the_sizes_of_its_errors():
+    """In compiled steps, from labels with known noise that depends on the element, with a fixed repulsion beside the networks."""
+    rng, structures = np.random.default_rng(0), copper(60)
+    for atoms in structures:
+        forces = atoms.get_forces()
+        atoms.symbols[[1, 2]] = "Au"
+        noise = np.where(atoms.symbols == "Au", 0.5, 0.05)[:, None] * rng.normal(size=forces.shape)
+        atoms.calc = SinglePointCalculator(atoms, forces=forces + noise)
+    potential = Sum([NeuralIL(["Cu", "Au"], cutoff=4.0, n_max=2, members=2, learned_noise=True), ZBL(["Cu", "Au"])])
+    model = kff.Ensemble(potential)
+    data = Dataset(structures, model, batch_size=10, max_shapes=1)
+    model.adapt(data)
+    model.compile(optimizer=keras.optimizers.Adam(1e-2), loss={"forces": kff.losses.GaussianNLL()}, jit_compile=True)
+    history = model.fit(data, epochs=150, validation_data=data, verbose=0).history
+    assert np.isfinite(history["val_loss"]).all() and history["loss"][-1] < history["loss"][0]
+    found = np.concatenate([atoms_std[:4, 0] for atoms_std in model.predict(data, verbose=0)["forces_std"]])
+    gold = np.concatenate([data[index][0]["species"].ravel() for index in range(len(data))]) == 1
+    assert np.median(found[gold]) == pytest.approx(0.5, rel=0.3) and np.median(found[~gold]) < 0.15
+
+
+def test_variances_need_their_loss_and_a_committee():
+    model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2, learned_noise=True))
+    with pytest.raises(ValueError, match="GaussianNLL.*learned_noise=True"):
+        model.compile(loss={"forces": kff.losses.MSE()})
+    with pytest.raises(ValueError, match="learned_noise=False"):
+        kff.Ensemble(neuralil()).compile(loss={"forces": kff.losses.GaussianNLL()})
+    with pytest.raises(ValueError, match="needs a committee"):
+        NeuralIL(["Cu"], learned_noise=True)
 
 
 def test_with_a_bootstrap_members_learn_from_samples_that_the_seed_decides():
@@ -104,13 +138,10 @@ def test_samples_of_a_bootstrap_have_the_statistics_of_drawing_with_replacement(
     assert (counts == 0).mean() == pytest.approx(np.exp(-1), abs=0.015)
 
 
-@pytest.mark.parametrize(
-    "potential, message",
-    [(lambda: neuralil(None), "members=None"), (lambda: ZBL(["Cu"]), "two or more"), (lambda: neuralil(1), "1")],
-)
-def test_an_ensemble_needs_members(potential, message):
-    with pytest.raises(ValueError, match=message):
-        kff.Ensemble(potential())
+def test_an_ensemble_needs_members():
+    for potential in (neuralil(None), neuralil(1), ZBL(["Cu"])):
+        with pytest.raises(ValueError, match="two or more members.* Received .* with members="):
+            kff.Ensemble(potential)
 
 
 def test_members_that_do_not_fit_together_are_refused():
@@ -128,14 +159,14 @@ def test_members_that_do_not_fit_together_are_refused():
 
 
 def test_calibrated_numbers_are_saved_and_refused_before_calibration(tmp_path):
-    model, data = kff.Ensemble(neuralil(), bootstrap=1), None
+    model = kff.Ensemble(neuralil(), bootstrap=1)
     data = Dataset(copper(4), model, batch_size=2)
     with pytest.raises(ValueError, match="calibrate"):
         model.calibrated("forces", 0.1)
     with pytest.raises(ValueError, match="calibrate"):
         kff.Calculator(model, calibrated=True)
     with pytest.raises(ValueError, match="no labels"):
-        model.calibrate(Dataset([atoms for atoms in alloys()[3:]], model))
+        model.calibrate(Dataset(alloys(), model))
     model.calibrate(data, Scaling)
     spread, error = model.spread_and_error(data)["forces"]
     assert len(spread) == 16
@@ -169,7 +200,7 @@ def test_isotonic_regression_recovers_a_bent_law_and_never_falls():
     error = rng.normal(size=spread.shape) * np.minimum(spread, 1.0)
     found = Isotonic.fit(spread, error)
     x = np.linspace(0.2, 1.9, 50)
-    np.testing.assert_allclose(found(x), np.minimum(x, 1.0), rtol=0.06)
+    np.testing.assert_allclose(found(x), np.minimum(x, 1.0), rtol=0.1)
     assert (np.diff(found(np.linspace(0.0, 3.0, 200))) >= -1e-12).all() and found(0.0) == 0.0
     assert miscalibration(found(spread), error) < 0.02 < miscalibration(spread, error)
     predicted, true = reliability(spread, spread, bins=4)
