@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from tqdm import tqdm
 
+from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.labels import KINDS
@@ -29,11 +30,13 @@ class Dataset(keras.utils.PyDataset):
     | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
     | shifts    | (S, A, K, 3)          |                 |           |
     | waves     | (S, N1, N2, N3) int32 |                 |           |
+    | counts    | (S, members)          |                 |           |
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
     numbers of lattice vectors. Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the
     directions of a cell that do not repeat. Waves (see `keras_ff.data.waves.lattice_waves`) are there only for a model with a
-    `wave_cutoff`; all batches have room for those of the largest cell. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy,
+    `wave_cutoff`; all batches have room for those of the largest cell. Counts (see `keras_ff.data.bootstrap`) are there only for a
+    model with a `bootstrap`. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy,
     positive under tension); a missing label is NaN, as is all that belongs to padding, and the stress of a structure that is not
     periodic in all directions.
 
@@ -43,7 +46,8 @@ class Dataset(keras.utils.PyDataset):
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å; a `wave_cutoff` in 1/Å if it sums over waves.
+        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å; a `wave_cutoff` in 1/Å if it sums over waves;
+            a seed `bootstrap` and `members` if each member sees a sample of the structures of its own.
         batch_size: Number of structures in a batch.
         shuffle: False keeps the same order in every epoch.
         seed: Seed of the shuffling.
@@ -75,6 +79,7 @@ class Dataset(keras.utils.PyDataset):
         self.species = [str(symbol) for symbol in model.species]
         self.cutoff = checked_cutoff(model.cutoff)
         self.wave_cutoff = float(getattr(model, "wave_cutoff", 0.0))
+        self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
@@ -184,6 +189,8 @@ class Dataset(keras.utils.PyDataset):
         }
         if self.wave_shape:
             inputs["waves"] = np.zeros((S, *self.wave_shape), np.int32)
+        if self.bootstrap is not None:
+            inputs["counts"] = np.zeros((S, self.n_samples), kind)
         targets = {
             "energy": np.full((S, 1), np.nan, kind),
             "energy_per_atom": np.full((S, 1), np.nan, kind),
@@ -201,6 +208,8 @@ class Dataset(keras.utils.PyDataset):
                 inputs[name][place, :a, :k] = row[name]
             if self.wave_shape:
                 inputs["waves"][place] = lattice_waves(row["cell"], self.wave_cutoff, self.wave_shape)
+            if self.bootstrap is not None:
+                inputs["counts"][place] = bootstrap_counts(self.bootstrap, int(index), self.n_samples)
             targets["energy"][place] = row["energy"]
             targets["energy_per_atom"][place] = row["energy"] / a
             targets["forces"][place, :a] = row["forces"]

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 from numpy.polynomial import Legendre
 
-from keras_ff.layers.base import NeighborhoodLayer
+from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.legendre import LegendreSeries
@@ -14,7 +14,7 @@ from keras_ff.layers.splines import CubicSpline
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class SplineFilters(NeighborhoodLayer):
+class SplineFilters(Descriptor):
     """Sums of spline functions over neighbors and pairs of neighbors, one feature for each filter.
 
         G2_a(i) = sum_j w_a(j) rho_a(r_ij) fc(r_ij)
