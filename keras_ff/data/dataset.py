@@ -1,5 +1,6 @@
 """Structures as padded batches for `fit`, `evaluate` and `predict`."""
 
+import copy
 import os
 
 import keras
@@ -85,6 +86,7 @@ class Dataset(keras.utils.PyDataset):
             raise ValueError("The data set is empty: there is no structure to make batches of.")
         self._rows, self._bytes = {}, 0
         self._epoch, self._order, self._within_epoch = 0, None, False
+        self._part = slice(None)
         self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
         self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
         self._survey(progress)
@@ -159,12 +161,18 @@ class Dataset(keras.utils.PyDataset):
         return len(self.buckets)
 
     def __getitem__(self, index):
-        bucket, members = self._batches()[index]
-        return self._batch(members, *self.buckets.shapes[bucket])
+        bucket, _ = self._batches()[index]
+        return self._batch(self.members(index), *self.buckets.shapes[bucket])
 
     def members(self, index):
         """Places in `structures` of the structures of batch `index`, (S,), with -1 for padding."""
-        return self._batches()[index][1].copy()
+        return self._batches()[index][1][self._part]
+
+    def part(self, index, count):
+        """The part of each batch that one of several processes computes: every `count`-th structure, from `index`."""
+        data = copy.copy(self)
+        data._part = slice(index, None, count)
+        return data
 
     def _batches(self):
         # One assignment, as a thread of TensorFlow may still prefetch batches of the last epoch.

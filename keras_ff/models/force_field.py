@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.epochs import SetEpoch
 from keras_ff.data.reference import fit_reference_energies
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
+from keras_ff.models.data_model import DataModel
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.sum import Sum
@@ -28,7 +28,7 @@ PAIRS = 32_768
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ForceField(keras.Model):
+class ForceField(DataModel):
     """Energy, forces and stress of structures from a potential.
 
     Args:
@@ -284,13 +284,6 @@ class ForceField(keras.Model):
         # Keras leaves models with a `compile` of their own uncompiled when it loads them.
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
-
-    def fit(self, x=None, *args, callbacks=None, **kwargs):
-        """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch."""
-        if hasattr(x, "epoch"):
-            kwargs["shuffle"] = False
-            callbacks = [SetEpoch(x), *(callbacks or [])]
-        return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def save(self, filepath, overwrite=True, **kwargs):
         """Write a `.keras` file, whole or not at all."""
