@@ -96,7 +96,9 @@ class Settings:
         if not 0 <= self.valid_fraction < 1:
             raise ValueError(f"valid_fraction is from 0 to less than 1. Received valid_fraction={self.valid_fraction}.")
         if self.batch_size % self.devices:
-            raise ValueError(f"{self.devices} devices do not divide batches of {self.batch_size} structures. Give --batch-size too.")
+            raise ValueError(
+                f"{self.devices} devices do not divide batches of {self.batch_size} structures. Give --batch-size too."
+            )
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f'dtype is "float32" or "float64". Received dtype={self.dtype!r}.')
 

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.reference import fit_reference_energies
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
 from keras_ff.models.data_model import DataModel
+from keras_ff.models.statistics import Summary, features_of
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.sum import Sum
@@ -33,6 +33,8 @@ class ForceField(DataModel):
 
     Args:
         potential: A `keras_ff.potentials.Potential`.
+        frozen: Places among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this is
+            how a file knows.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
     `keras_ff.data.Dataset` makes it, and `waves` if the potential has a part of long range. The result is a dict of
@@ -44,13 +46,16 @@ class ForceField(DataModel):
       NaN without three lattice vectors.
     """
 
-    def __init__(self, potential, **kwargs):
+    def __init__(self, potential, frozen=(), **kwargs):
         super().__init__(**kwargs)
         self.potential = potential
         self.reference_energies = self.add_weight(
             name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False
         )
         self.built = True
+        self._own = [weight.trainable for weight in self.weights]
+        for place in frozen:
+            self.weights[place].trainable = False
 
     @property
     def species(self):
@@ -200,8 +205,8 @@ class ForceField(DataModel):
         if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
             raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
         fixed = [term for term in self.potential.terms() if term not in learned]
-        summary = _Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
-        features = _features(self, learned)
+        summary = Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
+        features = features_of(self, learned)
         gathered, kinds = [[] for _ in learned], []
         seen = 0
         for index in np.random.default_rng(0).permutation(len(dataset)):
@@ -235,7 +240,7 @@ class ForceField(DataModel):
         if not learned:
             kinds = [type(term).__name__ for term in self.potential.terms()]
             raise ValueError(f"{kinds} have no descriptors. Describe with NeuralIL, SplineNetwork or ElementNetworks.")
-        features = _features(self, learned)
+        features = features_of(self, learned)
         found = [None] * len(dataset.structures)
         for number in range(len(dataset)):
             batch, _ = dataset[number]
@@ -246,14 +251,42 @@ class ForceField(DataModel):
                     found[index] = rows[place][batch["species"][place] >= 0]
         return found
 
+    def with_species(self, twins):
+        """A copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
+
+        A new element starts as the twin of one that is there: its energies and forces are those of a structure in which the twin
+        stands in its place. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
+        would take the statistics away that the network was trained with:
+
+            model = load("silicon.keras").with_species({"Ge": "Si"})
+            data = Dataset(germanium, model)
+            model.fit_reference_energies(data)
+            model.compile(...)
+            model.fit(data)
+
+        Args:
+            twins: Dict from new chemical symbols to those of the model.
+
+        Raises:
+            ValueError: If a new symbol is known already, or a twin is not.
+            NotImplementedError: If the potential, or a part of it, takes no elements.
+        """
+        if not twins or set(twins) & set(self.species) or set(twins.values()) - set(self.species):
+            raise ValueError(f"Name elements that are new and their twins of {self.species}. Received {twins}.")
+        copy = ForceField(self.potential.with_species(twins), dtype=self.dtype_policy)
+        known = dict(zip(self.species, ops.convert_to_numpy(self.reference_energies)))
+        copy.reference_energies.assign(np.array([known[twins.get(symbol, symbol)] for symbol in copy.species]))
+        return copy
+
     def _learned(self):
         """The terms of the potential that have descriptors."""
         return [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
 
     def fit_reference_energies(self, dataset):
-        """Set the energies of the species by least squares to what the potential, as it is, leaves of the energies.
+        """Move the energies of the species by least squares to what the potential, as it is, leaves of the energies.
 
-        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data.
+        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data. Species that the data does not
+        have keep their energies.
 
         Raises:
             ValueError: If the data set has no energies.
@@ -263,10 +296,10 @@ class ForceField(DataModel):
         """
         spline_domains(self, dataset)
         dataset.require_labels("energy")
-        summary = _Summary(ForceField(self.potential), len(self.species))
+        summary = Summary(self, len(self.species))
         for index in range(len(dataset)):
             summary.add(*dataset[index])
-        self.reference_energies.assign(summary.reference_energies(self.species))
+        self.reference_energies.assign_add(summary.reference_energies(self.species))
 
     def compile(self, *args, **kwargs):
         """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
@@ -298,6 +331,7 @@ class ForceField(DataModel):
             "dtype": self.dtype_policy.name,
             "format": FORMAT,
             "potential": keras.saving.serialize_keras_object(self.potential),
+            "frozen": [place for place, weight in enumerate(self.weights) if self._own[place] and not weight.trainable],
         }
 
     @classmethod
@@ -310,53 +344,6 @@ class ForceField(DataModel):
             )
         config["potential"] = keras.saving.deserialize_keras_object(config["potential"], custom_objects=custom_objects)
         return cls(**config)
-
-
-class _Summary:
-    """Labels of a data set minus the prediction of fixed terms, as far as `adapt` needs them."""
-
-    def __init__(self, fixed, n_species):
-        self.predict = backend.jit(fixed, layer=fixed) if fixed else None
-        self.n_species = n_species
-        self.energies, self.compositions = [], []
-        self.squares, self.count = np.zeros(n_species), np.zeros(n_species)
-
-    def add(self, batch, labels):
-        energy, forces = labels["energy"][:, 0].astype("float64"), labels["forces"].astype("float64")
-        if self.predict:
-            fixed = self.predict(batch)
-            energy, forces = energy - np.asarray(fixed["energy"])[:, 0], forces - np.asarray(fixed["forces"])
-        known = np.isfinite(forces).all(axis=-1) & (batch["species"] >= 0)
-        kinds = batch["species"][known]
-        self.squares += np.bincount(kinds, (forces[known] ** 2).sum(axis=-1), minlength=self.n_species)
-        self.count += np.bincount(kinds, minlength=self.n_species) * 3
-        for value, species in zip(energy, batch["species"]):
-            if np.isfinite(value):
-                self.energies.append(value)
-                self.compositions.append(np.bincount(species[species >= 0], minlength=self.n_species))
-
-    def reference_energies(self, species):
-        return fit_reference_energies(self.compositions, self.energies, species).energies
-
-    def force_scales(self):
-        """Of the forces on each species, of all forces where one has none; of the energies per atom over 1 Å without forces."""
-        if self.count.any():
-            total = self.squares.sum() / self.count.sum()
-            squares = np.where(self.count > 0, self.squares / np.maximum(self.count, 1), total)
-        else:
-            squares = np.full(self.n_species, np.var(np.array(self.energies) / np.sum(self.compositions, axis=1)))
-        return np.maximum(np.sqrt(squares), 1e-3)
-
-
-def _features(model, terms):
-    """Compiled function from a batch to what each term sees of it."""
-
-    def features(batch):
-        vectors, is_neighbor, center, others = model.pairs(batch)
-        neighborhood = Neighborhood(vectors, is_neighbor, center, others, model.cutoff)
-        return [term.describe(neighborhood.within(term.cutoff)) for term in terms]
-
-    return backend.jit(features, layer=model)
 
 
 def forces(gradient, neighbors):
