@@ -11,12 +11,13 @@
     keras-ff benchmark dispersion --data paper/     silicon fitted to force constants or frequencies of DFT
     keras-ff benchmark dynamics                     molecular dynamics, and gradients through it
     keras-ff benchmark liquid --data mlearn/        averages over liquid silicon, and a fit to them
+    keras-ff benchmark scale --data mlearn/         100,000 structures from disk; with --data germanium from a model of silicon
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
 added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
 
-The data of `accuracy`, `spline-networks` and `liquid` are files Si_train.xyz, Si_test.xyz,
+The data of `accuracy`, `spline-networks`, `liquid` and `scale` are files Si_train.xyz, Si_test.xyz,
 ... (mlearn set); the bundled files are used without --data. The data of `ean` are
 ean_validation.xyz and ean_split_60_15.json. `splines` reads Ti.meam.spline of
 the installed LAMMPS, or of the folder given with --data. `crystal-fits` and
@@ -41,6 +42,7 @@ SUITES = (
     "dispersion",
     "dynamics",
     "liquid",
+    "scale",
 )
 
 
@@ -92,6 +94,9 @@ def commands(args):
         return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]
     if args.suite == "liquid":
         return [[*module, "keras_ff_tools.benchmark_liquid", data]]
+    if args.suite == "scale":
+        suite = [*module, "keras_ff_tools.benchmark_scale"]
+        return [[*suite, "streaming"], *([[*suite, "fine-tuning", args.data]] if args.data else [])]
     elements = args.elements or sorted({name.split("_train.xyz")[0] for name in os.listdir(data) if "_train.xyz" in name})
     if not elements:
         raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")
