@@ -11,9 +11,11 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.data.neighbors import neighbor_list
 from keras_ff_tools.benchmark_speed import peak, row
 from keras_ff_tools.benchmark_spline_networks import errors, read
+from keras_ff_tools.run_folder import cache_folder
 
 LOSS = {"energy_per_atom": kff.losses.LogCosh(p=100.0), "forces": kff.losses.LogCosh(p=10.0)}
 
@@ -25,7 +27,7 @@ KEPT = 32e6
 
 # Of fine-tuning: structures of the new element, training steps, size of the descriptor, and seeds that choose the structures.
 COUNTS = (10, 25)
-FIRST_STEPS, STEPS = 2000, 500
+FIRST_STEPS, STEPS = 2000, 400
 N_MAX = 4
 SEEDS = (0, 1, 2)
 # Structures of the old element among those of the new.
@@ -105,6 +107,7 @@ class Batches(keras.utils.PyDataset):
 
 def fine_tuning(folder, old="Si", new="Ge"):
     """Few structures of a new element: from a model of another one, and from scratch, with the same steps."""
+    backend.enable_compilation_cache(cache_folder() / backend.backend_name())
     start = kff.ForceField(kff.potentials.NeuralIL([old], n_max=N_MAX))
     train(start, read(folder, old, "train"), FIRST_STEPS, 3e-3, adapt=True)
     tests = {symbol: read(folder, symbol, "test") for symbol in (old, new)}

@@ -10,7 +10,7 @@ class Ahead:
     """
 
     def __init__(self):
-        self._pool, self._last, self._next, self._future = None, None, None, None
+        self._pool, self._last, self._next = None, (None, None), (None, None, None)
 
     def get(self, line, place, function):
         """`function(line, place)`; from the second place in a line on, that of the next place is begun.
@@ -20,18 +20,16 @@ class Ahead:
             place: Number of an item, from 0.
             function: Takes these two, and depends on nothing that changes between two calls.
         """
-        result = self._future.result() if _same(self._next, (line, place)) else function(line, place)
-        in_line = _same(self._last, (line, place - 1))
-        self._last, self._next, self._future = (line, place), None, None
-        if in_line and place + 1 < len(line):
+        # Read and written as a whole, as several threads may ask.
+        next_line, next_place, future = self._next
+        last_line, last_place = self._last
+        result = future.result() if next_line is line and next_place == place else function(line, place)
+        self._last, self._next = (line, place), (None, None, None)
+        if last_line is line and last_place + 1 == place < len(line) - 1:
             self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="next batch")
-            self._next, self._future = (line, place + 1), self._pool.submit(function, line, place + 1)
+            self._next = line, place + 1, self._pool.submit(function, line, place + 1)
         return result
 
     def __reduce__(self):
         # A copy in another process begins without a thread.
         return Ahead, ()
-
-
-def _same(one, other):
-    return one is not None and one[0] is other[0] and one[1] == other[1]

@@ -170,7 +170,7 @@ class Dataset(keras.utils.PyDataset):
 
     def members(self, index):
         """Places in `structures` of the structures of batch `index`, (S,), with -1 for padding."""
-        return self._batches()[index][1][self._part]
+        return self._batches()[index][1][self._part].copy()
 
     def part(self, index, count):
         """The part of each batch that one of several processes computes: every `count`-th structure, from `index`."""
