@@ -18,7 +18,7 @@ from keras_ff.whole_files import replace_when_complete
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
 # Of the configuration in a model file. Raise it when older code cannot read newer files.
-FORMAT = 1
+FORMAT = 2
 
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
 CHUNK = 512

@@ -75,21 +75,17 @@ def third_order(model, atoms, of=None, chunk=32):
 
 def second(model, batch, u):
     """Derivatives of the energy along u and by the positions, `(rows, 3 atoms)` as u."""
-    return backend.vjp(_gradient(model, batch), ops.zeros_like(u))[1](u)[0]
+    return backend.hvp(_energy(model, batch), ops.zeros_like(u), u)
 
 
 def third(model, batch, u, v):
     """Derivatives of the energy along u, along v, and by the positions, `(rows, 3 atoms)` as u and v."""
-
-    def along(changes):
-        return backend.vjp(_gradient(model, batch), changes)[1](u)[0]
-
-    return backend.vjp(along, ops.zeros_like(u))[1](v)[0]
+    return backend.vjp(lambda changes: backend.hvp(_energy(model, batch), changes, u), ops.zeros_like(u))[1](v)[0]
 
 
-def _gradient(model, batch):
-    """From displacements of copies of the structure, `(copies, 3 atoms)`, to the derivatives of their energies."""
-    return backend.grad(lambda changes: ops.sum(model.total_energy(deformed(batch, changes))))
+def _energy(model, batch):
+    """From displacements of copies of the structure, `(copies, 3 atoms)`, to the sum of their energies."""
+    return lambda changes: ops.sum(model.total_energy(deformed(batch, changes)))
 
 
 def _in_chunks(model, derivative, directions, batch, chunk):
