@@ -109,7 +109,7 @@ class NeuralIL(Potential):
         def widened(weight, shape):
             """Rows for what did not exist are 0."""
             if weight.shape == shape:
-                return weight
+                return weight.copy()
             return np.concatenate([weight[:old], np.zeros((new - old, *shape[1:])), weight[old:]])
 
         for mine, theirs in zip(network.weights, self.network.weights, strict=True):
@@ -119,7 +119,8 @@ class NeuralIL(Potential):
         copy.projection.assign(_projection_of_twins(projection, matrix, kept))
         copy.elements.assign(ops.take(self.elements, np.array(places), axis=0))
         for name in ("energy_scale", "slope", "intercept"):
-            getattr(copy, name).assign(getattr(self, name))
+            # Not the array itself: on JAX, training one of the two models would delete it.
+            getattr(copy, name).assign(ops.copy(getattr(self, name)))
         return copy
 
     def get_config(self):

@@ -97,7 +97,10 @@ def test_frozen_weights_stay_and_others_have_rates_of_their_own_also_in_the_file
         moved = {w.path for w, old in zip(model.weights, before) if not np.array_equal(keras.ops.convert_to_numpy(w), old)}
         return {w.path for w in model.weights if w.path in moved}
 
+    grown = model.with_species({"Au": "Cu"})
     moved = step()
+    # A copy has arrays of its own, which the training of the other does not consume.
+    assert all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in grown.weights)
     still = {weight.path for weight in (*network.layers[0].weights, model.potential.slope, model.potential.elements)}
     assert moved and not moved & still and network.linear.kernel.path in moved
     model.save(tmp_path / "model.keras")
