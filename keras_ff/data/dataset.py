@@ -1,5 +1,6 @@
 """Structures as padded batches for `fit`, `evaluate` and `predict`."""
 
+import copy
 import os
 
 import keras
@@ -8,6 +9,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from tqdm import tqdm
 
+from keras_ff.data.ahead import Ahead
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
@@ -90,6 +92,7 @@ class Dataset(keras.utils.PyDataset):
             raise ValueError("The data set is empty: there is no structure to make batches of.")
         self._rows, self._bytes = {}, 0
         self._epoch, self._order, self._within_epoch = 0, None, False
+        self._part, self._ahead = slice(None), Ahead()
         self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
         self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
         self._survey(progress)
@@ -164,12 +167,21 @@ class Dataset(keras.utils.PyDataset):
         return len(self.buckets)
 
     def __getitem__(self, index):
-        bucket, members = self._batches()[index]
-        return self._batch(members, *self.buckets.shapes[bucket])
+        return self._ahead.get(self._batches(), range(len(self))[index], self._of_order)
+
+    def _of_order(self, batches, index):
+        bucket, members = batches[index]
+        return self._batch(members[self._part], *self.buckets.shapes[bucket])
 
     def members(self, index):
         """Places in `structures` of the structures of batch `index`, (S,), with -1 for padding."""
-        return self._batches()[index][1].copy()
+        return self._batches()[index][1][self._part].copy()
+
+    def part(self, index, count):
+        """The part of each batch that one of several processes computes: every `count`-th structure, from `index`."""
+        data = copy.copy(self)
+        data._part, data._ahead = slice(index, None, count), Ahead()
+        return data
 
     def _batches(self):
         # One assignment, as a thread of TensorFlow may still prefetch batches of the last epoch.

@@ -137,6 +137,35 @@ class PowerSpectrum(Descriptor):
             rows.append(ops.reshape(products, (-1, products.shape[1] * products.shape[2], 3 * vectors.shape[1])))
         return ops.concatenate(rows, axis=1)
 
+    def product_terms(self):
+        """Of which densities the features are products: a list of tuples of (l, n, species), two of them or one, ascending."""
+        return [
+            ((l, n, a), (l, n, b))
+            for a, b in np.transpose(np.triu_indices(self.n_species)).tolist()
+            for l in range(self.n_max + 1)
+            for n in range(self.n_max - l + 1)
+        ]
+
+    def with_twins(self, twins):
+        """The descriptor of more elements, each of which is to be taken for one that is there.
+
+        Args:
+            twins: For each element whom it is taken for; at first 0, 1, .. for those that are there.
+
+        Returns:
+            Tuple of the descriptor, a matrix `(its features, features)` that makes of its features those of atoms with their
+            elements replaced by their twins, and the places of the features that were there, `(features,)`.
+        """
+        descriptor = type(self).from_config({**self.get_config(), "n_species": len(twins)})
+        place = {product: number for number, product in enumerate(self.product_terms())}
+        products = descriptor.product_terms()
+        matrix = np.zeros((len(products), len(place)))
+        for number, product in enumerate(products):
+            replaced = tuple(sorted((l, n, twins[species]) for l, n, species in product))
+            # The square of a sum of densities has products of different ones twice.
+            matrix[number, place[replaced]] = 2.0 if len({*product}) > len({*replaced}) else 1.0
+        return descriptor, matrix, np.array([products.index(product) for product in place])
+
     def labels(self, species):
         """Names of the features for figures and tables, such as `Si-Si n=0 l=2`."""
         return [
@@ -185,6 +214,11 @@ class FullPowerSpectrum(PowerSpectrum):
     def n_features(self):
         rows = [count * self.n_species for count in self.radial.counts]
         return rows[0] + sum(n * (n + 1) // 2 for n in rows)
+
+    def product_terms(self):
+        rows = [[(l, n, a) for n in range(count) for a in range(self.n_species)] for l, count in enumerate(self.radial.counts)]
+        pairs = [(row[a], row[b]) for row in rows for a, b in np.transpose(np.triu_indices(len(row))).tolist()]
+        return [(density,) for density in rows[0]] + pairs
 
     def products(self, densities):
         """`(atoms, features)`: the densities in Å^(-3/2), then the products in Å^-3, l slowest."""

@@ -158,6 +158,12 @@ class SplineFilters(Descriptor):
                 getattr(copy, name).set_weights(spline.get_weights())
         return copy
 
+    def with_twins(self, twins):
+        """See `PowerSpectrum.with_twins`: the features stay, and elements have the amplitudes of their twins."""
+        copy = self.for_species(len(twins))
+        copy.amplitudes.assign(ops.take(self.amplitudes, np.array(twins), axis=0))
+        return copy, np.eye(self.n_features), np.arange(self.n_features)
+
     def call(self, neighborhood):
         features = []
         if self.rho is not None:

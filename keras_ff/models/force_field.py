@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.epochs import SetEpoch
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
-from keras_ff.models.label_summary import LabelSummary
+from keras_ff.models.data_model import DataModel
+from keras_ff.models.statistics import Summary, features_of
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.sum import Sum
@@ -17,7 +17,8 @@ from keras_ff.whole_files import replace_when_complete
 
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
-# Of the configuration in a model file. Raise it when older code cannot read newer files. 2: networks know their `members`.
+# Of the configuration in a model file. Raise it when older code cannot read newer files. 2: networks know their `members`, models
+# what is frozen.
 FORMAT = 2
 
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
@@ -28,12 +29,14 @@ PAIRS = 32_768
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ForceField(keras.Model):
+class ForceField(DataModel):
     """Energy, forces and stress of structures from a potential.
 
     Args:
         potential: A `keras_ff.potentials.Potential`.
         extrapolation: What `keras_ff.models.learn_extrapolation` knows of the training set.
+        frozen: Places among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this is
+            how a file knows.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
     `keras_ff.data.Dataset` makes it, and `waves` if the potential has a part of long range. The result is a dict of
@@ -45,7 +48,7 @@ class ForceField(keras.Model):
       NaN without three lattice vectors.
     """
 
-    def __init__(self, potential, extrapolation=None, **kwargs):
+    def __init__(self, potential, extrapolation=None, frozen=(), **kwargs):
         super().__init__(**kwargs)
         self.potential = potential
         self.extrapolation = extrapolation
@@ -53,6 +56,9 @@ class ForceField(keras.Model):
             name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False
         )
         self.built = True
+        self._own = [weight.trainable for weight in self.weights]
+        for place in frozen:
+            self.weights[place].trainable = False
 
     @property
     def species(self):
@@ -204,8 +210,8 @@ class ForceField(keras.Model):
         if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
             raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
         fixed = [term for term in self.potential.terms() if term not in learned]
-        summary = LabelSummary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
-        features = _features(self, learned)
+        summary = Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
+        features = features_of(self, learned)
         gathered, kinds = [[] for _ in learned], []
         seen = 0
         for index in np.random.default_rng(0).permutation(len(dataset)):
@@ -239,7 +245,7 @@ class ForceField(keras.Model):
         if not learned:
             kinds = [type(term).__name__ for term in self.potential.terms()]
             raise ValueError(f"{kinds} have no descriptors. Describe with NeuralIL, SplineNetwork or ElementNetworks.")
-        features = _features(self, learned)
+        features = features_of(self, learned)
         found = [None] * len(dataset.structures)
         for number in range(len(dataset)):
             batch, _ = dataset[number]
@@ -250,14 +256,42 @@ class ForceField(keras.Model):
                     found[index] = rows[place][batch["species"][place] >= 0]
         return found
 
+    def with_species(self, twins):
+        """A copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
+
+        A new element starts as the twin of one that is there: its energies and forces are those of a structure in which the twin
+        stands in its place. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
+        would take the statistics away that the network was trained with:
+
+            model = load("silicon.keras").with_species({"Ge": "Si"})
+            data = Dataset(germanium, model)
+            model.fit_reference_energies(data)
+            model.compile(...)
+            model.fit(data)
+
+        Args:
+            twins: Dict from new chemical symbols to those of the model.
+
+        Raises:
+            ValueError: If a new symbol is known already, or a twin is not.
+            NotImplementedError: If the potential, or a part of it, takes no elements.
+        """
+        if not twins or set(twins) & set(self.species) or set(twins.values()) - set(self.species):
+            raise ValueError(f"Name elements that are new and their twins of {self.species}. Received {twins}.")
+        copy = ForceField(self.potential.with_species(twins), dtype=self.dtype_policy)
+        known = dict(zip(self.species, ops.convert_to_numpy(self.reference_energies)))
+        copy.reference_energies.assign(np.array([known[twins.get(symbol, symbol)] for symbol in copy.species]))
+        return copy
+
     def described_terms(self):
         """The terms of the potential that have descriptors."""
         return [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
 
     def fit_reference_energies(self, dataset):
-        """Set the energies of the species by least squares to what the potential, as it is, leaves of the energies.
+        """Move the energies of the species by least squares to what the potential, as it is, leaves of the energies.
 
-        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data.
+        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data. Species that the data does not
+        have keep their energies.
 
         Raises:
             ValueError: If the data set has no energies.
@@ -267,10 +301,10 @@ class ForceField(keras.Model):
         """
         spline_domains(self, dataset)
         dataset.require_labels("energy")
-        summary = LabelSummary(ForceField(self.potential), len(self.species))
+        summary = Summary(self, len(self.species))
         for index in range(len(dataset)):
             summary.add(*dataset[index])
-        self.reference_energies.assign(summary.reference_energies(self.species))
+        self.reference_energies.assign_add(summary.reference_energies(self.species))
 
     def compile(self, *args, **kwargs):
         """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
@@ -289,13 +323,6 @@ class ForceField(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, *args, callbacks=None, **kwargs):
-        """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch."""
-        if hasattr(x, "epoch"):
-            kwargs["shuffle"] = False
-            callbacks = [SetEpoch(x), *(callbacks or [])]
-        return super().fit(x, *args, callbacks=callbacks, **kwargs)
-
     def save(self, filepath, overwrite=True, **kwargs):
         """Write a `.keras` file, whole or not at all."""
         if not overwrite and os.path.exists(filepath):
@@ -310,6 +337,7 @@ class ForceField(keras.Model):
             "format": FORMAT,
             "potential": keras.saving.serialize_keras_object(self.potential),
             "extrapolation": keras.saving.serialize_keras_object(self.extrapolation),
+            "frozen": [place for place, weight in enumerate(self.weights) if self._own[place] and not weight.trainable],
         }
 
     @classmethod
@@ -323,17 +351,6 @@ class ForceField(keras.Model):
         for name in ("potential", "extrapolation"):
             config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects=custom_objects)
         return cls(**config)
-
-
-def _features(model, terms):
-    """Compiled function from a batch to what each term sees of it."""
-
-    def features(batch):
-        vectors, is_neighbor, center, others = model.pairs(batch)
-        neighborhood = Neighborhood(vectors, is_neighbor, center, others, model.cutoff)
-        return [term.describe(neighborhood.within(term.cutoff)) for term in terms]
-
-    return backend.jit(features, layer=model)
 
 
 def forces(gradient, neighbors):

@@ -123,5 +123,16 @@ class Potential(NeighborhoodLayer):
                 `(species,)`.
         """
 
+    def with_species(self, twins):
+        """A potential that knows more elements, for fine-tuning, and that is the same for those it knows.
+
+        Args:
+            twins: Dict from new symbols to elements of the potential. Energies are those with the twins in the place of the new.
+
+        Raises:
+            NotImplementedError: If the potential cannot take elements.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no new elements. NeuralIL, SplineNetwork and sums of them do.")
+
     def get_config(self):
         return {**super().get_config(), "species": self.species, "cutoff": self.cutoff}

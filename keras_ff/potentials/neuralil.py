@@ -174,6 +174,35 @@ class NeuralIL(Potential):
         self.projection.assign(matrix)
         self.energy_scale.assign(np.sqrt(np.mean(force_scales[species] ** 2)))
 
+    def with_species(self, twins):
+        if self.members is not None:
+            raise NotImplementedError("A committee takes no new elements. Extend a single model, or its `members` one by one.")
+        places = list(range(len(self.species))) + [self.species.index(symbol) for symbol in twins.values()]
+        descriptor, matrix, kept = self.descriptor.with_twins(places)
+        config = self.get_config()
+        # Subclasses have a name of their own for it.
+        parts = {name: descriptor for name in ("descriptor", "filters") if name in config}
+        old, new = self.descriptor.n_features, descriptor.n_features
+        network = type(self.network).from_config({**self.network.get_config(), "inputs": new + self.embedding})
+        copy = type(self)(**{**config, **parts, "species": [*self.species, *twins], "network": network})
+
+        def widened(weight, shape):
+            """Rows for what did not exist are 0."""
+            if weight.shape == shape:
+                return weight.copy()
+            return np.concatenate([weight[:old], np.zeros((new - old, *shape[1:])), weight[old:]])
+
+        for mine, theirs in zip(network.weights, self.network.weights, strict=True):
+            mine.assign(widened(ops.convert_to_numpy(theirs), tuple(mine.shape)))
+        mean, projection = ops.convert_to_numpy(self.feature_mean), ops.convert_to_numpy(self.projection).astype("float64")
+        copy.feature_mean.assign(_placed(mean, kept, new))
+        copy.projection.assign(_projection_of_twins(projection, matrix, kept))
+        copy.elements.assign(ops.take(self.elements, np.array(places), axis=0))
+        for name in ("energy_scale", "slope", "intercept"):
+            # Not the array itself: on JAX, training one of the two models would delete it.
+            getattr(copy, name).assign(ops.copy(getattr(self, name)))
+        return copy
+
     def get_config(self):
         config = super().get_config()
         del config["cutoff"]
@@ -190,6 +219,32 @@ class NeuralIL(Potential):
     def from_config(cls, config):
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("descriptor", "network")}
         return cls(**{**config, **parts})
+
+
+def _placed(values, places, count):
+    found = np.zeros(count)
+    found[places] = values
+    return found
+
+
+def _projection_of_twins(projection, matrix, kept):
+    """The projection for more features: components as of twins first, then each new feature by itself, in units of its size.
+
+    The network, which has weights 0 for the latter, sees no difference between twins until it is trained.
+    """
+    new, old = matrix.shape
+    others = len(projection) - old
+    replaced = np.zeros((new + others, old + others))
+    replaced[:new, :old], replaced[new:, old:] = matrix, np.eye(others)
+    found = np.zeros((new + others, new + others))
+    components = np.r_[:old, new : new + others]
+    found[:, components] = replaced @ projection
+    # What `decorrelation` divides a feature by, as all components together tell it.
+    core = projection[:old, :old]
+    sizes = np.sqrt(np.diag(np.linalg.pinv(core @ core.T)))
+    added = np.setdiff1d(np.arange(new), kept)
+    found[added, np.arange(old, new)] = 1.0 / (matrix[added] @ sizes)
+    return found
 
 
 def decorrelation(features, groups, others=0):

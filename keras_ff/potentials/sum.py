@@ -54,6 +54,9 @@ class Sum(Potential):
     def long_range(self, *args):
         return sum(part.long_range(*args) for part in self.parts if part.wave_cutoff > 0)
 
+    def with_species(self, twins):
+        return Sum([part.with_species(twins) for part in self.parts], dtype=self.dtype_policy)
+
     def intermediates(self, neighbors):
         return max(part.intermediates(neighbors) for part in self.parts)
 

@@ -9,6 +9,8 @@ import math
 import keras
 from keras import ops
 
+from keras_ff import backend
+
 _LN2 = math.log(2.0)
 
 
@@ -55,7 +57,11 @@ class LabelLoss(keras.losses.Loss):
         # Before the penalty: a `where` around it would still give NaN gradients.
         y_true = ops.where(exists, y_true, ops.zeros_like(y_true))
         y_pred = ops.where(exists, y_pred, ops.zeros_like(y_pred))
-        return super().__call__(y_true, y_pred, sample_weight=weights)
+        loss = super().__call__(y_true, y_pred, sample_weight=weights)
+        # Where devices compute parts of a batch, the mean of their means is not that of all labels: parts have different numbers.
+        count = ops.sum(weights)
+        mean = backend.mean_over_replicas(count)
+        return loss * (count / ops.where(mean > 0, mean, ops.ones_like(mean)))
 
     def get_config(self):
         return {"name": self.name, "dtype": self._given_dtype}

@@ -1,13 +1,19 @@
-"""What a model has to know of the labels before training."""
+"""What a model learns from a data set before it is trained."""
 
 import numpy as np
 
 from keras_ff import backend
 from keras_ff.data.reference import fit_reference_energies
+from keras_ff.geometry import Neighborhood
 
 
-class LabelSummary:
-    """Labels of a data set minus the prediction of fixed terms, as far as `adapt` needs them."""
+class Summary:
+    """Labels of a data set minus the prediction of a model, as far as `ForceField.adapt` needs them.
+
+    Args:
+        fixed: `ForceField`, or None where nothing is subtracted.
+        n_species: Number of species.
+    """
 
     def __init__(self, fixed, n_species):
         self.predict = backend.jit(fixed, layer=fixed) if fixed else None
@@ -40,3 +46,14 @@ class LabelSummary:
         else:
             squares = np.full(self.n_species, np.var(np.array(self.energies) / np.sum(self.compositions, axis=1)))
         return np.maximum(np.sqrt(squares), 1e-3)
+
+
+def features_of(model, terms):
+    """Compiled function from a batch to what each term sees of it."""
+
+    def features(batch):
+        vectors, is_neighbor, center, others = model.pairs(batch)
+        neighborhood = Neighborhood(vectors, is_neighbor, center, others, model.cutoff)
+        return [term.describe(neighborhood.within(term.cutoff)) for term in terms]
+
+    return backend.jit(features, layer=model)
