@@ -70,14 +70,19 @@ def accuracy(name, data, minutes):
     )
     spread, error = model.spread_and_error(held)["forces"]
     row(f"{title}: correlation of the spread with the error of the forces on an atom", f"{correlation(spread, error):.3f}")
-    rest = kff.data.Dataset([atoms for place, atoms in enumerate(test) if place % 3], model, batch_size=5, max_shapes=1)
+    known, rest = (
+        kff.data.Dataset([atoms for place, atoms in enumerate(test) if (place % 3 == 0) is part], model, batch_size=5, max_shapes=1)
+        for part in (True, False)
+    )
     for kind in (kff.models.Scaling, kff.models.Isotonic):
-        model.calibrate(kff.data.Dataset(test[::3], model, batch_size=5, max_shapes=1), kind)
-        spread, error = model.spread_and_error(rest)["forces"]
-        found = [miscalibration(x, error) for x in (spread, model.calibrated("forces", spread))]
+        model.calibrate(known, kind)
+        pairs = {name: pair for name, pair in model.spread_and_error(rest).items() if name.startswith("forces of")}
+        spread = np.concatenate([model.calibrated(name, spread) for name, (spread, _) in pairs.items()])
+        error = np.concatenate([error for _, error in pairs.values()])
         row(
-            f"{title}: mean deviation on the reliability diagram of the forces, {kind.__name__}",
-            f"{100 * found[0]:.0f} % before, {100 * found[1]:.1f} % after calibration on 5 structures",
+            f"{title}, {kind.__name__} on 5 structures, the other 10",
+            f"correlation {correlation(spread, error):.3f}, mean deviation on the reliability diagram "
+            f"{100 * miscalibration(spread, error):.1f} %",
         )
 
 

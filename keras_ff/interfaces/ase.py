@@ -28,11 +28,12 @@ class Calculator(ASECalculator):
         force_field: A `keras_ff.ForceField`.
         skin: Thickness in Å of the shell in which neighbors are kept ready.
         calibrated: Whether spreads become expected errors, of an ensemble that was calibrated. What it was not calibrated for,
-            such as the stress, is left out.
+            such as the stress, is left out, but for the forces.
 
     Raises:
-        ValueError: If `calibrated` is asked of a model that is not. At a calculation, if the atoms have an element that the model
-            does not know, or the model sums over the waves of a crystal and the atoms are none.
+        ValueError: If `calibrated` is asked of a model that is not, for the forces on all its elements. At a calculation, if the
+            atoms have an element that the model does not know, or the model sums over the waves of a crystal and the atoms are
+            none.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
@@ -45,7 +46,8 @@ class Calculator(ASECalculator):
             if not isinstance(force_field, Ensemble):
                 raise ValueError(f"Only an Ensemble has calibrated errors. Received a {type(force_field).__name__}.")
             # An error now is better than one in the middle of a simulation.
-            force_field.calibrated("forces", 0.0)
+            for symbol in force_field.species:
+                force_field.calibrated(f"forces of {symbol}", 0.0)
         self.calibrated = calibrated
         self.force_field = force_field
         self.skin = float(skin)
@@ -91,8 +93,11 @@ class Calculator(ASECalculator):
         if self.atoms.cell.rank < 3:
             del spreads["stress"]
         if self.calibrated:
-            known = self.force_field.calibration
-            spreads = {name: known[name](spread) for name, spread in spreads.items() if name in known}
+            known = {"forces", *self.force_field.calibration}
+            species = species_of(self.force_field, self.atoms)
+            spreads = {
+                name: self.force_field.calibrated(name, spread, species) for name, spread in spreads.items() if name in known
+            }
         if "energy_per_atom" in spreads:
             spreads["energy"] = count * float(spreads.pop("energy_per_atom"))
         return {f"{name}_std": spread for name, spread in spreads.items()}

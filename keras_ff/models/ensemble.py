@@ -14,9 +14,6 @@ SPREADS = ("energy_std", "energy_per_atom_std", "forces_std", "stress_std")
 # What has a learned variance.
 WITH_VARIANCE = ("energy", "energy_per_atom", "forces")
 
-# What can be calibrated.
-CALIBRATED = ("energy_per_atom", "forces", "stress")
-
 
 @keras.saving.register_keras_serializable("keras_ff")
 class Ensemble(ForceField):
@@ -189,52 +186,71 @@ class Ensemble(ForceField):
             dataset: `keras_ff.data.Dataset`.
 
         Returns:
-            Dict from those of `energy_per_atom`, `forces` and `stress` that have labels to `(spreads, errors)`, flat arrays. The
-            error of the forces on an atom is the root of the mean of the squares of its three components.
+            Dict from those of `energy_per_atom`, `forces` and `stress` that have labels to `(spreads, errors)`, flat arrays; the
+            forces also of each element alone, as `forces of Si`. The error of the forces on an atom is the root of the mean of the
+            squares of its three components.
         """
         function = backend.jit(lambda batch: self(batch), layer=self)
-        found = {name: ([], []) for name in CALIBRATED}
+        names = ("energy_per_atom", "stress", "forces", *self._forces_of())
+        found = {name: ([], []) for name in names}
         for index in range(len(dataset)):
             batch, labels = dataset[index]
-            outputs = function(batch)
-            for name, (spreads, errors) in found.items():
-                spread, error = ops.convert_to_numpy(outputs[f"{name}_std"]), ops.convert_to_numpy(outputs[name]) - labels[name]
-                if name == "forces":
-                    error = np.sqrt(np.mean(error**2, axis=-1, keepdims=True))
+            outputs = {name: ops.convert_to_numpy(value) for name, value in function(batch).items()}
+            errors = {name: outputs[name] - labels[name] for name in names[:3]}
+            errors["forces"] = np.sqrt(np.mean(errors["forces"] ** 2, axis=-1, keepdims=True))
+            for name, (spreads, sizes) in found.items():
+                quantity, _, element = name.partition(" of ")
+                error, spread = errors[quantity], outputs[f"{quantity}_std"]
                 known = np.isfinite(error)
+                if element:
+                    known &= batch["species"][..., None] == self.species.index(element)
                 spreads.append(spread[known])
-                errors.append(error[known])
+                sizes.append(error[known])
         found = {name: tuple(np.concatenate(rows).astype("float64") for rows in pair) for name, pair in found.items()}
         return {name: pair for name, pair in found.items() if len(pair[0])}
 
-    def calibrate(self, dataset, kind=calibration.Scaling):
+    def _forces_of(self):
+        return [f"forces of {symbol}" for symbol in self.species]
+
+    def calibrate(self, dataset, kind=calibration.Isotonic):
         """Learn from a validation set which errors to expect at which spread. It is saved with the model.
+
+        Forces are calibrated for each element, as their errors differ, also by noise of the labels.
 
         Args:
             dataset: `keras_ff.data.Dataset` of structures that the model was not trained on.
-            kind: `Scaling` or `Isotonic`.
+            kind: `Scaling` or `Isotonic`; the latter wants some hundred labels.
 
         Raises:
             ValueError: If the data set has no labels.
         """
         if not any(dataset.labels_found.values()):
             raise ValueError(f"Nothing to calibrate on: the data set has no labels. {dataset.report()}")
-        self.calibration = {name: kind.fit(*pair) for name, pair in self.spread_and_error(dataset).items()}
+        pairs = self.spread_and_error(dataset)
+        self.calibration = {name: kind.fit(*pair) for name, pair in pairs.items() if name != "forces"}
 
-    def calibrated(self, name, spread):
+    def calibrated(self, name, spread, species=None):
         """Errors to expect at a spread.
 
         Args:
-            name: "energy_per_atom", "forces" or "stress".
+            name: "energy_per_atom", "stress", "forces", or "forces of Si" and the like.
             spread: Of this output, such as `outputs["forces_std"]`.
+            species: For "forces" the elements of the atoms, int, in the shape of the spread; -1 is padding.
 
         Raises:
-            ValueError: If this output was not calibrated.
+            ValueError: If this output was not calibrated, or not for an element that is there.
         """
+        if name == "forces":
+            spread = np.asarray(spread)
+            kinds = np.reshape(species, spread.shape)
+            expected = np.zeros_like(spread)
+            for element in np.unique(kinds[kinds >= 0]):
+                expected[kinds == element] = self.calibrated(f"forces of {self.species[element]}", spread[kinds == element])
+            return expected
         if name not in self.calibration:
             raise ValueError(
-                f"The spread of {name!r} is not calibrated; calibrated are {sorted(self.calibration)}. Call "
-                "ensemble.calibrate(validation_data) first, with labels for it."
+                f"The {name} are not calibrated; calibrated are {sorted(self.calibration)}. Call "
+                "ensemble.calibrate(validation_data) first, with labels for them."
             )
         return self.calibration[name](spread)
 

@@ -8,7 +8,7 @@ from keras_ff.models.force_field import ForceField
 
 
 def member(ensemble, index):
-    """One member of an `Ensemble` as a `ForceField` of its own. Its weights are a copy.
+    """One member of an `Ensemble` as a `ForceField` of its own. Its weights are a copy; variances that it has learned stay behind.
 
     Args:
         ensemble: The `Ensemble`.
@@ -21,7 +21,10 @@ def member(ensemble, index):
         raise ValueError(f"The members are 0 to {ensemble.members - 1}. Received index={index}.")
     config = _with_members(ensemble.potential, ensemble, None)
     single = ForceField.from_config(config)
-    for new, old in zip(single.weights, ensemble.weights, strict=True):
+    networks = [network for term in ensemble.potential.terms() for network in getattr(term, "noise", ())]
+    of_noise = {id(weight) for network in networks for weight in network.weights}
+    kept = [weight for weight in ensemble.weights if id(weight) not in of_noise]
+    for new, old in zip(single.weights, kept, strict=True):
         value = ops.convert_to_numpy(old)
         new.assign(value if value.shape == tuple(new.shape) else value[index].reshape(new.shape))
     return single
@@ -69,12 +72,13 @@ def _with_members(potential, model, members):
     """The configuration of a `ForceField` whose potential has another number of members."""
     if members is not None and potential.members is not None:
         raise ValueError(f"Single models are joined. Received one with {potential.members} members.")
-    return _replaced(ForceField.get_config(model), members)
+    replacement = {"members": members, **({"learned_noise": False} if members is None else {})}
+    return _replaced(ForceField.get_config(model), replacement)
 
 
-def _replaced(config, members):
+def _replaced(config, replacement):
     if isinstance(config, dict):
-        return {key: members if key == "members" else _replaced(value, members) for key, value in config.items()}
+        return {key: replacement[key] if key in replacement else _replaced(value, replacement) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return type(config)(_replaced(item, members) for item in config)
+        return type(config)(_replaced(item, replacement) for item in config)
     return config

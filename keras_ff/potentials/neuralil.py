@@ -12,8 +12,8 @@ from keras_ff.potentials.base import Potential
 # Principal components with less than this part of the largest variance are rounding errors of float32.
 SMALLEST_VARIANCE = 1e-7
 
-# Of an error, in units of the variance of the forces.
-LEAST_VARIANCE = 1e-6
+# Variances of errors in units of the variance of the forces: where they begin, and the smallest.
+FIRST_VARIANCE, LEAST_VARIANCE = 1e-2, 1e-6
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -147,7 +147,7 @@ class NeuralIL(Potential):
         one_hot = ops.one_hot(neighborhood.center_species, len(self.species), dtype=features.dtype)
         inputs = [ops.stop_gradient(x) for x in (features, product(one_hot, self.elements))]
         values = ops.stack([network(inputs, projection=self.projection) for network in self.noise], axis=-1)
-        return self.energy_scale**2 * (ops.softplus(values) + LEAST_VARIANCE)
+        return self.energy_scale**2 * (FIRST_VARIANCE * ops.softplus(values) + LEAST_VARIANCE)
 
     def member_gradients(self, vectors, surroundings):
         if self.members is None:

@@ -162,7 +162,7 @@ def test_calibrated_numbers_are_saved_and_refused_before_calibration(tmp_path):
     model = kff.Ensemble(neuralil(), bootstrap=1)
     data = Dataset(copper(4), model, batch_size=2)
     with pytest.raises(ValueError, match="calibrate"):
-        model.calibrated("forces", 0.1)
+        model.calibrated("forces of Cu", 0.1)
     with pytest.raises(ValueError, match="calibrate"):
         kff.Calculator(model, calibrated=True)
     with pytest.raises(ValueError, match="no labels"):
@@ -170,11 +170,14 @@ def test_calibrated_numbers_are_saved_and_refused_before_calibration(tmp_path):
     model.calibrate(data, Scaling)
     spread, error = model.spread_and_error(data)["forces"]
     assert len(spread) == 16
-    assert np.mean(model.calibrated("forces", spread) ** 2) == pytest.approx(np.mean(error**2), rel=1e-10)
+    expected = model.calibrated("forces", spread, np.zeros(16, int))
+    assert np.mean(expected**2) == pytest.approx(np.mean(error**2), rel=1e-10)
+    with pytest.raises(ValueError, match="forces of Au are not calibrated"):
+        model.calibrated("forces", spread, np.ones(16, int))
     model.save(tmp_path / "model.keras")
     copy = kff.load(tmp_path / "model.keras")
     assert copy.calibration == model.calibration and copy.get_config() == model.get_config()
-    assert set(copy.calibration) == {"energy_per_atom", "forces", "stress"}
+    assert set(copy.calibration) == {"energy_per_atom", "forces of Cu", "stress"}
 
 
 def test_the_calculator_has_the_spreads():
@@ -187,10 +190,10 @@ def test_the_calculator_has_the_spreads():
     np.testing.assert_allclose(results["forces_std"], expected["forces_std"][0, :, 0], rtol=1e-9)
     np.testing.assert_allclose(results["stress_std"], expected["stress_std"][0], rtol=1e-9)
     assert results["energy_std"] == pytest.approx(expected["energy_std"][0, 0], rel=1e-9)
-    model.calibration["forces"] = Scaling(2.0)
+    model.calibration |= {"forces of Cu": Scaling(2.0), "forces of Au": Scaling(3.0)}
     atoms.calc = kff.Calculator(model, calibrated=True)
     atoms.get_forces()
-    np.testing.assert_allclose(atoms.calc.results["forces_std"], 2.0 * expected["forces_std"][0, :, 0], rtol=1e-9)
+    np.testing.assert_allclose(atoms.calc.results["forces_std"], [2, 3, 2, 2] * expected["forces_std"][0, :, 0], rtol=1e-9)
     assert "stress_std" not in atoms.calc.results
 
 
