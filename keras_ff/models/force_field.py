@@ -337,7 +337,7 @@ class ForceField(DataModel):
             "format": FORMAT,
             "potential": keras.saving.serialize_keras_object(self.potential),
             "extrapolation": keras.saving.serialize_keras_object(self.extrapolation),
-            "frozen": [place for place, weight in enumerate(self.weights) if self._own[place] and not weight.trainable],
+            "frozen": [place for place, (own, weight) in enumerate(zip(self._own, self.weights)) if own and not weight.trainable],
         }
 
     @classmethod
