@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 # Where the public names live. They are imported at first use, so that `import keras_ff` needs Keras and NumPy alone.
 _HOMES = {
     "Calculator": "keras_ff.interfaces.ase",
+    "Ensemble": "keras_ff.models",
     "ForceField": "keras_ff.models",
     "astype": "keras_ff.models",
     "enable_float64": "keras_ff.backend",

@@ -120,6 +120,26 @@ def parity(reference, predicted, quantity="energy", unit="eV/atom", error_unit=N
     return figure
 
 
+def reliability_diagram(points, quantity="forces", unit="eV/Å", title="Reliability"):
+    """True against predicted errors of values that are alike in the predicted ones. A perfect prediction is on the diagonal.
+
+    Args:
+        points: Dict from names to `(predicted, true)` errors, as from `keras_ff.models.reliability`.
+        quantity: What the errors are of.
+        unit: Of the errors.
+        title: Of the figure.
+    """
+    with _figure(3.9, 3.7) as figure:
+        axes = figure.add_subplot()
+        for (name, (predicted, found)), color in zip(points.items(), (BLUE, ORANGE, GREEN, GRAY)):
+            axes.plot(predicted, found, "o-", color=color, markersize=4, label=name)
+        highest = 1.05 * max(np.max(values) for pair in points.values() for values in pair)
+        axes.plot([0, highest], [0, highest], color=GRAY, linewidth=0.8, zorder=1)
+        axes.set(title=title, xlabel=f"predicted error of {quantity} ({unit})", ylabel=f"true error ({unit})", aspect="equal")
+        axes.legend()
+    return figure
+
+
 def error_histogram(reference, predicted, quantity="force components", unit="eV/Å", error_unit=None, error_factor=1.0):
     """Distribution of the errors on a logarithmic scale, where outliers show.
 

@@ -107,3 +107,9 @@ def test_tradeoff_has_a_panel_for_each_cost_and_a_point_for_each_model():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["small", "large"]
     with pytest.raises(ValueError, match="'small' has 1 costs, and there are 2 panels"):
         plots.tradeoff({"small": (10, 90.0)}, ["parameters", "µs/atom"])
+
+
+def test_a_reliability_diagram_has_its_points_and_the_diagonal():
+    figure = plots.reliability_diagram({"before": ([0.1, 0.2], [0.2, 0.4]), "after": ([0.2, 0.4], [0.2, 0.4])})
+    assert len(figure.axes[0].lines) == 3 and figure.axes[0].get_ylabel() == "true error (eV/Å)"
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), [[0.1, 0.2], [0.2, 0.4]])

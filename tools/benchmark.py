@@ -12,13 +12,16 @@
     keras-ff benchmark dynamics                     molecular dynamics, and gradients through it
     keras-ff benchmark liquid --data mlearn/        averages over liquid silicon, and a fit to them
     keras-ff benchmark lammps                       the plugin of LAMMPS, on one and several processes
+    keras-ff benchmark ensembles --data neuralil/   committees: cost, errors and their prediction
+    keras-ff benchmark extrapolation --data mlearn/     which structures are told apart from those of the training set
+    keras-ff benchmark scale --data mlearn/         100,000 structures from disk; with --data germanium from a model of silicon
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
 functions. Nothing else should run meanwhile. With --write FILE the rows are
 added to a Markdown table (BENCHMARKS.md) with date, machine and versions.
 
-The data of `accuracy`, `spline-networks` and `liquid` are files Si_train.xyz, Si_test.xyz,
-... (mlearn set); the bundled files are used without --data. The data of `ean` are
+The data of `accuracy`, `spline-networks`, `liquid`, `extrapolation` and `scale` are files Si_train.xyz, Si_test.xyz,
+... (mlearn set); the bundled files are used without --data. The data of `ean` and `ensembles` are
 ean_validation.xyz and ean_split_60_15.json. `splines` reads Ti.meam.spline of
 the installed LAMMPS, or of the folder given with --data. `crystal-fits` and
 `dispersion` read SPOSCAR and FORCE_CONSTANTS_VASP of M3RG-IITD/Force-field-optimization on GitHub.
@@ -43,6 +46,9 @@ SUITES = (
     "dynamics",
     "liquid",
     "lammps",
+    "ensembles",
+    "extrapolation",
+    "scale",
 )
 
 
@@ -54,7 +60,10 @@ def add_arguments(parser):
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="wall time of each training, start-up included (5)")
     parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="of `speed`: ean, scaling, calculator; of `lammps`: native, network, ranks, hot"
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="of `speed`: ean, scaling, calculator; of `lammps`: native, network, ranks, hot; of `ensembles`: cost, ...",
     )
     parser.add_argument("--write", metavar="FILE", help="Markdown file that the rows are added to")
     parser.add_argument("--out", metavar="FOLDER", default="runs/benchmark", help="where the training runs are kept")
@@ -96,8 +105,16 @@ def commands(args):
     data = args.data or os.path.join(os.path.dirname(__file__), "..", "tutorials", "data")
     if args.suite == "ean":
         return [[*module, "keras_ff_tools.benchmark_accuracy", "EAN", data, str(args.minutes), args.out]]
+    if args.suite == "ensembles":
+        names = args.only or ("cost", "committee", "deep")
+        return [[*module, "keras_ff_tools.benchmark_ensembles", name, data, str(args.minutes)] for name in names]
+    if args.suite == "extrapolation":
+        return [[*module, "keras_ff_tools.benchmark_ensembles", "extrapolation", data]]
     if args.suite == "liquid":
         return [[*module, "keras_ff_tools.benchmark_liquid", data]]
+    if args.suite == "scale":
+        suite = [*module, "keras_ff_tools.benchmark_scale"]
+        return [[*suite, "streaming"], *([[*suite, "fine-tuning", args.data]] if args.data else [])]
     elements = args.elements or sorted({name.split("_train.xyz")[0] for name in os.listdir(data) if "_train.xyz" in name})
     if not elements:
         raise ValueError(f"There are no files such as Si_train.xyz in {data}. Name the folder of the mlearn set with --data.")

@@ -29,6 +29,7 @@ class Settings:
         stress_p: The same, 0.001 eV/Å³ or 0.16 GPa.
         seed: Of the initial weights, the order of batches and the split.
         dtype: "float32" or "float64".
+        devices: Number of devices that divide each batch, see `keras_ff.training.data_parallel`.
         backend: "jax" or "tensorflow"; the one of the process by default.
     """
 
@@ -55,6 +56,7 @@ class Settings:
     stress_p: float = 1000.0
     seed: int = 0
     dtype: str = "float32"
+    devices: int = 1
     backend: str | None = None
 
     def __post_init__(self):
@@ -73,6 +75,7 @@ class Settings:
             "cutoff",
             "batch_size",
             "max_shapes",
+            "devices",
             "epochs",
             "minutes",
             "learning_rate",
@@ -92,6 +95,10 @@ class Settings:
             )
         if not 0 <= self.valid_fraction < 1:
             raise ValueError(f"valid_fraction is from 0 to less than 1. Received valid_fraction={self.valid_fraction}.")
+        if self.batch_size % self.devices:
+            raise ValueError(
+                f"{self.devices} devices do not divide batches of {self.batch_size} structures. Give --batch-size too."
+            )
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f'dtype is "float32" or "float64". Received dtype={self.dtype!r}.')
 

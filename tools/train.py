@@ -9,10 +9,12 @@ moment, goes on with --resume and ends with the weights that it would have had.
   keras-ff train --train a.xyz b.db vasp/ --valid v.xyz --test t.xyz --out runs/second
   keras-ff train --train data.xyz --energy-key E_dft --forces-key F_dft
   keras-ff train --train data.xyz --stress-weight 100        learn the stress too (its errors in eV/Å³ are small numbers)
+  keras-ff train --train data.xyz --batch-size 32 --devices 4    each of four GPUs takes eight structures of a batch
   keras-ff train --resume runs/second
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -57,6 +59,7 @@ def add_arguments(parser):
         type=float,
         metavar="X",
     )
+    add(training, "devices", f"devices that divide each batch (default {default['devices']})", type=int, metavar="N")
     for kind in ("energy", "forces", "stress"):
         text = f"weight of the {kind} in the loss, 0 leaves it out (default {default[kind + '_weight']:g})"
         add(training, f"{kind}-weight", text, type=float, metavar="X")
@@ -102,11 +105,9 @@ def train(settings, folder):
         FileExistsError: If there is a run in the folder.
         ValueError: If settings or data cannot be used; then no folder is made.
     """
-    from keras_ff_tools.training_run import TrainingRun
-
     folder = RunFolder(folder)
     folder.refuse_if_used()
-    return TrainingRun(settings, folder).finish()
+    return _finished(settings, folder)
 
 
 def resume(folder):
@@ -116,9 +117,15 @@ def resume(folder):
         FileNotFoundError: If there is no run in the folder, or its data is gone.
         ValueError: If the data has changed.
     """
-    from keras_ff_tools.training_run import TrainingRun
-
     folder = RunFolder(folder)
     settings = folder.settings()
     folder.check_data()
-    return TrainingRun(settings, folder).finish()
+    return _finished(settings, folder)
+
+
+def _finished(settings, folder):
+    from keras_ff.training import data_parallel
+    from keras_ff_tools.training_run import TrainingRun
+
+    with data_parallel(settings.devices) if settings.devices > 1 else contextlib.nullcontext():
+        return TrainingRun(settings, folder).finish()

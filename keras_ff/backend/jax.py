@@ -6,9 +6,10 @@ import jax
 import keras
 from jax.experimental.compilation_cache import compilation_cache
 
-from . import jax_derivatives, jax_math
+from . import jax_derivatives, jax_distribution, jax_math
 from .jax_arrays import arrays
 from .jax_derivatives import *  # noqa: F403
+from .jax_distribution import *  # noqa: F403
 from .jax_math import *  # noqa: F403
 from .shared import set_keras_float64, wraps
 
@@ -21,6 +22,7 @@ __all__ = [
     "scan",
     "vmap",
     *jax_derivatives.__all__,
+    *jax_distribution.__all__,
     *jax_math.__all__,
 ]
 

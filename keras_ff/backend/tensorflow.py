@@ -4,11 +4,12 @@ import os
 
 import tensorflow as tf
 
-from . import tensorflow_derivatives, tensorflow_math
+from . import tensorflow_derivatives, tensorflow_distribution, tensorflow_math
 from .shared import set_keras_float64, wraps
 from .tensorflow_arrays import arrays
 from .tensorflow_cond import cond
 from .tensorflow_derivatives import *  # noqa: F403
+from .tensorflow_distribution import *  # noqa: F403
 from .tensorflow_math import *  # noqa: F403
 from .tensorflow_scan import scan
 
@@ -21,6 +22,7 @@ __all__ = [
     "scan",
     "vmap",
     *tensorflow_derivatives.__all__,
+    *tensorflow_distribution.__all__,
     *tensorflow_math.__all__,
 ]
 

@@ -36,7 +36,7 @@ class CachedStructures(collections.abc.Sequence):
         self.path = Path(path)
         if not self.path.exists():
             raise FileNotFoundError(f"There is no file {str(path)!r}. Make it with keras_ff.data.write_cache.")
-        self._file = None
+        self._file, self._arrays = None, {}
         try:
             attributes = self._open().attrs
             version, self.cutoff = int(attributes["keras_ff_cache"]), float(attributes["cutoff"])
@@ -97,7 +97,7 @@ class CachedStructures(collections.abc.Sequence):
 
     def cells(self):
         """Cells of all structures, (structures, 3, 3) in Å, with zeros where a structure does not repeat."""
-        floats = self._open()["floats"]
+        floats = self._array("floats")
         return np.array([floats[start : start + 9] for start in self._table["offsets"][self._indices, 0]]).reshape(-1, 3, 3)
 
     def record(self, index):
@@ -105,7 +105,7 @@ class CachedStructures(collections.abc.Sequence):
         number = self._indices[index]
         (f0, i0, n0, p0), (f1, i1, n1, p1) = self._table["offsets"][number : number + 2]
         n_atoms, n_pairs = n1 - n0, p1 - p0
-        floats, integers = self._open()["floats"][f0:f1], self._open()["integers"][i0:i1]
+        floats, integers = self._array("floats")[f0:f1], self._array("integers")[i0:i1]
         numbers, counts, j, S = np.split(integers, np.cumsum([n_atoms, n_atoms, n_pairs]))
         forces = floats[9 + 3 * n_atoms :].reshape(-1, 3) if self._table["has_forces"][number] else np.full((n_atoms, 3), np.nan)
         return {
@@ -125,8 +125,14 @@ class CachedStructures(collections.abc.Sequence):
             self._file = h5py.File(self.path, "r")
         return self._file
 
+    def _array(self, name):
+        # To find it in the file takes as long as to read a small structure.
+        if name not in self._arrays:
+            self._arrays[name] = self._open()[name]
+        return self._arrays[name]
+
     def __getstate__(self):
-        return {**self.__dict__, "_file": None}
+        return {**self.__dict__, "_file": None, "_arrays": {}}
 
 
 def write_cache(structures, path, cutoff, species=None):

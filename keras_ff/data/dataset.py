@@ -1,5 +1,6 @@
 """Structures as padded batches for `fit`, `evaluate` and `predict`."""
 
+import copy
 import os
 
 import keras
@@ -8,6 +9,8 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from tqdm import tqdm
 
+from keras_ff.data.ahead import Ahead
+from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.labels import KINDS
@@ -29,11 +32,13 @@ class Dataset(keras.utils.PyDataset):
     | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
     | shifts    | (S, A, K, 3)          |                 |           |
     | waves     | (S, N1, N2, N3) int32 |                 |           |
+    | counts    | (S, members)          |                 |           |
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
     numbers of lattice vectors. Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the
     directions of a cell that do not repeat. Waves (see `keras_ff.data.waves.lattice_waves`) are there only for a model with a
-    `wave_cutoff`; all batches have room for those of the largest cell. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy,
+    `wave_cutoff`; all batches have room for those of the largest cell. Counts (see `keras_ff.data.bootstrap`) are there only for a
+    model with a `bootstrap`. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy,
     positive under tension); a missing label is NaN, as is all that belongs to padding, and the stress of a structure that is not
     periodic in all directions.
 
@@ -43,7 +48,8 @@ class Dataset(keras.utils.PyDataset):
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å; a `wave_cutoff` in 1/Å if it sums over waves.
+        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å; a `wave_cutoff` in 1/Å if it sums over waves;
+            a seed `bootstrap` and `members` if each member sees a sample of the structures of its own.
         batch_size: Number of structures in a batch.
         shuffle: False keeps the same order in every epoch.
         seed: Seed of the shuffling.
@@ -75,6 +81,7 @@ class Dataset(keras.utils.PyDataset):
         self.species = [str(symbol) for symbol in model.species]
         self.cutoff = checked_cutoff(model.cutoff)
         self.wave_cutoff = float(getattr(model, "wave_cutoff", 0.0))
+        self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
@@ -85,6 +92,7 @@ class Dataset(keras.utils.PyDataset):
             raise ValueError("The data set is empty: there is no structure to make batches of.")
         self._rows, self._bytes = {}, 0
         self._epoch, self._order, self._within_epoch = 0, None, False
+        self._part, self._ahead = slice(None), Ahead()
         self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
         self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
         self._survey(progress)
@@ -159,12 +167,21 @@ class Dataset(keras.utils.PyDataset):
         return len(self.buckets)
 
     def __getitem__(self, index):
-        bucket, members = self._batches()[index]
-        return self._batch(members, *self.buckets.shapes[bucket])
+        return self._ahead.get(self._batches(), range(len(self))[index], self._of_order)
+
+    def _of_order(self, batches, index):
+        bucket, members = batches[index]
+        return self._batch(members[self._part], *self.buckets.shapes[bucket])
 
     def members(self, index):
         """Places in `structures` of the structures of batch `index`, (S,), with -1 for padding."""
-        return self._batches()[index][1].copy()
+        return self._batches()[index][1][self._part].copy()
+
+    def part(self, index, count):
+        """The part of each batch that one of several processes computes: every `count`-th structure, from `index`."""
+        data = copy.copy(self)
+        data._part, data._ahead = slice(index, None, count), Ahead()
+        return data
 
     def _batches(self):
         # One assignment, as a thread of TensorFlow may still prefetch batches of the last epoch.
@@ -184,6 +201,8 @@ class Dataset(keras.utils.PyDataset):
         }
         if self.wave_shape:
             inputs["waves"] = np.zeros((S, *self.wave_shape), np.int32)
+        if self.bootstrap is not None:
+            inputs["counts"] = np.zeros((S, self.n_samples), kind)
         targets = {
             "energy": np.full((S, 1), np.nan, kind),
             "energy_per_atom": np.full((S, 1), np.nan, kind),
@@ -201,6 +220,8 @@ class Dataset(keras.utils.PyDataset):
                 inputs[name][place, :a, :k] = row[name]
             if self.wave_shape:
                 inputs["waves"][place] = lattice_waves(row["cell"], self.wave_cutoff, self.wave_shape)
+            if self.bootstrap is not None:
+                inputs["counts"][place] = bootstrap_counts(self.bootstrap, int(index), self.n_samples)
             targets["energy"][place] = row["energy"]
             targets["energy_per_atom"][place] = row["energy"] / a
             targets["forces"][place, :a] = row["forces"]

@@ -8,10 +8,16 @@ from keras_ff import backend
 from keras_ff.data.batches import COLUMNS, species_of
 from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
+from keras_ff.models.ensemble import Ensemble
+
+SPREADS = ("energy_std", "forces_std", "stress_std")
 
 
 class Calculator(ASECalculator):
     """Energy, free_energy, energies, forces and stress for ASE.
+
+    Of a `keras_ff.Ensemble` the results have `energy_std` in eV, `forces_std` `(atoms,)` in eV/Å and `stress_std` `(6,)` in eV/Å³
+    too: the spread of the members, or the errors to expect if `calibrated`.
 
     Neighbors are searched within `cutoff + skin` and searched again when an atom
     has moved by half of the skin or the cell or the number of atoms has changed.
@@ -21,26 +27,47 @@ class Calculator(ASECalculator):
     Args:
         force_field: A `keras_ff.ForceField`.
         skin: Thickness in Å of the shell in which neighbors are kept ready.
+        calibrated: Whether spreads become expected errors, of an ensemble that was calibrated. What it was not calibrated for,
+            such as the stress, is left out, but for the forces.
 
     Raises:
-        ValueError: At a calculation, if the atoms have an element that the model does not know, or the model sums over the waves of
-            a crystal and the atoms are none.
+        ValueError: If `calibrated` is asked of a model that is not, for the forces on all its elements. At a calculation, if the
+            atoms have an element that the model does not know, or the model sums over the waves of a crystal and the atoms are
+            none.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
 
-    def __init__(self, force_field, skin=0.5, **kwargs):
+    def __init__(self, force_field, skin=0.5, calibrated=False, **kwargs):
         super().__init__(**kwargs)
+        if isinstance(force_field, Ensemble):
+            self.implemented_properties = [*self.implemented_properties, *SPREADS]
+        if calibrated:
+            if not isinstance(force_field, Ensemble):
+                raise ValueError(f"Only an Ensemble has calibrated errors. Received a {type(force_field).__name__}.")
+            # An error now is better than one in the middle of a simulation.
+            for symbol in force_field.species:
+                force_field.calibrated(f"forces of {symbol}", 0.0)
+        self.calibrated = calibrated
         self.force_field = force_field
         self.skin = float(skin)
         self._columns = 0
         self._wave_shape = None
         self._listed = None
-        self._function = backend.jit(force_field.atomic, layer=force_field)
+        self._compile()
+
+    def _compile(self):
+        names = ["energies", "forces", "stress", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
+
+        def function(batch):
+            outputs = self.force_field.atomic(batch)
+            return {name: outputs[name] for name in names}
+
+        self._function = backend.jit(function, layer=self.force_field)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        batch = self._batch(self.atoms)
+        batch = self.batch(self.atoms)
         outputs = self._function(batch)
         outputs = {name: np.asarray(value, dtype="float64")[0] for name, value in outputs.items()}
         energies = outputs["energies"]
@@ -53,8 +80,29 @@ class Calculator(ASECalculator):
         }
         if self.atoms.cell.rank == 3:
             self.results["stress"] = outputs["stress"]
+        if "forces_std" in outputs:
+            self.results |= self._spreads(outputs)
 
-    def _batch(self, atoms):
+    def _spreads(self, outputs):
+        count = len(self.atoms)
+        spreads = {
+            "energy_per_atom": float(outputs["energy_std"][0]) / count,
+            "forces": outputs["forces_std"][:, 0],
+            "stress": outputs["stress_std"],
+        }
+        if self.atoms.cell.rank < 3:
+            del spreads["stress"]
+        if self.calibrated:
+            known = {"forces", *self.force_field.calibration}
+            species = species_of(self.force_field, self.atoms)
+            spreads = {
+                name: self.force_field.calibrated(name, spread, species) for name, spread in spreads.items() if name in known
+            }
+        if "energy_per_atom" in spreads:
+            spreads["energy"] = count * float(spreads.pop("energy_per_atom"))
+        return {f"{name}_std": spread for name, spread in spreads.items()}
+
+    def batch(self, atoms):
         i, j, shifts, species = self._neighbors(atoms)
         cell = atoms.cell.array
         vectors = atoms.positions[j] - atoms.positions[i] + shifts @ cell
@@ -119,4 +167,4 @@ class Calculator(ASECalculator):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self._function = backend.jit(self.force_field.atomic, layer=self.force_field)
+        self._compile()

@@ -4,13 +4,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.base import NeighborhoodLayer
+from keras_ff import backend
+from keras_ff.layers.base import Descriptor
 from keras_ff.layers.spherical_bessel import SphericalBessel
 from keras_ff.layers.spherical_harmonics import solid_harmonics
 
 
+def squared_length(vectors):
+    """Of vectors in units of the cutoff, at most 1: padding may exceed it by a rounding error."""
+    return ops.minimum(ops.sum(vectors * vectors, axis=-1), 1.0)
+
+
 @keras.saving.register_keras_serializable("keras_ff")
-class PowerSpectrum(NeighborhoodLayer):
+class PowerSpectrum(Descriptor):
     """Spherical-Bessel power spectrum of the element-resolved neighbor density.
 
     For each pair of elements J <= K,
@@ -56,8 +62,7 @@ class PowerSpectrum(NeighborhoodLayer):
     def densities(self, neighborhood):
         """c_nlm^J in Å^(-3/2): list over l of `(atoms, n, species, 2 l + 1)`."""
         vectors = neighborhood.vectors / self.cutoff
-        x_squared = ops.minimum(ops.sum(vectors * vectors, axis=-1), 1.0)
-        radial = ops.where(neighborhood.is_neighbor[..., None], self.radial.reduced(x_squared), 0.0)
+        radial = ops.where(neighborhood.is_neighbor[..., None], self.radial.reduced(squared_length(vectors)), 0.0)
         if self.n_species > 1:
             # (atoms, neighbors, functions, 1) x (atoms, neighbors, 1, species)
             element = ops.one_hot(neighborhood.neighbor_species, self.n_species, dtype=radial.dtype)
@@ -75,14 +80,91 @@ class PowerSpectrum(NeighborhoodLayer):
         return result
 
     def call(self, neighborhood):
+        return self.products(self.densities(neighborhood))
+
+    def products(self, densities):
         """`(atoms, features)` in Å^-3: pairs of elements (0, 0), (0, 1), .. slowest, then l, then n."""
-        densities = self.densities(neighborhood)
         blocks = []
         for first in range(self.n_species):
             pairs = [ops.sum(c[:, :, first : first + 1] * c[:, :, first:], axis=-1) for c in densities]
             block = ops.swapaxes(ops.concatenate(pairs, axis=1), 1, 2)
             blocks.append(ops.reshape(block, (-1, (self.n_species - first) * self.n_coefficients)))
         return ops.concatenate(blocks, axis=-1)
+
+    def with_pullback(self, vectors, surroundings):
+        # A neighbor has the same derivatives of its functions for all members: these need one product of matrices.
+        neighborhood = surroundings(vectors)
+        densities = self.densities(neighborhood)
+
+        def pullback(slopes):
+            members, atoms = slopes.shape[0], ops.shape(slopes)[1]
+            flat = ops.reshape(slopes, (-1, self.n_features))
+            copies = [ops.tile(density, (members, 1, 1, 1)) for density in densities]
+            by_density = backend.grad(lambda copies: ops.sum(self.products(copies) * flat))(copies)
+            # (members, atoms, n, species, m) to (atoms, species, members, (n, m))
+            rows = [
+                ops.reshape(
+                    ops.transpose(ops.reshape(g, (members, atoms, *g.shape[1:])), (1, 3, 0, 2, 4)),
+                    (atoms, self.n_species * members, g.shape[1] * g.shape[3]),
+                )
+                for g in by_density
+            ]
+            by_vector = ops.matmul(ops.concatenate(rows, axis=-1), self._derivatives(neighborhood))
+            by_vector = ops.reshape(by_vector, (atoms, self.n_species, members, 3, -1))
+            element = ops.one_hot(neighborhood.neighbor_species, self.n_species, axis=1, dtype=by_vector.dtype)
+            element = element * neighborhood.mask[:, None]
+            return ops.transpose(ops.sum(by_vector * element[:, :, None, None], axis=1), (1, 0, 3, 2))
+
+        return self.products(densities), pullback
+
+    def _derivatives(self, neighborhood):
+        """Of the functions of each neighbor by its vector, `(atoms, (l, n, m), (xyz, neighbors))`."""
+        vectors = neighborhood.vectors / self.cutoff
+        squared = squared_length(vectors)
+        radial, slopes = backend.jvp(self.radial.reduced, (squared,), (ops.ones_like(squared),))
+        radial, slopes = (ops.swapaxes(x, 1, 2)[:, :, None, None] / self.cutoff for x in (radial, slopes))
+        outward = 2.0 * ops.swapaxes(vectors, 1, 2)[:, None, None]
+        axes = [ops.broadcast_to(ops.convert_to_tensor(axis, dtype=vectors.dtype), ops.shape(vectors)) for axis in np.eye(3)]
+        harmonics, *along = zip(*[backend.jvp(lambda x: solid_harmonics(x, self.n_max), (vectors,), (axis,)) for axis in axes])
+        harmonics, along = harmonics[0], zip(*along[0])
+        rows, first = [], 0
+        for l, (angular, turned) in enumerate(zip(harmonics, along)):
+            some = slice(first, first := first + self.radial.counts[l])
+            angular, turned = ops.swapaxes(angular, 1, 2)[:, None, :, None], ops.swapaxes(ops.stack(turned, axis=1), 2, 3)
+            turned = ops.swapaxes(turned, 1, 2)[:, None]
+            # (atoms, n, m, xyz, neighbors)
+            products = slopes[:, some] * outward * angular + radial[:, some] * turned
+            rows.append(ops.reshape(products, (-1, products.shape[1] * products.shape[2], 3 * vectors.shape[1])))
+        return ops.concatenate(rows, axis=1)
+
+    def product_terms(self):
+        """Of which densities the features are products: a list of tuples of (l, n, species), two of them or one, ascending."""
+        return [
+            ((l, n, a), (l, n, b))
+            for a, b in np.transpose(np.triu_indices(self.n_species)).tolist()
+            for l in range(self.n_max + 1)
+            for n in range(self.n_max - l + 1)
+        ]
+
+    def with_twins(self, twins):
+        """The descriptor of more elements, each of which is to be taken for one that is there.
+
+        Args:
+            twins: For each element whom it is taken for; at first 0, 1, .. for those that are there.
+
+        Returns:
+            Tuple of the descriptor, a matrix `(its features, features)` that makes of its features those of atoms with their
+            elements replaced by their twins, and the places of the features that were there, `(features,)`.
+        """
+        descriptor = type(self).from_config({**self.get_config(), "n_species": len(twins)})
+        place = {product: number for number, product in enumerate(self.product_terms())}
+        products = descriptor.product_terms()
+        matrix = np.zeros((len(products), len(place)))
+        for number, product in enumerate(products):
+            replaced = tuple(sorted((l, n, twins[species]) for l, n, species in product))
+            # The square of a sum of densities has products of different ones twice.
+            matrix[number, place[replaced]] = 2.0 if len({*product}) > len({*replaced}) else 1.0
+        return descriptor, matrix, np.array([products.index(product) for product in place])
 
     def labels(self, species):
         """Names of the features for figures and tables, such as `Si-Si n=0 l=2`."""
@@ -133,10 +215,15 @@ class FullPowerSpectrum(PowerSpectrum):
         rows = [count * self.n_species for count in self.radial.counts]
         return rows[0] + sum(n * (n + 1) // 2 for n in rows)
 
-    def call(self, neighborhood):
+    def product_terms(self):
+        rows = [[(l, n, a) for n in range(count) for a in range(self.n_species)] for l, count in enumerate(self.radial.counts)]
+        pairs = [(row[a], row[b]) for row in rows for a, b in np.transpose(np.triu_indices(len(row))).tolist()]
+        return [(density,) for density in rows[0]] + pairs
+
+    def products(self, densities):
         """`(atoms, features)`: the densities in Å^(-3/2), then the products in Å^-3, l slowest."""
         features = []
-        for l, density in enumerate(self.densities(neighborhood)):
+        for l, density in enumerate(densities):
             rows = self.radial.counts[l] * self.n_species
             density = ops.reshape(density, (-1, rows, 2 * l + 1))
             if l == 0:

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 from numpy.polynomial import Legendre
 
-from keras_ff.layers.base import NeighborhoodLayer
+from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.legendre import LegendreSeries
@@ -14,7 +14,7 @@ from keras_ff.layers.splines import CubicSpline
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class SplineFilters(NeighborhoodLayer):
+class SplineFilters(Descriptor):
     """Sums of spline functions over neighbors and pairs of neighbors, one feature for each filter.
 
         G2_a(i) = sum_j w_a(j) rho_a(r_ij) fc(r_ij)
@@ -157,6 +157,12 @@ class SplineFilters(NeighborhoodLayer):
             if (spline := getattr(self, name)) is not None:
                 getattr(copy, name).set_weights(spline.get_weights())
         return copy
+
+    def with_twins(self, twins):
+        """See `PowerSpectrum.with_twins`: the features stay, and elements have the amplitudes of their twins."""
+        copy = self.for_species(len(twins))
+        copy.amplitudes.assign(ops.take(self.amplitudes, np.array(twins), axis=0))
+        return copy, np.eye(self.n_features), np.arange(self.n_features)
 
     def call(self, neighborhood):
         features = []

@@ -1,6 +1,25 @@
 """Keras models made of potentials."""
 
+from keras_ff.models.calibration import Isotonic, Scaling, correlation, miscalibration, reliability
+from keras_ff.models.ensemble import Ensemble
+from keras_ff.models.extrapolation import Extrapolation, extrapolation_grades, learn_extrapolation
 from keras_ff.models.files import astype, load
 from keras_ff.models.force_field import ForceField
+from keras_ff.models.members import joined, member
 
-__all__ = ["ForceField", "astype", "load"]
+__all__ = [
+    "Ensemble",
+    "Extrapolation",
+    "ForceField",
+    "Isotonic",
+    "Scaling",
+    "astype",
+    "correlation",
+    "extrapolation_grades",
+    "joined",
+    "learn_extrapolation",
+    "load",
+    "member",
+    "miscalibration",
+    "reliability",
+]

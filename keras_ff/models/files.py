@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 
 from keras_ff import backend
-from keras_ff.models.force_field import ForceField
 
 
 def load(path, dtype=None):
@@ -21,7 +20,7 @@ def load(path, dtype=None):
         dtype: "float32" or "float64" to convert the model; by default it keeps its own.
 
     Returns:
-        The `ForceField`, compiled if it was.
+        The `ForceField` or `Ensemble`, compiled if it was.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -58,7 +57,7 @@ def astype(model, dtype):
     if dtype == "float64":
         backend.enable_float64()
     config = _replace_dtype(model.get_config(), dtype)
-    copy = ForceField.from_config(config)
+    copy = type(model).from_config(config)
     for new, old in zip(copy.weights, model.weights, strict=True):
         new.assign(keras.ops.cast(old, dtype))
     return copy
@@ -84,6 +83,6 @@ def _read_config(path):
         ) from error
     if broken:
         raise ValueError(f"{path} is damaged: the part {broken} does not match its checksum. Copy it again.")
-    if config.get("registered_name") != "keras_ff>ForceField":
+    if config.get("registered_name") not in ("keras_ff>ForceField", "keras_ff>Ensemble"):
         raise ValueError(f"{path} holds a {config.get('class_name', 'something else')}, not a ForceField.")
     return config

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.epochs import SetEpoch
-from keras_ff.data.reference import fit_reference_energies
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
+from keras_ff.models.data_model import DataModel
+from keras_ff.models.statistics import Summary, features_of
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.sum import Sum
@@ -17,8 +17,9 @@ from keras_ff.whole_files import replace_when_complete
 
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
-# Of the configuration in a model file. Raise it when older code cannot read newer files.
-FORMAT = 1
+# Of the configuration in a model file. Raise it when older code cannot read newer files. 2: networks know their `members`, models
+# what is frozen.
+FORMAT = 2
 
 # Atoms whose intermediate results are kept at the same time where no training needs all of them.
 CHUNK = 512
@@ -28,11 +29,14 @@ PAIRS = 32_768
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ForceField(keras.Model):
+class ForceField(DataModel):
     """Energy, forces and stress of structures from a potential.
 
     Args:
         potential: A `keras_ff.potentials.Potential`.
+        extrapolation: What `keras_ff.models.learn_extrapolation` knows of the training set.
+        frozen: Places among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this is
+            how a file knows.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
     `keras_ff.data.Dataset` makes it, and `waves` if the potential has a part of long range. The result is a dict of
@@ -44,13 +48,17 @@ class ForceField(keras.Model):
       NaN without three lattice vectors.
     """
 
-    def __init__(self, potential, **kwargs):
+    def __init__(self, potential, extrapolation=None, frozen=(), **kwargs):
         super().__init__(**kwargs)
         self.potential = potential
+        self.extrapolation = extrapolation
         self.reference_energies = self.add_weight(
             name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False
         )
         self.built = True
+        self._own = [weight.trainable for weight in self.weights]
+        for place in frozen:
+            self.weights[place].trainable = False
 
     @property
     def species(self):
@@ -70,15 +78,17 @@ class ForceField(keras.Model):
 
     def atomic(self, batch, training=False):
         """What `call` returns, `energies` `(structures, atoms)` in eV, and `virial` `(structures, 3, 3)`, dE / dstrain in eV."""
-        species, neighbors = batch["species"], batch["neighbors"]
         rows = self.pairs(batch)
-        vectors = rows[0]
-        energies, gradient = self.energies_and_gradient(*rows) if training else self._in_chunks(rows)
+        found = self.energies_and_gradient(*rows) if training else self._in_chunks(self.energies_and_gradient, rows)
+        return self._summed(batch, rows[0], *found, self._long_range(batch) if self.wave_cutoff > 0 else None)
+
+    def _summed(self, batch, vectors, energies, gradient, far=None):
+        """What `atomic` returns, from results of `energies_and_gradient` and `_long_range`."""
+        species, neighbors = batch["species"], batch["neighbors"]
         energies = ops.reshape(energies, ops.shape(species))
         vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
         pulls, tension = forces(gradient, neighbors), virial(vectors, gradient)
-        if self.wave_cutoff > 0:
-            far = self._long_range(batch)
+        if far is not None:
             energies, pulls, tension = energies + far[0], pulls + far[1], tension + far[2]
         reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
         n_atoms = ops.maximum(ops.sum(ops.cast(species >= 0, energies.dtype), axis=1, keepdims=True), 1.0)
@@ -139,12 +149,12 @@ class ForceField(keras.Model):
         (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
         return energies, gradient
 
-    def _in_chunks(self, rows):
-        """`energies_and_gradient` of a bounded number of atoms at a time, so that memory does not limit the system."""
+    def _in_chunks(self, function, rows):
+        """A function of rows of atoms, of a bounded number of atoms at a time, so that memory does not limit the system."""
         atoms, neighbors = rows[0].shape[:2]
         # Second derivatives of a small system do not go through the loop: TensorFlow does not compile all of them.
         if atoms is None or atoms <= 2 * min(CHUNK, max(1, PAIRS // (neighbors or 1))):
-            return self.energies_and_gradient(*rows)
+            return function(*rows)
         chunk = min(CHUNK, max(1, PAIRS // (self.potential.intermediates(neighbors or 0) or 1)))
         count = -(-atoms // chunk)
         chunks = [
@@ -154,7 +164,7 @@ class ForceField(keras.Model):
             )
             for row, fill in zip(rows, (0.0, False, -1, 0))
         ]
-        _, results = backend.scan(lambda carry, chunk: (carry, self.energies_and_gradient(*chunk)), ops.zeros(()), chunks)
+        _, results = backend.scan(lambda carry, chunk: (carry, function(*chunk)), ops.zeros(()), chunks)
         return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
 
     def _long_range(self, batch):
@@ -194,14 +204,14 @@ class ForceField(keras.Model):
             If data lie outside the knots of splines, see `spline_domains`.
         """
         spline_domains(self, dataset)
-        learned = self._learned()
+        learned = self.described_terms()
         if not learned:
             return
         if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
             raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
         fixed = [term for term in self.potential.terms() if term not in learned]
-        summary = _Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
-        features = _features(self, learned)
+        summary = Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
+        features = features_of(self, learned)
         gathered, kinds = [[] for _ in learned], []
         seen = 0
         for index in np.random.default_rng(0).permutation(len(dataset)):
@@ -231,11 +241,11 @@ class ForceField(keras.Model):
         Raises:
             ValueError: If no term has descriptors.
         """
-        learned = self._learned()
+        learned = self.described_terms()
         if not learned:
             kinds = [type(term).__name__ for term in self.potential.terms()]
             raise ValueError(f"{kinds} have no descriptors. Describe with NeuralIL, SplineNetwork or ElementNetworks.")
-        features = _features(self, learned)
+        features = features_of(self, learned)
         found = [None] * len(dataset.structures)
         for number in range(len(dataset)):
             batch, _ = dataset[number]
@@ -246,14 +256,42 @@ class ForceField(keras.Model):
                     found[index] = rows[place][batch["species"][place] >= 0]
         return found
 
-    def _learned(self):
+    def with_species(self, twins):
+        """A copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
+
+        A new element starts as the twin of one that is there: its energies and forces are those of a structure in which the twin
+        stands in its place. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
+        would take the statistics away that the network was trained with:
+
+            model = load("silicon.keras").with_species({"Ge": "Si"})
+            data = Dataset(germanium, model)
+            model.fit_reference_energies(data)
+            model.compile(...)
+            model.fit(data)
+
+        Args:
+            twins: Dict from new chemical symbols to those of the model.
+
+        Raises:
+            ValueError: If a new symbol is known already, or a twin is not.
+            NotImplementedError: If the potential, or a part of it, takes no elements.
+        """
+        if not twins or set(twins) & set(self.species) or set(twins.values()) - set(self.species):
+            raise ValueError(f"Name elements that are new and their twins of {self.species}. Received {twins}.")
+        copy = ForceField(self.potential.with_species(twins), dtype=self.dtype_policy)
+        known = dict(zip(self.species, ops.convert_to_numpy(self.reference_energies)))
+        copy.reference_energies.assign(np.array([known[twins.get(symbol, symbol)] for symbol in copy.species]))
+        return copy
+
+    def described_terms(self):
         """The terms of the potential that have descriptors."""
         return [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
 
     def fit_reference_energies(self, dataset):
-        """Set the energies of the species by least squares to what the potential, as it is, leaves of the energies.
+        """Move the energies of the species by least squares to what the potential, as it is, leaves of the energies.
 
-        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data.
+        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data. Species that the data does not
+        have keep their energies.
 
         Raises:
             ValueError: If the data set has no energies.
@@ -263,10 +301,10 @@ class ForceField(keras.Model):
         """
         spline_domains(self, dataset)
         dataset.require_labels("energy")
-        summary = _Summary(ForceField(self.potential), len(self.species))
+        summary = Summary(self, len(self.species))
         for index in range(len(dataset)):
             summary.add(*dataset[index])
-        self.reference_energies.assign(summary.reference_energies(self.species))
+        self.reference_energies.assign_add(summary.reference_energies(self.species))
 
     def compile(self, *args, **kwargs):
         """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
@@ -285,13 +323,6 @@ class ForceField(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, *args, callbacks=None, **kwargs):
-        """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch."""
-        if hasattr(x, "epoch"):
-            kwargs["shuffle"] = False
-            callbacks = [SetEpoch(x), *(callbacks or [])]
-        return super().fit(x, *args, callbacks=callbacks, **kwargs)
-
     def save(self, filepath, overwrite=True, **kwargs):
         """Write a `.keras` file, whole or not at all."""
         if not overwrite and os.path.exists(filepath):
@@ -305,6 +336,8 @@ class ForceField(keras.Model):
             "dtype": self.dtype_policy.name,
             "format": FORMAT,
             "potential": keras.saving.serialize_keras_object(self.potential),
+            "extrapolation": keras.saving.serialize_keras_object(self.extrapolation),
+            "frozen": [place for place, (own, weight) in enumerate(zip(self._own, self.weights)) if own and not weight.trainable],
         }
 
     @classmethod
@@ -315,55 +348,9 @@ class ForceField(keras.Model):
             raise ValueError(
                 f"The model has format {version}, and this version of keras_ff reads up to {FORMAT}. Update keras_ff to read it."
             )
-        config["potential"] = keras.saving.deserialize_keras_object(config["potential"], custom_objects=custom_objects)
+        for name in ("potential", "extrapolation"):
+            config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects=custom_objects)
         return cls(**config)
-
-
-class _Summary:
-    """Labels of a data set minus the prediction of fixed terms, as far as `adapt` needs them."""
-
-    def __init__(self, fixed, n_species):
-        self.predict = backend.jit(fixed, layer=fixed) if fixed else None
-        self.n_species = n_species
-        self.energies, self.compositions = [], []
-        self.squares, self.count = np.zeros(n_species), np.zeros(n_species)
-
-    def add(self, batch, labels):
-        energy, forces = labels["energy"][:, 0].astype("float64"), labels["forces"].astype("float64")
-        if self.predict:
-            fixed = self.predict(batch)
-            energy, forces = energy - np.asarray(fixed["energy"])[:, 0], forces - np.asarray(fixed["forces"])
-        known = np.isfinite(forces).all(axis=-1) & (batch["species"] >= 0)
-        kinds = batch["species"][known]
-        self.squares += np.bincount(kinds, (forces[known] ** 2).sum(axis=-1), minlength=self.n_species)
-        self.count += np.bincount(kinds, minlength=self.n_species) * 3
-        for value, species in zip(energy, batch["species"]):
-            if np.isfinite(value):
-                self.energies.append(value)
-                self.compositions.append(np.bincount(species[species >= 0], minlength=self.n_species))
-
-    def reference_energies(self, species):
-        return fit_reference_energies(self.compositions, self.energies, species).energies
-
-    def force_scales(self):
-        """Of the forces on each species, of all forces where one has none; of the energies per atom over 1 Å without forces."""
-        if self.count.any():
-            total = self.squares.sum() / self.count.sum()
-            squares = np.where(self.count > 0, self.squares / np.maximum(self.count, 1), total)
-        else:
-            squares = np.full(self.n_species, np.var(np.array(self.energies) / np.sum(self.compositions, axis=1)))
-        return np.maximum(np.sqrt(squares), 1e-3)
-
-
-def _features(model, terms):
-    """Compiled function from a batch to what each term sees of it."""
-
-    def features(batch):
-        vectors, is_neighbor, center, others = model.pairs(batch)
-        neighborhood = Neighborhood(vectors, is_neighbor, center, others, model.cutoff)
-        return [term.describe(neighborhood.within(term.cutoff)) for term in terms]
-
-    return backend.jit(features, layer=model)
 
 
 def forces(gradient, neighbors):

@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+from keras import ops
 
+from keras_ff import backend
 from keras_ff.layers.base import NeighborhoodLayer
 
 
@@ -16,6 +18,8 @@ class Potential(NeighborhoodLayer):
     The exception is a potential with a `wave_cutoff`, which has a part of long range too.
 
     Attributes:
+        members: Number of members of a committee, whose mean `call` returns; None for a single potential.
+        learned_noise: Whether its members have `member_variances`.
         wave_cutoff: Highest wave number in 1/Å that `long_range` sums over; 0 for a local potential.
 
     Args:
@@ -26,6 +30,8 @@ class Potential(NeighborhoodLayer):
         ValueError: If a species appears twice or none is given, or the cutoff is not positive.
     """
 
+    members = None
+    learned_noise = False
     wave_cutoff = 0.0
 
     def __init__(self, species, cutoff, **kwargs):
@@ -50,6 +56,30 @@ class Potential(NeighborhoodLayer):
 
     def call(self, neighborhood):
         raise NotImplementedError
+
+    def member_gradients(self, vectors, surroundings):
+        """Atomic energies of each member and their derivatives by the vectors to the neighbors.
+
+        Args:
+            vectors: `(atoms, neighbors, 3)`, in Å.
+            surroundings: Function from such vectors to the `Neighborhood` that `call` takes.
+
+        Returns:
+            Tuple of energies `(members, atoms)` in eV, and the gradients of their sums `(members, atoms, neighbors, 3)` in eV/Å;
+            of a single potential for one member.
+        """
+
+        def total(vectors):
+            neighborhood = surroundings(vectors)
+            energies = ops.where(neighborhood.is_atom, self(neighborhood), 0.0)
+            return ops.sum(energies), energies
+
+        (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
+        return energies[None], gradient[None]
+
+    def member_variances(self, neighborhood):
+        """Variances of the errors that each member of a committee expects; None if they learn none. See `NeuralIL`."""
+        return None
 
     def long_range(self, positions, species, cell, waves):
         """Energies that `call` leaves out as they are no function of neighbors: sums over the waves of a crystal.
@@ -92,6 +122,17 @@ class Potential(NeighborhoodLayer):
             force_scales: Root mean square in eV/Å of the force components of the atoms of each species that are left to learn,
                 `(species,)`.
         """
+
+    def with_species(self, twins):
+        """A potential that knows more elements, for fine-tuning, and that is the same for those it knows.
+
+        Args:
+            twins: Dict from new symbols to elements of the potential. Energies are those with the twins in the place of the new.
+
+        Raises:
+            NotImplementedError: If the potential cannot take elements.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no new elements. NeuralIL, SplineNetwork and sums of them do.")
 
     def get_config(self):
         return {**super().get_config(), "species": self.species, "cutoff": self.cutoff}

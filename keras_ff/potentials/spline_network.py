@@ -49,18 +49,29 @@ class SplineNetwork(OnFilters, NeuralIL):
         network: `AtomicNetwork` in place of `LinearPlusMLP` with `units`.
         embedding: Length of the embedding of the central element.
         seed: Of the initial weights.
+        members: Number of members of a committee, which share the filters; see `NeuralIL`.
 
     Reference:
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
     """
 
     def __init__(
-        self, species, cutoff=4.5, triplet_cutoff=None, filters=None, units=(16, 16), network=None, embedding=2, seed=0, **kwargs
+        self,
+        species,
+        cutoff=4.5,
+        triplet_cutoff=None,
+        filters=None,
+        units=(16, 16),
+        network=None,
+        embedding=2,
+        seed=0,
+        members=None,
+        **kwargs,
     ):
         n_species = 1 if isinstance(species, str) else len(species)
         if filters is None:
             filters = SplineFilters(cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
-        network = network or LinearPlusMLP(filters.n_features + embedding, units, seed, dtype=kwargs.get("dtype"))
+        network = network or LinearPlusMLP(filters.n_features + embedding, units, seed, members, dtype=kwargs.get("dtype"))
         super().__init__(species, descriptor=filters, network=network, embedding=embedding, seed=seed, **kwargs)
 
     @classmethod

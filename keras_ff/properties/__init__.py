@@ -5,6 +5,7 @@ from keras_ff.properties.base import Property
 from keras_ff.properties.cell import CellLengths
 from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, elastic_constants, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
+from keras_ff.properties.hessians import HessianProducts, hessian, third_order
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
 from keras_ff.properties.thermodynamics import density_of_states, entropy, free_energy, heat_capacity, mesh
@@ -25,6 +26,7 @@ __all__ = [
     "EnergyPerAtom",
     "EquationOfState",
     "ForceConstants",
+    "HessianProducts",
     "MeanEnergy",
     "Phonons",
     "Pressure",
@@ -40,10 +42,12 @@ __all__ = [
     "entropy",
     "free_energy",
     "heat_capacity",
+    "hessian",
     "mandel",
     "mesh",
     "radial_distribution",
     "relax",
+    "third_order",
     "velocity_autocorrelation",
     "vibrational_density",
 ]

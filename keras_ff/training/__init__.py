@@ -7,6 +7,7 @@ from keras_ff.training.checkpoint import RunState
 from keras_ff.training.linear import fit_linear
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.metrics import default_metrics
+from keras_ff.training.parallel import data_parallel
 from keras_ff.training.progress import Progress
 from keras_ff.training.schedules import one_cycle
 
@@ -19,6 +20,7 @@ __all__ = [
     "StopOnNaN",
     "TensorBoardLog",
     "averaged_weights",
+    "data_parallel",
     "default_metrics",
     "fit_linear",
     "has_average",

@@ -113,7 +113,7 @@ def _averages(model):
     return [
         (variable, average)
         for part in _optimizers(model)
-        if getattr(part, "use_ema", False) and part.built and int(ops.convert_to_tensor(part.iterations)) > 0
+        if getattr(part, "use_ema", False) and part.built and int(ops.convert_to_numpy(part.iterations)) > 0
         for variable, average in zip(part._trainable_variables, part._model_variables_moving_average)
         if average is not None
     ]

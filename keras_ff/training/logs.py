@@ -29,7 +29,7 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         values = {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
-        values.setdefault("learning_rate", float(keras.ops.convert_to_tensor(self.model.optimizer.learning_rate)))
+        values.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
         if not self._begun:
             self.keep_before(epoch + 1)
             self._begun = True

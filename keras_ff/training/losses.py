@@ -9,6 +9,8 @@ import math
 import keras
 from keras import ops
 
+from keras_ff import backend
+
 _LN2 = math.log(2.0)
 
 
@@ -31,6 +33,9 @@ class LabelLoss(keras.losses.Loss):
         super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
         self._given_dtype = dtype
 
+    # Whether the prediction has one more component, its variance.
+    takes_variance = False
+
     def penalty(self, error):
         """Penalty of each error, in the shape of `error`."""
         raise NotImplementedError
@@ -52,7 +57,11 @@ class LabelLoss(keras.losses.Loss):
         # Before the penalty: a `where` around it would still give NaN gradients.
         y_true = ops.where(exists, y_true, ops.zeros_like(y_true))
         y_pred = ops.where(exists, y_pred, ops.zeros_like(y_pred))
-        return super().__call__(y_true, y_pred, sample_weight=weights)
+        loss = super().__call__(y_true, y_pred, sample_weight=weights)
+        # Where devices compute parts of a batch, the mean of their means is not that of all labels: parts have different numbers.
+        count = ops.sum(weights)
+        mean = backend.mean_over_replicas(count)
+        return loss * (count / ops.where(mean > 0, mean, ops.ones_like(mean)))
 
     def get_config(self):
         return {"name": self.name, "dtype": self._given_dtype}
@@ -160,6 +169,48 @@ class MAE(LabelLoss):
     def penalty(self, error):
         # Not `abs`: its slope at zero is 1 on JAX.
         return error * ops.sign(error)
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class GaussianNLL(LabelLoss):
+    """Negative log-likelihood of normal errors whose variances the model learns: of an `Ensemble` with `learned_noise`.
+
+        variance^beta * (error² / variance + ln variance) / 2,    the mean over the components of a label
+
+    The factor in front is a constant to the derivative. With beta = 0 it is the likelihood, whose gradient is small where the
+    variance is large, so that bad predictions remain bad; with 1 the mean learns as from squared errors.
+
+    The prediction has the variance as one more component at the end.
+
+    Args:
+        beta: From 0 to 1.
+        name: Of the loss in logs.
+        dtype: Of the computation, by default Keras' `floatx`.
+
+    Reference:
+        Nix and Weigend, Proc. IEEE Int. Conf. Neural Networks 1994, 55; Seitzer et al., ICLR 2022, arXiv 2203.09168, eq. 6.
+    """
+
+    takes_variance = True
+
+    def __init__(self, beta=0.5, name="gaussian_nll", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        if not 0 <= beta <= 1:
+            raise ValueError(f"beta is from 0 to 1. Received beta={beta}.")
+        self.beta = beta
+
+    def exists(self, y_true):
+        return ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
+
+    def call(self, y_true, y_pred):
+        error, variance = y_pred[..., :-1] - y_true, y_pred[..., -1:]
+        # Where there is no label there is no variance.
+        variance = ops.where(variance > 0, variance, ops.ones_like(variance))
+        squared = ops.sum(error * error, axis=-1, keepdims=True) / error.shape[-1]
+        return 0.5 * ops.stop_gradient(variance) ** self.beta * (squared / variance + ops.log(variance))
+
+    def get_config(self):
+        return {"beta": self.beta, **super().get_config()}
 
 
 @keras.saving.register_keras_serializable("keras_ff")

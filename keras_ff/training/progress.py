@@ -88,7 +88,7 @@ class Progress(keras.callbacks.Callback):
             f"{_short(logs[name] * factor) if name in logs else '-':>{width}}"
             for (name, _, _, factor), width in zip(self._columns, self._width)
         )
-        rate = float(keras.ops.convert_to_tensor(self.model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = self._ends[-1] - self._ends[-2]
         # The first epoch compiles.
         recent = self._ends[1:][-11:]

@@ -14,9 +14,9 @@ from keras import ops
 from keras_ff import backend
 
 FOLDER = Path(backend.__file__).parent
-NAMES = """arccos arcsin arctan arctan2 backend_name ceil check_backend cond cos cosh custom_gradient enable_compilation_cache
-enable_float64 erfc floor grad hessian hvp jit jvp logaddexp mean norm scan sin sinh softplus solve stop_gradient swish tan tanh
-value_and_grad var vjp vmap""".split()
+NAMES = """arccos arcsin arctan arctan2 backend_name ceil check_backend cond cos cosh custom_gradient data_parallel
+enable_compilation_cache enable_float64 erfc floor grad hessian hvp jit jvp logaddexp mean mean_over_replicas norm process replicas
+scan sin sinh softplus solve stop_gradient swish tan tanh value_and_grad var vjp vmap""".split()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +43,7 @@ def declared(name):
             return [item.value for item in node.value.elts if isinstance(item, ast.Constant)]
 
 
-@pytest.mark.parametrize("suffix", ["", "_derivatives", "_math"])
+@pytest.mark.parametrize("suffix", ["", "_derivatives", "_distribution", "_math"])
 def test_both_backends_have_the_same_names_arguments_and_docstrings(suffix):
     assert declared(f"jax{suffix}") == declared(f"tensorflow{suffix}") == sorted(declared(f"jax{suffix}"))
     jax, tensorflow = functions(f"jax{suffix}"), functions(f"tensorflow{suffix}")

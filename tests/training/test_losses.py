@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_ff.backend import jit, value_and_grad
 from keras_ff.training import losses
-from keras_ff.training.losses import MAE, MSE, ForceNorm, Huber, LogCosh
+from keras_ff.training.losses import MAE, MSE, ForceNorm, GaussianNLL, Huber, LogCosh
 
 ALL = [LogCosh(p=10.0), Huber(delta=0.3), MSE(), MAE()]
 FORMULAS = [
@@ -155,3 +155,16 @@ def test_doctests():
     import doctest
 
     assert doctest.testmod(losses).failed == 0
+
+
+def test_gaussian_likelihood_is_that_of_the_formula_and_leaves_out_missing_labels():
+    """With beta = 0; at the best variance the derivative by it is 0, whatever beta."""
+    true = np.array([[[1.0, 2.0, 3.0], [np.nan, np.nan, np.nan]]])
+    predicted = np.array([[[1.5, 2.0, 2.0, 0.25], [9.0, 9.0, 9.0, 0.0]]])
+    expected = 0.5 * ((0.25 + 0.0 + 1.0) / 3 / 0.25 + np.log(0.25))
+    assert float(GaussianNLL(beta=0.0, dtype="float64")(true, predicted)) == pytest.approx(expected, rel=1e-6)
+    best = np.concatenate([predicted[..., :3], np.full((1, 2, 1), 1.25 / 3)], axis=-1)
+    _, slope = value_and_grad(lambda x: GaussianNLL(dtype="float64")(true, x))(best)
+    assert np.abs(np.asarray(slope)[0, :, 3]).max() < 1e-6 and np.isfinite(np.asarray(slope)).all()
+    with pytest.raises(ValueError, match="beta"):
+        GaussianNLL(beta=2)

@@ -1,0 +1,66 @@
+"""A Keras model that takes a `Dataset`, on one device or several."""
+
+import keras
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.data.epochs import SetEpoch
+
+# Of a batch.
+INTEGERS = ("species", "neighbors", "waves")
+
+
+class DataModel(keras.Model):
+    """`keras.Model` whose `fit` and `evaluate` know `keras_ff.data.Dataset` and `keras_ff.training.data_parallel`."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._replicas = backend.replicas()
+
+    def compile(self, *args, **kwargs):
+        if self._replicas > 1:
+            # TensorFlow cannot compile across devices, and Keras knows.
+            kwargs["jit_compile"] = "auto"
+        super().compile(*args, **kwargs)
+
+    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+        """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch.
+
+        Raises:
+            ValueError: If the devices of `keras_ff.training.data_parallel` do not divide a batch, or the model was made outside.
+        """
+        x, validation_data = self._divided(x), self._divided(validation_data)
+        if hasattr(x, "epoch"):
+            kwargs["shuffle"] = False
+            callbacks = [SetEpoch(x), *(callbacks or [])]
+        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """`keras.Model.evaluate`; see `fit`."""
+        return super().evaluate(self._divided(x), *args, **kwargs)
+
+    def _divided(self, data):
+        """The batches of a `Dataset` as several devices take them: of several processes, each makes its own part."""
+        replicas = backend.replicas()
+        if replicas != self._replicas:
+            raise ValueError(
+                f"The model was made for {self._replicas} device(s) and is to run on {replicas}. Make or load it, compile it and "
+                "train it inside of the same `with keras_ff.training.data_parallel():`."
+            )
+        if replicas == 1 or not hasattr(data, "part"):
+            return data
+        if data.batch_size % replicas:
+            raise ValueError(
+                f"{replicas} devices do not divide batches of {data.batch_size} structures. Make the Dataset with a batch_size "
+                f"that is a multiple of {replicas}, such as {replicas * -(-data.batch_size // replicas)}."
+            )
+        index, count = backend.process()
+        return data.part(index, count) if count > 1 else data
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        # On several devices of TensorFlow Keras gives the mean of their batches, with indices that are no longer integers.
+        if data_batch is not None:
+            inputs, *labels = data_batch
+            whole = {name: ops.cast(inputs[name], "int32") for name in INTEGERS if name in inputs}
+            data_batch = ({**inputs, **whole}, *labels)
+        super()._symbolic_build(iterator, data_batch)

@@ -1,0 +1,283 @@
+"""A committee as a model: means over its members, and how much they disagree."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.geometry import Neighborhood
+from keras_ff.models import calibration
+from keras_ff.models.force_field import OUTPUTS, ForceField
+
+SPREADS = ("energy_std", "energy_per_atom_std", "forces_std", "stress_std")
+
+# What has a learned variance.
+WITH_VARIANCE = ("energy", "energy_per_atom", "forces")
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class Ensemble(ForceField):
+    """Force field of a committee, which knows how much its members disagree.
+
+        ensemble = Ensemble(NeuralIL(["Si"], members=10))
+
+    Its energy, forces and stress are those of `ForceField(potential)`, the means over the members. Beside them stand the standard
+    deviations of the members (with members - 1 in the denominator),
+
+    * `energy_std` `(structures, 1)` in eV, and `energy_per_atom_std`,
+    * `forces_std` `(structures, atoms, 1)` in eV/Å, the root of the mean of the variances of the three components: it does not
+      depend on the orientation, and compares with the error of a component,
+    * `stress_std` `(structures, 6)` in eV/Å³.
+
+    A potential with `learned_noise` makes a deep ensemble: the variances that its members expect of their own errors, on average
+    over the members, are added to those between them.
+
+    `fit` trains each member on its own loss as it would be trained alone, all in one step. Metrics and `evaluate` are about the
+    means. The reported loss of training is the mean of those of the members.
+
+    Attributes:
+        calibration: Dict from names of outputs to `Scaling` or `Isotonic`, see `calibrate`.
+
+    Args:
+        potential: A `Potential` with `members`, two or more.
+        bootstrap: Seed of samples of the structures, one for each member, which then learns from those of its own; see
+            `keras_ff.data.bootstrap`. With None all learn from all structures, and differ by their initial weights.
+
+    Raises:
+        ValueError: If the potential has no members, or a single one.
+    """
+
+    def __init__(self, potential, bootstrap=None, **kwargs):
+        if potential.members is None or potential.members < 2:
+            raise ValueError(
+                f"An ensemble needs a potential with two or more members, such as NeuralIL(species, members=10). Received "
+                f"{type(potential).__name__} with members={potential.members}."
+            )
+        super().__init__(potential, **kwargs)
+        self.bootstrap = bootstrap
+        self.calibration = {}
+
+    @property
+    def members(self):
+        return self.potential.members
+
+    def call(self, batch, training=False):
+        outputs = self.atomic(batch, training)
+        names = (*OUTPUTS, *SPREADS, *(["members"] if training else []))
+        return {name: outputs[name] for name in names}
+
+    def atomic(self, batch, training=False):
+        """What `ForceField.atomic` returns, the spreads, and `members`: a dict of the outputs of each member.
+
+        The first axis of these holds all structures of the first member, then all of the second, and so on.
+        """
+        rows = self.pairs(batch)
+        far = self._long_range(batch) if self.wave_cutoff > 0 else None
+        energies, gradients, *variances = self.member_rows(*rows) if training else self._in_chunks(self.member_rows, rows)
+        means = self._summed(batch, rows[0], backend.mean(energies, axis=1), backend.mean(gradients, axis=1), far)
+        copies = {name: self._copies(batch[name]) for name in ("species", "neighbors", "cell")}
+        energies = ops.swapaxes(energies, 0, 1)
+        each = self._summed(
+            copies,
+            self._copies(ops.reshape(rows[0], (*ops.shape(batch["neighbors"]), 3))),
+            energies,
+            ops.swapaxes(gradients, 0, 1),
+            None if far is None else [self._copies(x) for x in far],
+        )
+        # Of the energies without reference energies, which would cost digits.
+        learned = ops.sum(ops.reshape(energies, (self.members, *ops.shape(batch["species"]))), axis=2)
+        energy, forces = _variance(learned)[:, None], _variance(self._by_member(each["forces"]))
+        forces = backend.mean(forces, axis=-1, keepdims=True)
+        count = ops.maximum(ops.sum(ops.cast(batch["species"] >= 0, energy.dtype), axis=1, keepdims=True), 1.0)
+        members = {name: each[name] for name in OUTPUTS}
+        if variances:
+            noise = ops.reshape(ops.transpose(variances[0], (1, 0, 2)), (*ops.shape(copies["species"]), 2))
+            of_energy, of_forces = ops.sum(noise[..., 0], axis=1, keepdims=True), noise[..., 1:]
+            energy = energy + backend.mean(self._by_member(of_energy), axis=0)
+            forces = forces + backend.mean(self._by_member(of_forces), axis=0)
+            each_count = self._copies(count)
+            of_members = {"energy": of_energy, "energy_per_atom": of_energy / each_count**2, "forces": of_forces}
+            members |= {name: ops.concatenate([members[name], value], axis=-1) for name, value in of_members.items()}
+        return {
+            **means,
+            "energy_std": _root(energy),
+            "energy_per_atom_std": _root(energy) / count,
+            "forces_std": _root(forces),
+            "stress_std": _root(_variance(self._by_member(each["stress"]))),
+            "members": members,
+        }
+
+    def member_rows(self, vectors, is_neighbor, center_species, neighbor_species):
+        """`energies_and_gradient` of each member: energies `(atoms, members)`, gradients `(atoms, members, neighbors, 3)`.
+
+        With learned noise the variances of energies and forces `(atoms, members, 2)` come third.
+        """
+
+        def surroundings(vectors):
+            return Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
+
+        rows = [ops.swapaxes(x, 0, 1) for x in self.potential.member_gradients(vectors, surroundings)]
+        if self.potential.learned_noise:
+            neighborhood = surroundings(vectors)
+            variances = ops.swapaxes(self.potential.member_variances(neighborhood), 0, 1)
+            rows.append(ops.where(neighborhood.is_atom[:, None, None], variances, 0.0))
+        return tuple(rows)
+
+    def _copies(self, x):
+        """An array `(structures, ...)` once for each member, `(members * structures, ...)`."""
+        return ops.tile(x, (self.members, *[1] * (len(x.shape) - 1)))
+
+    def _by_member(self, x):
+        """`(members * structures, ...)` as `(members, structures, ...)`."""
+        return ops.reshape(x, (self.members, -1, *x.shape[1:]))
+
+    def compile(self, *args, **kwargs):
+        """See `ForceField.compile`.
+
+        Raises:
+            ValueError: If a loss takes variances and the potential learns none, or the other way round.
+        """
+        losses = kwargs.get("loss")
+        for name, loss in losses.items() if isinstance(losses, dict) else ():
+            taken = getattr(loss, "takes_variance", False)
+            if taken != (self.potential.learned_noise and name in WITH_VARIANCE):
+                raise ValueError(
+                    f"Outputs with learned variances are trained by a loss that takes these, GaussianNLL, and others not. Received "
+                    f"{type(loss).__name__} for {name}, and learned_noise={self.potential.learned_noise}."
+                )
+        super().compile(*args, **kwargs)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The loss of the means; in training the mean of the losses of the members, with the gradient of their sum."""
+        if not training:
+            predicted = _labelled(y_pred)
+            if self.potential.learned_noise:
+                squares = {name: y_pred[f"{name}_std"] ** 2 for name in WITH_VARIANCE}
+                predicted |= {name: ops.concatenate([y_pred[name], square], axis=-1) for name, square in squares.items()}
+            return super().compute_loss(x, y, predicted, sample_weight, training)
+        labels = {name: self._copies(value) for name, value in y.items()}
+        loss = super().compute_loss(x, labels, y_pred["members"], self._sample_weights(x, sample_weight), training)
+        return loss + (self.members - 1) * (loss - ops.stop_gradient(loss))
+
+    def _sample_weights(self, batch, sample_weight):
+        """Weights of the structures for each member, `(members * structures,)`, or None."""
+        counts = None
+        if self.bootstrap is not None:
+            if "counts" not in batch:
+                raise ValueError(
+                    f"The ensemble has bootstrap={self.bootstrap} and needs `counts` in the batch. Received {sorted(batch)}. Make "
+                    "the data set with this model: Dataset(structures, model)."
+                )
+            counts = ops.reshape(ops.swapaxes(batch["counts"], 0, 1), (-1,))
+        if sample_weight is None:
+            return counts
+        if isinstance(sample_weight, dict):
+            return {name: self._sample_weights(batch, weight) for name, weight in sample_weight.items()}
+        weights = self._copies(ops.convert_to_tensor(sample_weight))
+        return weights if counts is None else weights * ops.reshape(counts, (-1, *[1] * (len(weights.shape) - 1)))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, _labelled(y_pred), sample_weight)
+
+    def spread_and_error(self, dataset):
+        """Spreads, and the errors of the means, of all labels of a data set.
+
+        Args:
+            dataset: `keras_ff.data.Dataset`.
+
+        Returns:
+            Dict from those of `energy_per_atom`, `forces` and `stress` that have labels to `(spreads, errors)`, flat arrays; the
+            forces also of each element alone, as `forces of Si`. The error of the forces on an atom is the root of the mean of the
+            squares of its three components.
+        """
+        function = backend.jit(lambda batch: self(batch), layer=self)
+        names = ("energy_per_atom", "stress", "forces", *self._forces_of())
+        found = {name: ([], []) for name in names}
+        for index in range(len(dataset)):
+            batch, labels = dataset[index]
+            outputs = {name: ops.convert_to_numpy(value) for name, value in function(batch).items()}
+            errors = {name: outputs[name] - labels[name] for name in names[:3]}
+            errors["forces"] = np.sqrt(np.mean(errors["forces"] ** 2, axis=-1, keepdims=True))
+            for name, (spreads, sizes) in found.items():
+                quantity, _, element = name.partition(" of ")
+                error, spread = errors[quantity], outputs[f"{quantity}_std"]
+                known = np.isfinite(error)
+                if element:
+                    known &= batch["species"][..., None] == self.species.index(element)
+                spreads.append(spread[known])
+                sizes.append(error[known])
+        found = {name: tuple(np.concatenate(rows).astype("float64") for rows in pair) for name, pair in found.items()}
+        return {name: pair for name, pair in found.items() if len(pair[0])}
+
+    def _forces_of(self):
+        return [f"forces of {symbol}" for symbol in self.species]
+
+    def calibrate(self, dataset, kind=calibration.Isotonic):
+        """Learn from a validation set which errors to expect at which spread. It is saved with the model.
+
+        Forces are calibrated for each element, as their errors differ, also by noise of the labels.
+
+        Args:
+            dataset: `keras_ff.data.Dataset` of structures that the model was not trained on.
+            kind: `Scaling` or `Isotonic`; the latter wants some hundred labels.
+
+        Raises:
+            ValueError: If the data set has no labels.
+        """
+        if not any(dataset.labels_found.values()):
+            raise ValueError(f"Nothing to calibrate on: the data set has no labels. {dataset.report()}")
+        pairs = self.spread_and_error(dataset)
+        self.calibration = {name: kind.fit(*pair) for name, pair in pairs.items() if name != "forces"}
+
+    def calibrated(self, name, spread, species=None):
+        """Errors to expect at a spread.
+
+        Args:
+            name: "energy_per_atom", "stress", "forces", or "forces of Si" and the like.
+            spread: Of this output, such as `outputs["forces_std"]`.
+            species: For "forces" the elements of the atoms, int, in the shape of the spread; -1 is padding.
+
+        Raises:
+            ValueError: If this output was not calibrated, or not for an element that is there.
+        """
+        if name == "forces":
+            spread = np.asarray(spread)
+            kinds = np.reshape(species, spread.shape)
+            expected = np.zeros_like(spread)
+            for element in np.unique(kinds[kinds >= 0]):
+                expected[kinds == element] = self.calibrated(f"forces of {self.species[element]}", spread[kinds == element])
+            return expected
+        if name not in self.calibration:
+            raise ValueError(
+                f"The {name} are not calibrated; calibrated are {sorted(self.calibration)}. Call "
+                "ensemble.calibrate(validation_data) first, with labels for them."
+            )
+        return self.calibration[name](spread)
+
+    def get_config(self):
+        return {**super().get_config(), "bootstrap": self.bootstrap, "calibration": calibration.to_config(self.calibration)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        known = calibration.from_config(config.pop("calibration", {}))
+        model = super().from_config(config, custom_objects)
+        model.calibration = known
+        return model
+
+
+def _labelled(outputs):
+    return {name: outputs[name] for name in OUTPUTS}
+
+
+def _variance(members):
+    """Along the first axis."""
+    deviations = members - backend.mean(members, axis=0, keepdims=True)
+    return ops.sum(deviations * deviations, axis=0) / (members.shape[0] - 1)
+
+
+def _root(variance):
+    """Square root with the slope 0 at 0."""
+    positive = variance > 0
+    root = ops.sqrt(ops.where(positive, variance, 1.0))
+    return ops.where(ops.isnan(variance), np.nan, ops.where(positive, root, 0.0))

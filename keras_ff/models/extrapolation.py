@@ -1,0 +1,140 @@
+"""Whether a model is asked about environments that its training set does not have."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.geometry import Neighborhood
+
+# Principal components with less than this part of the largest variance do not count: what is left is noise.
+SMALLEST_VARIANCE = 1e-5
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class Extrapolation(keras.layers.Layer):
+    """Distances of descriptors from those of a training set, and thresholds.
+
+    The distance of an atom is that of Mahalanobis over the root of the number of components: the descriptors of its element, in
+    the principal components of the training set, in units of their spread. For the descriptors of the training set its mean square
+    is 1. On silicon it tells hot, compressed and surface structures from others as well as the distance to the nearest of 1000
+    training environments does, at a cost that does not grow with the training set.
+
+    Args:
+        features: Number of descriptors.
+        n_species: Number of elements.
+    """
+
+    def __init__(self, features, n_species, **kwargs):
+        super().__init__(**kwargs)
+        self.features, self.n_species = int(features), int(n_species)
+        self.mean = self.add_weight(name="mean", shape=(n_species, features), initializer="zeros", trainable=False)
+        shape = (n_species, features, features)
+        self.whitening = self.add_weight(name="whitening", shape=shape, initializer="zeros", trainable=False)
+        # Of the distance, and of the spread of the forces of an ensemble in eV/Å.
+        self.thresholds = self.add_weight(name="thresholds", shape=(2,), initializer="ones", trainable=False)
+        self.built = True
+
+    def fit(self, features, species):
+        """Take descriptors of atoms `(atoms, features)` of species `(atoms,)`, NumPy, as what is known."""
+        mean, whitening = np.zeros(self.mean.shape), np.zeros(self.whitening.shape)
+        for element in np.unique(species):
+            rows = features[species == element].astype("float64")
+            mean[element] = rows.mean(axis=0)
+            units = rows.std(axis=0)
+            units = np.where(units > 0, units, 1.0)
+            variances, components = np.linalg.eigh(np.atleast_2d(np.cov((rows - mean[element]) / units, rowvar=False, bias=True)))
+            kept = variances > SMALLEST_VARIANCE * max(variances[-1], 1e-300)
+            scale = np.where(kept, 1.0 / np.sqrt(np.where(kept, variances, 1.0) * max(kept.sum(), 1)), 0.0)
+            whitening[element] = components * scale / units[:, None]
+        self.mean.assign(mean)
+        self.whitening.assign(whitening)
+
+    def call(self, features, species):
+        """Distances `(atoms,)` of descriptors `(atoms, features)` of species int `(atoms,)`."""
+        total = 0.0
+        for element in range(self.n_species):
+            components = ops.matmul(features - self.mean[element], self.whitening[element])
+            total = total + ops.where(species == element, ops.sum(components * components, axis=-1), 0.0)
+        return ops.sqrt(total)
+
+    def get_config(self):
+        return {**super().get_config(), "features": self.features, "n_species": self.n_species}
+
+
+def learn_extrapolation(model, dataset, quantile=0.99):
+    """Look at a training set, so that `extrapolation_grades` knows what is beyond it. It is saved with the model.
+
+    Thresholds are quantiles over the structures of the set, of the largest value of their atoms.
+
+    Args:
+        model: `ForceField` with descriptors, or `Ensemble` of such, after its training.
+        dataset: `keras_ff.data.Dataset` that the model was trained on.
+        quantile: Part of the training set that lies below the thresholds.
+
+    Raises:
+        ValueError: If the model has no descriptors, or the quantile is not between 0 and 1.
+    """
+    if not 0 < quantile <= 1:
+        raise ValueError(f"The quantile is above 0 and at most 1. Received quantile={quantile}.")
+    rows = model.describe(dataset)
+    symbols = [atoms.symbols for atoms in dataset.structures]
+    species = [np.array([model.species.index(symbol) for symbol in some]) for some in symbols]
+    model.extrapolation = Extrapolation(rows[0].shape[1], len(model.species), dtype=model.dtype_policy)
+    model.extrapolation.fit(np.concatenate(rows), np.concatenate(species))
+    function, largest = extrapolation_grades(model), {"distance": [], "spread": []}
+    for index in range(len(dataset)):
+        grades = function(dataset[index][0])
+        there = dataset.members(index) >= 0
+        for name in set(grades) & set(largest):
+            largest[name].extend(ops.convert_to_numpy(grades[name]).max(axis=1)[there])
+    found = [float(np.quantile(values, quantile)) if values else 1.0 for values in largest.values()]
+    model.extrapolation.thresholds.assign(np.maximum(found, 1e-12))
+
+
+def extrapolation_grades(model):
+    """Compiled function that grades the atoms of a batch: values above 1 extrapolate.
+
+    Args:
+        model: `ForceField` that has seen `learn_extrapolation`.
+
+    Returns:
+        Function from a batch to a dict of grades `(structures, atoms)`, 0 at padding: `distance` of the descriptors, `spread` of
+        the forces of an `Ensemble`, both over their thresholds, and `splines` of a potential with splines: 0 if all arguments are
+        within the knots, or else 1 plus how far one is outside, in distances between knots.
+
+    Raises:
+        ValueError: If the model has no thresholds.
+    """
+    known = model.extrapolation
+    if known is None:
+        raise ValueError("The model knows nothing of its training set. Call learn_extrapolation(model, training_data) first.")
+    learned = model.described_terms()
+    with_splines = [term for term in model.potential.terms() if hasattr(term, "spline_arguments")]
+
+    def grades(batch):
+        neighborhood = Neighborhood(*model.pairs(batch), model.cutoff)
+        features = ops.concatenate([term.describe(neighborhood.within(term.cutoff)) for term in learned], axis=-1)
+        found = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
+        if with_splines:
+            found["splines"] = _outside(with_splines, neighborhood)
+        found = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in found.items()}
+        found = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in found.items()}
+        outputs = model(batch)
+        if "forces_std" in outputs:
+            found["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
+        return found
+
+    return backend.jit(grades, layer=model)
+
+
+def _outside(terms, neighborhood):
+    """How far arguments of splines are outside the knots, `(atoms,)`."""
+    worst = ops.zeros_like(neighborhood.squared_distances[:, 0])
+    for term in terms:
+        for spline, x, exists in term.spline_arguments(neighborhood.within(term.cutoff)).values():
+            far = ops.maximum(spline.first - x, x - spline.last) / spline.spacing
+            # A rounding error beyond the last knot is nothing.
+            far = ops.where(ops.logical_and(exists, far > 1e-5), 1.0 + far, 0.0)
+            worst = ops.maximum(worst, ops.max(ops.reshape(far, (ops.shape(far)[0], -1)), axis=1))
+    return worst

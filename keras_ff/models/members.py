@@ -1,0 +1,84 @@
+"""Single models in and out of ensembles."""
+
+import numpy as np
+from keras import ops
+
+from keras_ff.models.ensemble import Ensemble
+from keras_ff.models.force_field import ForceField
+
+
+def member(ensemble, index):
+    """One member of an `Ensemble` as a `ForceField` of its own. Its weights are a copy; variances that it has learned stay behind.
+
+    Args:
+        ensemble: The `Ensemble`.
+        index: Of the member, from 0.
+
+    Raises:
+        ValueError: If there is no such member.
+    """
+    if not 0 <= index < ensemble.members:
+        raise ValueError(f"The members are 0 to {ensemble.members - 1}. Received index={index}.")
+    config = _with_members(ensemble.potential, ensemble, None)
+    single = ForceField.from_config(config)
+    networks = [network for term in ensemble.potential.terms() for network in getattr(term, "noise", ())]
+    of_noise = {id(weight) for network in networks for weight in network.weights}
+    kept = [weight for weight in ensemble.weights if id(weight) not in of_noise]
+    for new, old in zip(single.weights, kept, strict=True):
+        value = ops.convert_to_numpy(old)
+        new.assign(value if value.shape == tuple(new.shape) else value[index].reshape(new.shape))
+    return single
+
+
+def joined(models, **options):
+    """An `Ensemble` of models that were trained one by one.
+
+    The models differ in the weights of their networks. Descriptors with all their weights, what `adapt` found in the data, and
+    all other terms of the potential are shared by the members, and must be the same.
+
+    Args:
+        models: List of `ForceField` with the same potential.
+        options: Of `Ensemble`.
+
+    Raises:
+        ValueError: If there are fewer than two models, they are built differently, or something differs that members share.
+    """
+    models = list(models)
+    configs = [_with_members(model.potential, model, len(models)) for model in models]
+    for place, model in enumerate(models[1:], 1):
+        shapes = [[tuple(weight.shape) for weight in one.weights] for one in (models[0], model)]
+        if shapes[0] != shapes[1] or model.species != models[0].species or model.cutoff != models[0].cutoff:
+            raise ValueError(
+                f"The members of an ensemble have the same shape. Model {place} differs from model 0: species {model.species} and "
+                f"{models[0].species}, cutoff {model.cutoff} and {models[0].cutoff} Å, {model.count_params()} and "
+                f"{models[0].count_params()} numbers in the weights."
+            )
+    ensemble = Ensemble.from_config({**configs[0], **options})
+    for weights in zip(ensemble.weights, *(model.weights for model in models), strict=True):
+        new, *old = (ops.convert_to_numpy(weight) for weight in weights)
+        if new.shape != old[0].shape:
+            weights[0].assign(np.stack([value.reshape(new.shape[1:]) for value in old]))
+        elif all(np.array_equal(value, old[0]) for value in old[1:]):
+            weights[0].assign(old[0])
+        else:
+            raise ValueError(
+                f"The members of an ensemble share {weights[1].path}, which differs between the models. Adapt them to the same "
+                "data, with the same reference energies, and leave descriptors and other terms as they are."
+            )
+    return ensemble
+
+
+def _with_members(potential, model, members):
+    """The configuration of a `ForceField` whose potential has another number of members."""
+    if members is not None and potential.members is not None:
+        raise ValueError(f"Single models are joined. Received one with {potential.members} members.")
+    replacement = {"members": members, **({"learned_noise": False} if members is None else {})}
+    return _replaced(ForceField.get_config(model), replacement)
+
+
+def _replaced(config, replacement):
+    if isinstance(config, dict):
+        return {key: replacement[key] if key in replacement else _replaced(value, replacement) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_replaced(item, replacement) for item in config)
+    return config

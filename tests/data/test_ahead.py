@@ -1,0 +1,47 @@
+import pickle
+import threading
+
+import pytest
+
+from keras_ff.data.ahead import Ahead
+
+
+def test_the_next_in_a_line_is_made_while_the_last_is_used():
+    ahead, line, begun = Ahead(), list("abcd"), threading.Event()
+
+    def make(line, place):
+        if place == 2:
+            begun.set()
+        return line[place].upper(), threading.current_thread()
+
+    assert ahead.get(line, 0, make)[0] == "A" and not begun.is_set()
+    assert ahead.get(line, 1, make)[0] == "B"
+    assert begun.wait(10.0)
+    found, thread = ahead.get(line, 2, make)
+    assert found == "C" and thread is not threading.current_thread()
+
+
+def test_any_order_and_another_line_give_what_was_asked_for():
+    ahead, line, other = Ahead(), list("abcd"), list("wxyz")
+
+    def make(line, place):
+        return line[place]
+
+    asked = [(line, 0), (line, 1), (line, 3), (line, 2), (line, 3), (other, 0), (other, 1), (line, 2), (other, 2), (other, 3)]
+    assert [ahead.get(*item, make) for item in asked] == [line[place] for line, place in asked]
+
+
+def test_an_error_comes_where_it_is_asked_for():
+    ahead, line = Ahead(), [1, 1, 0]
+    inverse = lambda line, place: 1 / line[place]  # noqa: E731
+    assert ahead.get(line, 0, inverse) == ahead.get(line, 1, inverse) == 1
+    with pytest.raises(ZeroDivisionError):
+        ahead.get(line, 2, inverse)
+    assert ahead.get(line, 0, inverse) == 1
+
+
+def test_a_copy_for_another_process_begins_anew():
+    ahead, line = Ahead(), [1, 2, 3]
+    for place in range(2):
+        ahead.get(line, place, lambda line, place: line[place])
+    assert pickle.loads(pickle.dumps(ahead)).get(line, 2, lambda line, place: -line[place]) == -3
