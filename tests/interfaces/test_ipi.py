@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
 import uuid
 
 import numpy as np
@@ -90,4 +93,21 @@ def test_two_clients_share_four_beads(folder):
 
 def test_no_server():
     with pytest.raises(ConnectionError, match="No i-PI listens at the socket /tmp/ipi_nobody.*Start it first"):
-        serve(bulk("Si"), unix="nobody")
+        serve(bulk("Si"), unix="nobody", patience=0.0)
+
+
+def test_a_client_waits_for_a_server_that_is_starting():
+    address = uuid.uuid4().hex[:12]
+    client = threading.Thread(target=serve, args=(bulk("Si"), address), daemon=True)
+    client.start()
+    time.sleep(0.3)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"/tmp/ipi_{address}")
+        try:
+            server.listen()
+            server.settimeout(5)
+            server.accept()[0].close()
+        finally:
+            os.unlink(f"/tmp/ipi_{address}")
+    client.join(5)
+    assert not client.is_alive()
