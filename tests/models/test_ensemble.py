@@ -89,7 +89,6 @@ def test_a_member_of_an_ensemble_learns_what_it_learns_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_deep_ensemble_learns_the_sizes_of_its_errors():
     """In compiled steps, from labels with known noise that depends on the element, with a fixed repulsion beside the networks."""
     rng, structures = np.random.default_rng(0), copper(60)
