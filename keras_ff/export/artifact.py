@@ -15,6 +15,7 @@ import keras_ff
 from keras_ff import backend
 from keras_ff.data.batches import batch_of
 from keras_ff.interfaces import artifact as standalone
+from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.files import astype
 
 KINDS = ("saved_model", "stablehlo")
@@ -31,7 +32,7 @@ def export(model, folder, to="saved_model", dtype=None, structures=()):
         vectors (N, K, 3), mask (N, K), center_species (N,), neighbor_species (N, K) -> energies (N,), gradient (N, K, 3)
 
     in Å, eV and eV/Å; the gradient is that of the sum of energies by the vectors, reference energies are included, and padding
-    atoms (center_species -1) have the energy 0.
+    atoms (center_species -1) have the energy 0. An `Ensemble` gives its means, and a third result, `energies_std` (N,) in eV.
 
     Args:
         model: `ForceField` without a part of long range.
@@ -94,12 +95,15 @@ def write(model, folder, to):
 
 
 def function_of(model):
-    """What is exported, as a function of tensors."""
+    """What is exported, as a function from tensors to a dict of them."""
 
     def function(vectors, mask, center_species, neighbor_species):
         energies, gradient = model.energies_and_gradient(vectors, mask, center_species, neighbor_species)
         reference = ops.take(model.reference_energies, ops.maximum(center_species, 0), axis=0)
-        return energies + ops.where(center_species >= 0, reference, 0.0), gradient
+        found = {"energies": energies + ops.where(center_species >= 0, reference, 0.0), "gradient": gradient}
+        if isinstance(model, Ensemble):
+            found["energies_std"] = model.energies_std(vectors, mask, center_species, neighbor_species)
+        return found
 
     return function
 
@@ -115,7 +119,7 @@ def describe(model, folder, to):
         "dtype": model.compute_dtype,
         "units": {"length": "Å", "energy": "eV", "gradient": "eV/Å"},
         "inputs": ["vectors", "mask", "center_species", "neighbor_species"],
-        "outputs": ["energies", "gradient"],
+        "outputs": ["energies", "gradient", *(["energies_std"] if isinstance(model, Ensemble) else [])],
         "versions": {"keras_ff": keras_ff.__version__, **versions()},
         "files": {path.relative_to(folder).as_posix(): standalone.checksum(path) for path in files},
     }
@@ -141,10 +145,10 @@ def compare(model, folder, structures):
     for atoms in structures or [example(model)]:
         rows = [ops.convert_to_numpy(x) for x in model.pairs(batch_of(model, atoms))]
         arguments = dict(zip(("vectors", "mask", "center_species", "neighbor_species"), rows))
-        energies, gradient = (ops.convert_to_numpy(x) for x in function(*rows))
+        found = {name: ops.convert_to_numpy(values) for name, values in function(*rows).items()}
         with tempfile.TemporaryDirectory() as elsewhere:
             file = Path(elsewhere) / "known.npz"
-            np.savez(file, **arguments, energies=energies, gradient=gradient)
+            np.savez(file, **arguments, **found)
             # Isolated: neither the present folder nor PYTHONPATH can bring this library in.
             done = subprocess.run(
                 [sys.executable, "-I", str((folder / "calculator.py").resolve()), str(folder.resolve()), str(file)],

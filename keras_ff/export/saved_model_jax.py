@@ -10,7 +10,7 @@ def write_saved_model(model, function, folder):
     """Write a function as the signature `serving_default` of a SavedModel, for CPUs and CUDA."""
     shapes = ["(N, K, 3)", "(N, K)", "(N,)", "(N, K)"]
     converted = jax2tf.convert(
-        lambda *arguments: dict(zip(("energies", "gradient"), function(*arguments))),
+        function,
         polymorphic_shapes=shapes,
         with_gradient=False,
         native_serialization_platforms=("cpu", "cuda"),

@@ -12,9 +12,7 @@ def write_saved_model(model, function, folder):
     module = tf.Module()
     module.variables_read = [weight.value for weight in model.weights]
     module.function = tf.function(
-        lambda vectors, mask, center_species, neighbor_species: dict(
-            zip(("energies", "gradient"), function(vectors, mask, center_species, neighbor_species))
-        ),
+        function,
         autograph=False,
         jit_compile=True,
         input_signature=[tf.TensorSpec(size, dtype, name) for size, dtype, name in zip(sizes, dtypes, NAMES)],

@@ -46,7 +46,7 @@ class Artifact:
         self._function = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]](self.folder)
 
     def __call__(self, vectors, mask, center_species, neighbor_species):
-        """Energies of atoms and their derivatives by the vectors.
+        """Energies of atoms, their derivatives by the vectors, and for an ensemble how much its members disagree.
 
         Args:
             vectors: From each atom to its neighbors, `(atoms, neighbors, 3)`, in Å.
@@ -55,14 +55,17 @@ class Artifact:
             neighbor_species: int32 `(atoms, neighbors)`.
 
         Returns:
-            Tuple of `(atoms,)` in eV and `(atoms, neighbors, 3)` in eV/Å, NumPy.
+            Dict of NumPy arrays: `energies` `(atoms,)` in eV, `gradient` `(atoms, neighbors, 3)` in eV/Å; and of an ensemble
+            `energies_std` `(atoms,)` in eV.
         """
         found = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
-        return tuple(np.asarray(values) for values in found)
+        return {name: np.asarray(values) for name, values in found.items()}
 
 
 class ArtifactCalculator(Calculator):
     """An exported force field for ASE: energy, free_energy, energies, forces and stress.
+
+    Of an ensemble also `energies_std`, standard deviations of the members' energies of the atoms in eV: high where it extrapolates.
 
     Args:
         folder: Folder of the artifact.
@@ -76,20 +79,23 @@ class ArtifactCalculator(Calculator):
     def __init__(self, folder, **kwargs):
         super().__init__(**kwargs)
         self.artifact = Artifact(folder)
+        if "energies_std" in self.artifact.description["outputs"]:
+            self.implemented_properties = [*self.implemented_properties, "energies_std"]
         self._rows = Rows()
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         i, j, vectors, species = self._neighbors(self.atoms)
         rows, places = self._rows(i, vectors, species, species[j])
-        energies, gradient = self.artifact(*rows)
+        found = self.artifact(*rows)
         count = len(self.atoms)
-        energies, pulls = energies[:count].astype("float64"), gradient[i, places].astype("float64")
+        pulls = found.pop("gradient")[i, places].astype("float64")
+        found = {name: values[:count].astype("float64") for name, values in found.items()}
         forces = np.zeros((count, 3))
         np.add.at(forces, i, pulls)
         np.subtract.at(forces, j, pulls)
-        total = float(energies.sum())
-        self.results = {"energy": total, "free_energy": total, "energies": energies, "forces": forces}
+        total = float(found["energies"].sum())
+        self.results = {"energy": total, "free_energy": total, "forces": forces, **found}
         if self.atoms.cell.rank == 3:
             virial = np.einsum("pi,pj->ij", vectors, pulls)
             stress = 0.5 * (virial + virial.T) / self.atoms.get_volume()
@@ -179,7 +185,7 @@ def load_saved_model(folder):
     def function(vectors, mask, centers, others):
         arguments = {"vectors": vectors, "mask": mask, "center_species": centers, "neighbor_species": others}
         found = signature(**{name: tf.constant(value) for name, value in arguments.items()})
-        return found["energies"].numpy(), found["gradient"].numpy()
+        return {name: values.numpy() for name, values in found.items()}
 
     # What was loaded lives as long as its function.
     function.module = module
@@ -196,18 +202,15 @@ def check(folder, file):
         sys.modules[absent] = None
     artifact, known = Artifact(folder), np.load(file)
     arguments = [known[name] for name in ("vectors", "mask", "center_species", "neighbor_species")]
-    energies, gradient = artifact(*arguments)
+    found = artifact(*arguments)
     calls = 10
     began = time.perf_counter()
     for _ in range(calls):
         artifact(*arguments)
     spent = (time.perf_counter() - began) / calls
-    result = {
-        "energy": float(np.abs(energies - known["energies"]).max()),
-        "gradient": float(np.abs(gradient - known["gradient"]).max()),
-        "milliseconds": 1e3 * spent,
-    }
-    print(json.dumps(result))
+    differences = {name: float(np.abs(values - known[name]).max()) for name, values in found.items()}
+    gradient = differences.pop("gradient")
+    print(json.dumps({"energy": max(differences.values()), "gradient": gradient, "milliseconds": 1e3 * spent}))
 
 
 if __name__ == "__main__":

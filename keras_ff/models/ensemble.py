@@ -123,6 +123,15 @@ class Ensemble(ForceField):
             rows.append(ops.where(neighborhood.is_atom[:, None, None], variances, 0.0))
         return tuple(rows)
 
+    def energies_std(self, vectors, is_neighbor, center_species, neighbor_species):
+        """Standard deviations of the members' atomic energies, `(atoms,)` in eV: what of the spread is a function of neighbors.
+
+        Args:
+            vectors, is_neighbor, center_species, neighbor_species: As of `energies_and_gradient`.
+        """
+        neighborhood = Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
+        return _root(ops.where(neighborhood.is_atom, _variance(self.potential.member_energies(neighborhood)), 0.0))
+
     def _copies(self, x):
         """An array `(structures, ...)` once for each member, `(members * structures, ...)`."""
         return ops.tile(x, (self.members, *[1] * (len(x.shape) - 1)))

@@ -57,6 +57,10 @@ class Potential(NeighborhoodLayer):
     def call(self, neighborhood):
         raise NotImplementedError
 
+    def member_energies(self, neighborhood):
+        """Atomic energies of each member, `(members, atoms)` in eV; of a single potential for one member."""
+        return self(neighborhood)[None]
+
     def member_gradients(self, vectors, surroundings):
         """Atomic energies of each member and their derivatives by the vectors to the neighbors.
 

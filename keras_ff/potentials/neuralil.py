@@ -117,8 +117,12 @@ class NeuralIL(Potential):
         return self.network.members
 
     def call(self, neighborhood):
+        energies = self.member_energies(neighborhood)
+        return energies[0] if self.members is None else backend.mean(energies, axis=0)
+
+    def member_energies(self, neighborhood):
         energies = self.energies_of(self.describe(neighborhood), neighborhood.center_species)
-        return energies if self.members is None else backend.mean(energies, axis=0)
+        return energies[None] if self.members is None else energies
 
     def energies_of(self, features, center_species):
         """Atomic energies in eV from what `describe` gave.

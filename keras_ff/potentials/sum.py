@@ -41,6 +41,9 @@ class Sum(Potential):
     def call(self, neighborhood):
         return sum(part(neighborhood.within(part.cutoff)) for part in self.parts)
 
+    def member_energies(self, neighborhood):
+        return sum(part.member_energies(neighborhood.within(part.cutoff)) for part in self.parts)
+
     def member_gradients(self, vectors, surroundings):
         # What is the same for all members broadcasts.
         parts = [part.member_gradients(vectors, lambda x, part=part: surroundings(x).within(part.cutoff)) for part in self.parts]

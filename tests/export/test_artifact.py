@@ -13,7 +13,7 @@ import keras_ff as kff
 from keras_ff import backend
 from keras_ff.export import export
 from keras_ff.interfaces.artifact import ArtifactCalculator
-from keras_ff.potentials import BKS, EDIP, Ewald, NeuralIL, SplineMEAM, StillingerWeber, Sum
+from keras_ff.potentials import BKS, EDIP, ZBL, Ewald, NeuralIL, SplineMEAM, StillingerWeber, Sum
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -56,6 +56,18 @@ def test_every_potential_goes_through_the_same_door(name, kind, tmp_path):
     strained = silicon(3)
     strained.set_cell(strained.cell.array @ np.array([[1.0, 0.05, 0.0], [0.0, 0.97, 0.02], [0.0, 0.0, 1.03]]), scale_atoms=True)
     assert_same_results(model, tmp_path / "silicon", [silicon(), silicon(2), strained, cluster])
+
+
+def test_an_ensemble_brings_the_spread_of_its_atoms(tmp_path):
+    model = kff.Ensemble(Sum([NeuralIL(["Si"], cutoff=4.0, n_max=1, members=3), ZBL(["Si"])]))
+    export(model, tmp_path / "silicon", to=KINDS[-1], structures=[silicon()])
+    assert_same_results(model, tmp_path / "silicon", [silicon(2)])
+    atoms, energies = silicon(2), []
+    atoms.calc = ArtifactCalculator(tmp_path / "silicon")
+    for index in range(3):
+        one = kff.Calculator(kff.models.member(model, index))
+        energies.append(one.get_property("energies", silicon(2)))
+    np.testing.assert_allclose(atoms.calc.get_property("energies_std", atoms), np.std(energies, axis=0, ddof=1), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -71,8 +71,8 @@ class MLIAP:
         i = rows_of[i]
         order = np.argsort(i, kind="stable")
         rows, columns = self._rows(i[order], vectors[order], species[atoms], species[j[order]])
-        energies, gradient = self.artifact(*rows)
-        energies = energies[:count].astype("float64")
+        found = self.artifact(*rows)
+        energies, gradient = found["energies"][:count].astype("float64"), found["gradient"]
         data.energy = energies.sum()
         # Of mliap it is to be set, of mliap/kk to be filled.
         if hasattr(data, "eatoms"):
