@@ -19,8 +19,7 @@ def member(ensemble, index):
     """
     if not 0 <= index < ensemble.members:
         raise ValueError(f"The members are 0 to {ensemble.members - 1}. Received index={index}.")
-    config = _with_members(ensemble.potential, ensemble, None)
-    single = ForceField.from_config(config)
+    single = ForceField.from_config(_replaced(ForceField.get_config(ensemble), {"members": None, "learned_noise": False}))
     networks = [network for term in ensemble.potential.terms() for network in getattr(term, "noise", ())]
     of_noise = {id(weight) for network in networks for weight in network.weights}
     kept = [weight for weight in ensemble.weights if id(weight) not in of_noise]
@@ -44,7 +43,9 @@ def joined(models, **options):
         ValueError: If there are fewer than two models, they are built differently, or something differs that members share.
     """
     models = list(models)
-    configs = [_with_members(model.potential, model, len(models)) for model in models]
+    if len(models) < 2 or any(model.potential.members is not None for model in models):
+        counts = [model.potential.members for model in models]
+        raise ValueError(f"Two or more single models are joined. Received {len(models)} models with members={counts}.")
     for place, model in enumerate(models[1:], 1):
         shapes = [[tuple(weight.shape) for weight in one.weights] for one in (models[0], model)]
         if shapes[0] != shapes[1] or model.species != models[0].species or model.cutoff != models[0].cutoff:
@@ -53,7 +54,7 @@ def joined(models, **options):
                 f"{models[0].species}, cutoff {model.cutoff} and {models[0].cutoff} Å, {model.count_params()} and "
                 f"{models[0].count_params()} numbers in the weights."
             )
-    ensemble = Ensemble.from_config({**configs[0], **options})
+    ensemble = Ensemble.from_config({**_replaced(ForceField.get_config(models[0]), {"members": len(models)}), **options})
     for weights in zip(ensemble.weights, *(model.weights for model in models), strict=True):
         new, *old = (ops.convert_to_numpy(weight) for weight in weights)
         if new.shape != old[0].shape:
@@ -68,15 +69,8 @@ def joined(models, **options):
     return ensemble
 
 
-def _with_members(potential, model, members):
-    """The configuration of a `ForceField` whose potential has another number of members."""
-    if members is not None and potential.members is not None:
-        raise ValueError(f"Single models are joined. Received one with {potential.members} members.")
-    replacement = {"members": members, **({"learned_noise": False} if members is None else {})}
-    return _replaced(ForceField.get_config(model), replacement)
-
-
 def _replaced(config, replacement):
+    """A configuration with other values for some names, however deep they are."""
     if isinstance(config, dict):
         return {key: replacement[key] if key in replacement else _replaced(value, replacement) for key, value in config.items()}
     if isinstance(config, (list, tuple)):

@@ -111,6 +111,7 @@ def test_a_deep_ensemble_learns_the_sizes_of_its_errors():
 
 def test_variances_need_their_loss_and_a_committee():
     model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2, learned_noise=True))
+    assert len(member(model, 1).weights) == len(member(kff.Ensemble(NeuralIL(["Cu"], 3.5, 1, members=2)), 1).weights)
     with pytest.raises(ValueError, match="GaussianNLL.*learned_noise=True"):
         model.compile(loss={"forces": kff.losses.MSE()})
     with pytest.raises(ValueError, match="learned_noise=False"):
@@ -152,6 +153,9 @@ def test_members_that_do_not_fit_together_are_refused():
     other.reference_energies.assign([1.0, 2.0])
     with pytest.raises(ValueError, match="share .*reference_energies"):
         joined([small, other])
+    for models in ([], [small], [small, kff.Ensemble(neuralil())]):
+        with pytest.raises(ValueError, match="Two or more single models"):
+            joined(models)
     with pytest.raises(ValueError, match="0 to 2"):
         member(kff.Ensemble(neuralil()), 3)
     with pytest.raises(ValueError, match=r"\[2, 3\]"):
