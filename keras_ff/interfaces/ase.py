@@ -103,6 +103,7 @@ class Calculator(ASECalculator):
         return {f"{name}_std": spread for name, spread in spreads.items()}
 
     def batch(self, atoms):
+        """The batch of one structure that the model takes, NumPy, with neighbors from the list that is kept."""
         i, j, shifts, species = self._neighbors(atoms)
         cell = atoms.cell.array
         vectors = atoms.positions[j] - atoms.positions[i] + shifts @ cell
