@@ -37,5 +37,6 @@ def run(args):
         atoms.calc = Calculator(load(args.model))
     # Compiled before i-PI waits for it.
     atoms.get_forces()
+    print("Ready for i-PI.", flush=True)
     serve(atoms, args.unix, args.host, args.port)
     print("i-PI has finished.")

@@ -5,7 +5,7 @@ import time
 from ase.calculators.socketio import SocketClient
 
 
-def serve(atoms, unix=None, host="localhost", port=31415, log=None, patience=10.0):
+def serve(atoms, unix=None, host="localhost", port=31415, log=None, patience=30.0):
     """Compute energies, forces and stress for i-PI until it says that it has finished.
 
     Several clients share the beads of a path integral.

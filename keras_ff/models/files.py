@@ -59,7 +59,8 @@ def astype(model, dtype):
     config = _replace_dtype(model.get_config(), dtype)
     copy = type(model).from_config(config)
     for new, old in zip(copy.weights, model.weights, strict=True):
-        new.assign(keras.ops.cast(old, dtype))
+        # Not the array itself: on JAX, training one of the two models would delete it.
+        new.assign(keras.ops.copy(keras.ops.cast(old, dtype)))
     return copy
 
 

@@ -68,10 +68,12 @@ def simulated(folder, clients, **settings):
     address = uuid.uuid4().hex[:12]
     (folder / "input.xml").write_text(INPUT.format(address=address, **settings))
     environment = {**os.environ, "KERAS_BACKEND": backend.backend_name(), "PYTHONUNBUFFERED": "1"}
-    server = subprocess.Popen([shutil.which("i-pi", path=os.path.dirname(sys.executable)), "input.xml"], cwd=folder)
     command = [sys.executable, "-m", "keras_ff_tools.main", "ipi", "model.keras", "start.extxyz", "--unix", address]
+    running = [subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) for _ in range(clients)]
+    # A client that has still to compile when the others have done all steps would find no server.
+    assert all(b"Ready" in client.stdout.readline() for client in running)
+    server = subprocess.Popen([shutil.which("i-pi", path=os.path.dirname(sys.executable)), "input.xml"], cwd=folder)
     try:
-        running = [subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) for _ in range(clients)]
         assert server.wait(timeout=240) == 0
         assert all(b"i-PI has finished" in client.communicate(timeout=60)[0] for client in running)
     finally:
@@ -86,9 +88,9 @@ def test_energy_is_conserved(folder):
 
 
 def test_two_clients_share_four_beads(folder):
-    rows = simulated(folder, clients=2, beads=4, steps=10, ensemble="nvt")
+    rows = simulated(folder, clients=2, beads=4, steps=100, ensemble="nvt")
     # The zero of the potential energy is the cohesive energy, and the beads hold 8 atoms at some 600 K.
-    assert len(rows) == 11 and (rows[:, 2] > -8 * 4.3363).all() and (rows[:, 2] < -8 * 4.3363 + 24 * units.kB * 1200).all()
+    assert len(rows) == 101 and (rows[:, 2] > -8 * 4.3363).all() and (rows[:, 2] < -8 * 4.3363 + 24 * units.kB * 1200).all()
 
 
 def test_no_server():
