@@ -16,15 +16,14 @@ def exported(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             # The fresh process is that of the tests of exports.
             patch.setattr(artifact, "compare", lambda *args: {})
-            artifact.export(ForceField(potential), folder, to="stablehlo" if backend.backend_name() == "jax" else "saved_model")
+            kind = "stablehlo" if backend.backend_name() == "jax" else "saved_model"
+            artifact.export(ForceField(potential), folder, to=kind, dtype="float64")
         return folder
 
-    backend.enable_float64()
     return write
 
 
 @pytest.fixture(scope="session")
 def silicon_artifact(exported):
     """Folder of Stillinger-Weber silicon."""
-    backend.enable_float64()
     return exported(StillingerWeber.silicon())

@@ -102,7 +102,7 @@ class PairKerasFF : public Pair {
     try {
       read(folder);
     } catch (const json::exception &problem) {
-      error->one(FLERR, "{}/artifact.json is not as it was written: {} {}", folder, DAMAGED, problem.what());
+      error->all(FLERR, "{}/artifact.json is not as it was written: {} {}", folder, DAMAGED, problem.what());
     }
   }
 
@@ -146,14 +146,19 @@ class PairKerasFF : public Pair {
 
   void read(const std::string &folder)
   {
-    std::ifstream file(folder + "/artifact.json");
-    if (!file)
-      error->one(FLERR, "{} holds no exported force field. Write one with: keras-ff export MODEL --to saved_model", folder);
-    const json description = json::parse(file);
+    std::string text;
+    if (comm->me == 0) {
+      std::ifstream file(folder + "/artifact.json");
+      text.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    share(text);
+    if (text.empty())
+      error->all(FLERR, "{} holds no exported force field. Write one with: keras-ff export MODEL --to saved_model", folder);
+    const json description = json::parse(text);
     if (description.at("format") > FORMAT)
-      error->one(FLERR, "{} was written by a newer keras_ff. Compile its plugin: keras-ff lammps build", folder);
+      error->all(FLERR, "{} was written by a newer keras_ff. Compile its plugin: keras-ff lammps build", folder);
     if (description.at("kind") != "saved_model")
-      error->one(FLERR, "{} is of another kind than LAMMPS needs. Export it again: keras-ff export MODEL --to saved_model", folder);
+      error->all(FLERR, "{} is of another kind than LAMMPS needs. Export it again: keras-ff export MODEL --to saved_model", folder);
     compare_files(folder, description.at("files"));
     cutoff = description.at("cutoff");
     single_precision = description.at("dtype") == "float32";
@@ -172,11 +177,17 @@ class PairKerasFF : public Pair {
         if (file && SHA256::of(file) == checksum) continue;
         problem = fmt::format("{}/{} is {}: {}", folder, name, file.is_open() ? "not as it was written" : "missing", DAMAGED);
       }
-    int length = problem.size();
+    share(problem);
+    if (!problem.empty()) error->all(FLERR, "{}", problem);
+  }
+
+  // Give all processes what the first one has: they go on, or stop, together.
+  void share(std::string &text)
+  {
+    int length = text.size();
     MPI_Bcast(&length, 1, MPI_INT, 0, world);
-    problem.resize(length);
-    MPI_Bcast(problem.data(), length, MPI_CHAR, 0, world);
-    if (length) error->all(FLERR, "{}", problem);
+    text.resize(length);
+    MPI_Bcast(text.data(), length, MPI_CHAR, 0, world);
   }
 
   void know_species(const std::string &folder, const std::vector<std::string> &known)
