@@ -26,6 +26,13 @@ def pytest_report_header():
     return f"backend: {name} {version(name)}, keras {keras.__version__}, XLA with {flags}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items if backend.backend_name() == "tensorflow" else ():
+        if item.get_closest_marker("slow_on_tensorflow"):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def precision_of_before():
     """No module leaves double precision to the next."""

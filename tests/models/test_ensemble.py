@@ -67,6 +67,7 @@ def test_outputs_are_means_and_spreads_of_what_single_models_with_the_seeds_give
     assert outputs(joined(singles))["forces_std"] == pytest.approx(found["forces_std"], abs=1e-13)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_member_of_an_ensemble_learns_what_it_learns_alone():
     """To the last digits, after steps of Adam on energies, lengths of force errors, and missing labels."""
     structures = copper(3)

@@ -4,7 +4,6 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-import pytest
 from ase import Atoms
 from ase.io import read
 from keras import ops
@@ -18,9 +17,6 @@ FIVE_POINTS = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
 # Steps and tolerances. The second is for the few places where a higher derivative jumps within the first, as at the inner cutoff of
 # EDIP; rounding costs it a digit.
 STEPS = ((1e-4, 1e-7), (2e-6, 1e-6))
-
-# TensorFlow takes minutes to trace what this compiles. The laws look at parameter derivatives of one structure on both backends.
-of_many_structures = pytest.mark.slow if backend.backend_name() == "tensorflow" else lambda test: test
 
 
 def frames(name):

@@ -8,7 +8,6 @@ from lammps_reference import (
     check_second_derivatives,
     compare,
     frames,
-    of_many_structures,
     two_elements,
 )
 
@@ -53,7 +52,7 @@ def test_second_derivatives():
     check_second_derivatives(EDIP.silicon(), "edip")
 
 
-@of_many_structures
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(EDIP.silicon(cutoff=3.3), frames("si_edip.xyz.gz"))
 

@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.neighborlist import neighbor_list
 from keras import ops
-from lammps_reference import FILES, check_parameter_derivatives, of_many_structures
+from lammps_reference import FILES, check_parameter_derivatives
 
 import keras_ff as kff
 from keras_ff import backend
@@ -59,7 +59,7 @@ def test_parameter_derivatives():
     check_small("Ti")
 
 
-@of_many_structures
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_two_elements():
     check_small("TiO")
 
@@ -135,6 +135,7 @@ def test_a_function_that_does_not_vanish_reaches_to_the_cutoff():
     assert abs(energies[0] - energies[1]) > 1e-3
 
 
+@pytest.mark.slow_on_tensorflow
 def test_training_leaves_the_end_of_f():
     atoms = titanium(False)
     atoms.info["energy"], atoms.arrays["forces"] = -4.0 * len(atoms), np.zeros((len(atoms), 3))

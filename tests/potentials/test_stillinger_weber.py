@@ -11,7 +11,6 @@ from lammps_reference import (
     check_second_derivatives,
     compare,
     frames,
-    of_many_structures,
     two_elements,
 )
 
@@ -63,7 +62,7 @@ def test_second_derivatives():
     check_second_derivatives(StillingerWeber.silicon(), "sw")
 
 
-@of_many_structures
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(StillingerWeber.silicon(cutoff=4.0), frames("si_sw.xyz.gz"))
 
@@ -86,6 +85,7 @@ def test_float32_follows_float64():
     np.testing.assert_allclose(forces[0], forces[1], rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_fit_finds_the_parameters_again():
     truth = kff.Calculator(kff.ForceField(StillingerWeber.silicon()))
     rng, structures = np.random.default_rng(0), []

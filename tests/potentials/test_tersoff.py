@@ -17,7 +17,6 @@ from lammps_reference import (
     check_second_derivatives,
     compare,
     frames,
-    of_many_structures,
     two_elements,
 )
 
@@ -67,7 +66,7 @@ def test_second_derivatives():
     check_second_derivatives(Tersoff.silicon(), "tersoff")
 
 
-@of_many_structures
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_every_configuration():
     # The atoms of one dimer are at the published R - D, where the derivative of their force by R jumps.
     parameters = {**Tersoff.silicon().parameters(), "R": 3.003}
