@@ -26,6 +26,7 @@ def epsilon(one):
     return float(one.potential.parameters()["epsilon"].item())
 
 
+@pytest.mark.slow_on_tensorflow
 def test_vibrations_tell_the_stiffness():
     """A spectrum that was made with another stiffness, from the same start."""
     crystal = bulk("Si", a=5.43, cubic=True)

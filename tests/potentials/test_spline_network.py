@@ -108,6 +108,7 @@ def test_what_cannot_be():
         SplineFilters(5.0, pairs=0, triplets=(0, 0))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws_of_networks_of_elements():
     filters = SplineFilters(3.6, 2, pairs=3, triplets=(2, 2), triplet_cutoff=3.0, knots=(6, 5))
     potential = ElementNetworks(["Si", "C"], filters=filters, units=(4,))

@@ -18,7 +18,9 @@ QUANTITIES = ("dPE", "dMSD", "dKE")
 STEPS = ("10", "200")
 
 
-@pytest.mark.parametrize("name, potential", [("sw", StillingerWeber), ("edip", EDIP)])
+@pytest.mark.parametrize(
+    "name, potential", [("sw", StillingerWeber), pytest.param("edip", EDIP, marks=pytest.mark.slow_on_tensorflow)]
+)
 def test_trajectory_and_derivatives_are_those_of_lammps(nve, name, potential):
     known = nve.reference[name]
     parameters = potential.silicon(train=list(known["sensitivity"])).parameters()
@@ -74,7 +76,7 @@ def edip():
     return EDIP.silicon(train=True, cutoff=3.3)
 
 
-@pytest.mark.parametrize("make", [stillinger_weber, edip, spline, network])
+@pytest.mark.parametrize("make", [stillinger_weber, edip, pytest.param(spline, marks=pytest.mark.slow_on_tensorflow), network])
 def test_derivatives_of_a_hot_trajectory_are_finite_and_those_of_differences(make, silicon):
     model = kff.ForceField(make())
     rollout = Rollout(model, silicon, 24, Langevin(3000.0), every=3)
