@@ -67,6 +67,7 @@ def test_results_depend_on_the_cutoff_by_the_accuracy():
             assert error < 20 * accuracy, (accuracy, name, error)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws_of_ewald():
     """Of a charged cell: a neutral one has fewer terms."""
     check_potential(Ewald(["Na", "Cl"], [1.0, -0.8], cutoff=5.0, accuracy=1e-14, train=True), SALT, smoothness=2)

@@ -60,6 +60,7 @@ def test_kinetic_energy_has_the_canonical_distribution(model, silicon, ensemble,
     assert energies.var() == pytest.approx(2 * freedom, rel=4 * np.sqrt(2 / 400))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_ideal_gas_has_the_volume_of_its_pressure():
     """<V> = (N + 1) kT / P, and the variance of V is (N + 1) (kT / P)²."""
     model = kff.ForceField(StillingerWeber.silicon())
