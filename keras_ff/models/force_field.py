@@ -140,14 +140,9 @@ class ForceField(DataModel):
             Tuple of atomic energies `(atoms,)` in eV, without reference energies, and
             the gradient of their sum `(atoms, neighbors, 3)` in eV/Å.
         """
-
-        def total(vectors):
-            neighborhood = Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
-            energies = ops.where(neighborhood.is_atom, self.potential(neighborhood), 0.0)
-            return ops.sum(energies), energies
-
-        (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
-        return energies, gradient
+        return self.potential.energies_and_gradient(
+            vectors, lambda vectors: Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
+        )
 
     def _in_chunks(self, function, rows):
         """A function of rows of atoms, of a bounded number of atoms at a time, so that memory does not limit the system."""

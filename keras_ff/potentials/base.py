@@ -57,20 +57,12 @@ class Potential(NeighborhoodLayer):
     def call(self, neighborhood):
         raise NotImplementedError
 
-    def member_energies(self, neighborhood):
-        """Atomic energies of each member, `(members, atoms)` in eV; of a single potential for one member."""
-        return self(neighborhood)[None]
-
-    def member_gradients(self, vectors, surroundings):
-        """Atomic energies of each member and their derivatives by the vectors to the neighbors.
+    def energies_and_gradient(self, vectors, surroundings):
+        """Atomic energies `(atoms,)` in eV, 0 at padding, and the derivatives of their sum by the vectors, in eV/Å.
 
         Args:
-            vectors: `(atoms, neighbors, 3)`, in Å.
+            vectors: To the neighbors, `(atoms, neighbors, 3)`, in Å.
             surroundings: Function from such vectors to the `Neighborhood` that `call` takes.
-
-        Returns:
-            Tuple of energies `(members, atoms)` in eV, and the gradients of their sums `(members, atoms, neighbors, 3)` in eV/Å;
-            of a single potential for one member.
         """
 
         def total(vectors):
@@ -79,7 +71,23 @@ class Potential(NeighborhoodLayer):
             return ops.sum(energies), energies
 
         (_, energies), gradient = backend.value_and_grad(total, has_aux=True)(vectors)
-        return energies[None], gradient[None]
+        return energies, gradient
+
+    def member_energies(self, neighborhood):
+        """Atomic energies of each member, `(members, atoms)` in eV; of a single potential for one member."""
+        return self(neighborhood)[None]
+
+    def member_gradients(self, vectors, surroundings):
+        """Atomic energies of each member and their derivatives by the vectors to the neighbors.
+
+        Args:
+            vectors, surroundings: As of `energies_and_gradient`.
+
+        Returns:
+            Tuple of energies `(members, atoms)` in eV, and the gradients of their sums `(members, atoms, neighbors, 3)` in eV/Å;
+            of a single potential for one member.
+        """
+        return tuple(values[None] for values in self.energies_and_gradient(vectors, surroundings))
 
     def member_variances(self, neighborhood):
         """Variances of the errors that each member of a committee expects; None if they learn none. See `NeuralIL`."""

@@ -2,14 +2,7 @@
 
 import pytest
 from ase.build import bulk
-from lammps_reference import (
-    FILES,
-    check_parameter_derivatives,
-    check_second_derivatives,
-    compare,
-    frames,
-    two_elements,
-)
+from lammps_reference import FILES, check_parameter_derivatives, check_second_derivatives, compare, frames, two_elements
 
 from keras_ff.potentials import EDIP
 from keras_ff.testing import Probe, check_potential, padding, permutation, rotation, saving, supercell

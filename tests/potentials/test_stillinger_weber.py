@@ -5,14 +5,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from lammps_reference import (
-    FILES,
-    check_parameter_derivatives,
-    check_second_derivatives,
-    compare,
-    frames,
-    two_elements,
-)
+from lammps_reference import FILES, check_parameter_derivatives, check_second_derivatives, compare, frames, two_elements
 
 import keras_ff as kff
 from keras_ff.potentials import StillingerWeber

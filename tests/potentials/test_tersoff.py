@@ -11,14 +11,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from keras import ops
-from lammps_reference import (
-    FILES,
-    check_parameter_derivatives,
-    check_second_derivatives,
-    compare,
-    frames,
-    two_elements,
-)
+from lammps_reference import FILES, check_parameter_derivatives, check_second_derivatives, compare, frames, two_elements
 
 import keras_ff as kff
 from keras_ff import backend
