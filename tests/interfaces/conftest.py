@@ -9,14 +9,13 @@ from keras_ff.potentials import StillingerWeber
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """Function that exports a potential in float64, as the kind of artifact that takes least time to write and read."""
+    """Function that exports a potential in float64, by default as the kind of artifact that takes least time to write and read."""
 
-    def write(potential):
+    def write(potential, kind="stablehlo" if backend.backend_name() == "jax" else "saved_model"):
         folder = tmp_path_factory.mktemp("artifact") / "folder"
         with pytest.MonkeyPatch.context() as patch:
             # The fresh process is that of the tests of exports.
             patch.setattr(artifact, "compare", lambda *args: {})
-            kind = "stablehlo" if backend.backend_name() == "jax" else "saved_model"
             artifact.export(ForceField(potential), folder, to=kind, dtype="float64")
         return folder
 

@@ -12,8 +12,7 @@ import pytest
 from ase.build import bulk
 from ase.optimize import LBFGS
 
-from keras_ff import ForceField, backend
-from keras_ff.export import export
+from keras_ff import backend
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.interfaces.lammps import build, plugin
 from keras_ff.potentials import StillingerWeber
@@ -40,21 +39,15 @@ def library():
 
 
 @pytest.fixture(scope="module")
-def silicon(tmp_path_factory):
+def silicon(exported):
     """Folder of an exported Stillinger-Weber potential."""
-    backend.enable_float64()
-    folder = tmp_path_factory.mktemp("artifact") / "silicon"
-    export(ForceField(StillingerWeber.silicon()), folder, dtype="float64")
-    return folder
+    return exported(StillingerWeber.silicon(), "saved_model")
 
 
 @pytest.fixture(scope="module")
-def gallium_nitride(tmp_path_factory):
+def gallium_nitride(exported):
     """The same of two elements."""
-    backend.enable_float64()
-    folder = tmp_path_factory.mktemp("artifact") / "gallium_nitride"
-    export(ForceField(StillingerWeber.from_lammps(NATIVE.with_name("GaN.sw"))), folder, dtype="float64")
-    return folder
+    return exported(StillingerWeber.from_lammps(NATIVE.with_name("GaN.sw")), "saved_model")
 
 
 @pytest.fixture
