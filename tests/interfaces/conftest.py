@@ -11,7 +11,9 @@ from keras_ff.potentials import StillingerWeber
 def exported(tmp_path_factory):
     """Function that exports a potential in float64, by default as the kind of artifact that takes least time to write and read."""
 
-    def write(potential, kind="stablehlo" if backend.backend_name() == "jax" else "saved_model"):
+    quickest = "stablehlo" if backend.backend_name() == "jax" else "saved_model"
+
+    def write(potential, kind=quickest):
         folder = tmp_path_factory.mktemp("artifact") / "folder"
         with pytest.MonkeyPatch.context() as patch:
             # The fresh process is that of the tests of exports.
