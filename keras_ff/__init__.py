@@ -27,6 +27,7 @@ _HOMES = {
     "load": "keras_ff.models",
 }
 _MODULES = (
+    "active",
     "backend",
     "data",
     "export",

@@ -25,6 +25,7 @@ ORDER = {
     "simulation": 5,
     "interfaces": 6,
     "testing": 6,
+    "active": 8,
     "plots": 6,
     "export": 7,
     "properties": 7,

@@ -20,6 +20,8 @@ from keras_ff_tools.benchmark_speed import measured, once, row, timed
 
 SPECIES = ["C", "H", "N", "O"]
 MEMBERS = 10
+# Structures of the training part of the split that calibrate.
+HELD = 10
 OPTIONS = {"cutoff": 3.5, "n_max": 4}
 LEARNING_RATE = 3e-3
 WANTED = ("energy", "forces", "energy_std", "forces_std")
@@ -51,37 +53,33 @@ def cost(data):
 
 
 def accuracy(name, data, minutes):
-    """Ten members on the frozen split. A third of the test set calibrates, the rest is measured."""
+    """Ten members on the frozen split: 50 structures of its training part to train, the other 10 to calibrate, all 15 to test."""
     structures = read(Path(data) / "ean_validation.xyz", ":")
     places = json.loads((Path(data) / "ean_split_60_15.json").read_text())
-    train, test = ([structures[index] for index in places[part]] for part in ("train", "test"))
+    order = np.random.default_rng(0).permutation(places["train"])
+    train, known, test = ([structures[index] for index in part] for part in (order[HELD:], order[:HELD], places["test"]))
     deep = name == "deep"
     model = kff.Ensemble(kff.potentials.NeuralIL(SPECIES, members=MEMBERS, learned_noise=deep, **OPTIONS), bootstrap=0)
     data = kff.data.Dataset(train, model, batch_size=4, max_shapes=1)
     model.adapt(data)
     epochs = fit(model, data, deep, float(minutes))
     title = f"EAN, {'deep ensemble' if deep else 'committee'} of {MEMBERS}, {minutes} min of training"
-    held = kff.data.Dataset(test, model, batch_size=5, shuffle=False, max_shapes=1)
-    mean = forces_error(model, held)
-    alone = np.mean([forces_error(member(model, index), held) for index in range(MEMBERS)])
+    known, test = (kff.data.Dataset(some, model, batch_size=5, shuffle=False, max_shapes=1) for some in (known, test))
+    mean = forces_error(model, test)
+    alone = np.mean([forces_error(member(model, index), test) for index in range(MEMBERS)])
     row(
         f"{title}, {epochs} epochs: test MAE of the forces",
         f"mean {1e3 * mean:.1f}, mean member {1e3 * alone:.1f} meV/Å: {100 * (1 - mean / alone):.1f} % less",
     )
-    spread, error = model.spread_and_error(held)["forces"]
-    row(f"{title}: correlation of the spread with the error of the forces on an atom", f"{correlation(spread, error):.3f}")
-    known, rest = (
-        kff.data.Dataset([atoms for place, atoms in enumerate(test) if (place % 3 == 0) is part], model, batch_size=5, max_shapes=1)
-        for part in (True, False)
-    )
-    for kind in (kff.models.Scaling, kff.models.Isotonic):
-        model.calibrate(known, kind)
-        pairs = {name: pair for name, pair in model.spread_and_error(rest).items() if name.startswith("forces of")}
-        spread = np.concatenate([model.calibrated(name, spread) for name, (spread, _) in pairs.items()])
-        error = np.concatenate([error for _, error in pairs.values()])
+    pairs = {name: pair for name, pair in model.spread_and_error(test).items() if name.startswith("forces of")}
+    for kind in (None, kff.models.Scaling, kff.models.Isotonic):
+        if kind:
+            model.calibrate(known, kind)
+        spreads = [model.calibrated(name, spread) if kind else spread for name, (spread, _) in pairs.items()]
+        spread, error = np.concatenate(spreads), np.concatenate([error for _, error in pairs.values()])
         row(
-            f"{title}, {kind.__name__} on 5 structures, the other 10",
-            f"correlation {correlation(spread, error):.3f}, mean deviation on the reliability diagram "
+            f"{title}, spread of the forces {f'with {kind.__name__} of each element' if kind else 'as it is'}",
+            f"correlation with the error {correlation(spread, error):.3f}, mean deviation on the reliability diagram "
             f"{100 * miscalibration(spread, error):.1f} %",
         )
 

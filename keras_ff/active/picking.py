@@ -1,0 +1,120 @@
+"""Choosing structures that are uncertain and unlike each other."""
+
+import numpy as np
+from ase import Atoms
+
+from keras_ff import backend
+from keras_ff.data import Dataset
+from keras_ff.models import Ensemble
+
+# Structures in a batch.
+BATCH = 8
+
+
+def uncertainty(model, structures):
+    """How much the members of an ensemble disagree on the forces.
+
+    Args:
+        model: `Ensemble`.
+        structures: List of `ase.Atoms`.
+
+    Returns:
+        `(structures,)` in eV/Å, the root of the mean square of the standard deviations of the forces on the atoms.
+
+    Raises:
+        ValueError: If the model is no `Ensemble`, or the structures are none: see `checked_candidates`.
+    """
+    if not isinstance(model, Ensemble):
+        raise ValueError(f"Uncertainty needs the members of a keras_ff.Ensemble. Received a {type(model).__name__}.")
+    data = _data(model, checked_candidates(structures))
+
+    def spreads(batch):
+        return model(batch)["forces_std"][..., 0]
+
+    function, found = backend.jit(spreads, layer=model), np.zeros(len(structures))
+    for index in range(len(data)):
+        batch, _ = data[index]
+        squares = np.asarray(function(batch), dtype="float64") ** 2
+        is_atom = batch["species"] >= 0
+        means = np.sum(squares * is_atom, axis=1) / np.maximum(is_atom.sum(axis=1), 1)
+        members = data.members(index)
+        found[members[members >= 0]] = np.sqrt(means[members >= 0])
+    return found
+
+
+def pick(model, candidates, known, count, scores):
+    """Structures that are uncertain and unlike those that are known, and unlike each other.
+
+    One after the other is taken: the one with the largest product of its score and its distance to the nearest structure that is
+    known or taken already. A structure is described by the means of the descriptors of its atoms, in units of their
+    standard deviations over all structures.
+
+    Args:
+        model: `ForceField` with descriptors.
+        candidates: List of `ase.Atoms`.
+        known: List of `ase.Atoms` with labels already.
+        count: How many to pick; all, if there are fewer candidates.
+        scores: `(candidates,)`, such as their `uncertainty`.
+
+    Returns:
+        List of places in `candidates`, in the order in which they were taken.
+
+    Raises:
+        ValueError: If the model has no descriptors, the count is not positive, there is no score for each candidate, or a candidate
+            is broken: see `checked_candidates`.
+
+    Reference:
+        Zaverkin, Holzmüller, Steinwart and Kästner, Digital Discovery 1, 605 (2022), on batches that are informative and diverse.
+    """
+    candidates, scores = checked_candidates(candidates), np.asarray(scores, dtype="float64")
+    if count < 1:
+        raise ValueError(f"The number of structures to pick is at least 1. Received count={count}.")
+    if scores.shape != (len(candidates),):
+        raise ValueError(f"Each candidate needs a score. Received scores of shape {scores.shape} for {len(candidates)} candidates.")
+    described = np.array([rows.mean(axis=0) for rows in model.describe(_data(model, [*candidates, *known]))], dtype="float64")
+    scale = described.std(axis=0)
+    described = described / np.where(scale > 0, scale, 1.0)
+    places, others = described[: len(candidates)], described[len(candidates) :]
+    # With nothing known the first is the one that is farthest from the middle.
+    others = others if len(others) else places.mean(axis=0, keepdims=True)
+    distances = np.min([_distances(places, other) for other in others], axis=0)
+    taken = []
+    for _ in range(min(count, len(candidates))):
+        worth = scores * distances
+        # Copies of what is known are worth nothing, but are picked before a structure is picked twice.
+        worth[taken] = -1.0
+        taken.append(int(np.argmax(worth)))
+        distances = np.minimum(distances, _distances(places, places[taken[-1]]))
+    return taken
+
+
+def checked_candidates(structures):
+    """The structures as a list.
+
+    Raises:
+        ValueError: If there is none, one is no `ase.Atoms`, or one has no atoms or positions that are not finite.
+    """
+    structures = list(structures)
+    if not structures:
+        raise ValueError("There are no candidates: the pool is empty.")
+    for place, atoms in enumerate(structures):
+        if not isinstance(atoms, Atoms):
+            raise ValueError(f"Candidates are ase.Atoms with positions. Received {type(atoms).__name__} at place {place} of the pool.")
+        if not len(atoms) or not np.isfinite(atoms.positions).all():
+            raise ValueError(
+                f"Candidate {place}, {atoms.get_chemical_formula() or 'without atoms'}, has no positions, or some that are not finite."
+            )
+    return structures
+
+
+def _data(model, structures):
+    bare = []
+    for atoms in structures:
+        atoms = atoms.copy()
+        atoms.calc = None
+        bare.append(atoms)
+    return Dataset(bare, model, batch_size=BATCH, shuffle=False, progress=False)
+
+
+def _distances(rows, row):
+    return np.linalg.norm(rows - row, axis=1)
