@@ -86,7 +86,7 @@ def learning_curve(way, seed, pool, test, folder):
     rest = [pool[place] for place in order[START:]]
     shapes = kff.data.Dataset([*pool, *test], ensemble(0), batch_size=BATCH, max_shapes=2, progress=False).shapes
 
-    def at_random(model, candidates, known, count, scores):
+    def at_random(model, candidates, known, count, worth):
         # A function of the number of known structures alone, so that a loop that goes on is the same.
         return np.random.default_rng([seed, len(known)]).permutation(len(candidates))[:count]
 
@@ -121,7 +121,7 @@ def report(curves, folder):
     title = f"Si, pool of mlearn, committee of {MEMBERS}, {STEPS} steps"
     for way, found in curves.items():
         mean, deviation = found.mean(axis=0), found.std(axis=0, ddof=1)
-        for place in range(0, len(mean), 3):
+        for place in range(0, len(mean), 2):
             row(
                 f"{title}, {way}, {mean[place, 0]:.0f} structures: test RMSE",
                 f"{mean[place, 1]:.1f} ± {deviation[place, 1]:.1f} meV/atom, {mean[place, 2]:.0f} ± {deviation[place, 2]:.0f} meV/Å",
@@ -129,18 +129,14 @@ def report(curves, folder):
     for column, quantity, unit in ((1, "energy", "meV/atom"), (2, "forces", "meV/Å")):
         active, random = (curves[way][..., column].mean(axis=0) for way in ("active", "random"))
         counts = curves["random"][0, :, 0]
-        for place in range(2, len(active), 2):
-            # Where random picking first stays below.
+        for place in range(1, len(active), 2):
+            known = curves["active"][0, place, 0]
+            # Where random picking first is as good.
             reached = [count for count, error in zip(counts, random) if error <= active[place]]
-            needed, known = (reached[0] if reached else None), curves["active"][0, place, 0]
-            row(
-                f"{title}, RMSE of the {quantity} of {active[place]:.1f} {unit}",
-                f"{known:.0f} structures, at random {f'{needed:.0f}: {100 * (1 - known / needed):.0f} % fewer' if needed else f'more than {counts[-1]:.0f}'}",
-            )
-    from keras_ff.plots import learning_by_number
-
-    figure = learning_by_number({way: (found[0, :, 0], found[..., 2]) for way, found in curves.items()}, "RMSE of the forces (meV/Å)")
-    figure.savefig(folder / "active_learning.png", dpi=150)
+            saved = f"{reached[0]:.0f}: {100 * (1 - known / reached[0]):.0f} % fewer" if reached else f"more than {counts[-1]:.0f}"
+            row(f"{title}, RMSE of the {quantity} of {active[place]:.1f} {unit}", f"{known:.0f} structures, at random {saved}")
+    drawn = {way: (found[0, :, 0], found[..., 2]) for way, found in curves.items()}
+    kff.plots.learning_by_number(drawn, "RMSE of the forces (meV/Å)").savefig(folder / "active_learning.png")
     print(f"drawn in {folder / 'active_learning.png'}")
 
 

@@ -3,6 +3,6 @@
 from keras_ff.active.adversarial import UncertaintyBias, adversarial
 from keras_ff.active.exploring import explored
 from keras_ff.active.loop import ActiveLearning
-from keras_ff.active.picking import pick, uncertainty
+from keras_ff.active.picking import pick, scores, uncertainty
 
-__all__ = ["ActiveLearning", "UncertaintyBias", "adversarial", "explored", "pick", "uncertainty"]
+__all__ = ["ActiveLearning", "UncertaintyBias", "adversarial", "explored", "pick", "scores", "uncertainty"]

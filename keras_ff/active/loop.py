@@ -7,7 +7,7 @@ import numpy as np
 from ase.io import read, write
 from tqdm import tqdm
 
-from keras_ff.active.picking import checked_candidates, pick, uncertainty
+from keras_ff.active.picking import checked_candidates, pick, scores, uncertainty
 from keras_ff.data import labels
 from keras_ff.data import read as read_data
 from keras_ff.data.labels import KEYS, Labels
@@ -41,12 +41,12 @@ class ActiveLearning:
         start: List of `ase.Atoms` with labels to begin with.
         count: Number of structures to compute in a round.
         folder: Where everything is kept.
-        select: Function of the model, the candidates, the known structures, the count and the `uncertainty` of the candidates that
+        select: Function of the model, the candidates, the known structures, the count and the `scores` of the candidates that
             returns places in the candidates; `pick` by default.
 
     Attributes:
-        history: List of dicts, one for each round of `run`: the number of `known` structures, and the mean `uncertainty` in eV/Å of
-            those that were `picked` and of all `candidates`.
+        history: List of dicts, one for each round of `run`: the number of `known` structures, and the mean `uncertainty` of the
+            forces in eV/Å of those that were `picked` and of all `candidates`.
 
     Raises:
         ValueError: If `start` has no labels, the pool is broken (see `checked_candidates`), the count is not positive, or the folder
@@ -124,7 +124,8 @@ class ActiveLearning:
             if not candidates:
                 return []
             spreads = uncertainty(model, candidates)
-            chosen = list(self.select(model, candidates, known, min(self.count, len(candidates)), spreads))
+            chosen = list(self.select(model, candidates, known, min(self.count, len(candidates)), scores(spreads)))
+            spreads = spreads["forces"]
             values = {"known": len(known), "picked": float(spreads[chosen].mean()), "candidates": float(spreads.mean())}
             with replace_when_complete(summary) as part:
                 part.write_text(json.dumps(values))
@@ -140,7 +141,9 @@ class ActiveLearning:
             made = checked_candidates(self.candidates(model, number))
             return made, list(range(len(made)))
         taken = {
-            atoms.info["candidate"] for earlier in range(number) for atoms in read(self._place(earlier) / PICKED, ":", format="extxyz")
+            atoms.info["candidate"]
+            for earlier in range(number)
+            for atoms in read(self._place(earlier) / PICKED, ":", format="extxyz")
         }
         places = [place for place in range(len(self.candidates)) if place not in taken]
         return [self.candidates[place] for place in places], places

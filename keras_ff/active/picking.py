@@ -12,14 +12,15 @@ BATCH = 8
 
 
 def uncertainty(model, structures):
-    """How much the members of an ensemble disagree on the forces.
+    """How much the members of an ensemble disagree.
 
     Args:
         model: `Ensemble`.
         structures: List of `ase.Atoms`.
 
     Returns:
-        `(structures,)` in eV/Å, the root of the mean square of the standard deviations of the forces on the atoms.
+        Dict of arrays `(structures,)`: `forces` in eV/Å, the root of the mean square of the standard deviations of the forces on
+        the atoms, and `energy_per_atom` in eV, the standard deviation of the energies per atom.
 
     Raises:
         ValueError: If the model is no `Ensemble`, or the structures are none: see `checked_candidates`.
@@ -29,23 +30,34 @@ def uncertainty(model, structures):
     data = _data(model, checked_candidates(structures))
 
     def spreads(batch):
-        return model(batch)["forces_std"][..., 0]
+        outputs = model(batch)
+        return outputs["forces_std"][..., 0], outputs["energy_per_atom_std"][:, 0]
 
-    function, found = backend.jit(spreads, layer=model), np.zeros(len(structures))
+    function = backend.jit(spreads, layer=model)
+    found = {name: np.zeros(len(structures)) for name in ("forces", "energy_per_atom")}
     for index in range(len(data)):
         batch, _ = data[index]
-        squares = np.asarray(function(batch), dtype="float64") ** 2
-        is_atom = batch["species"] >= 0
-        means = np.sum(squares * is_atom, axis=1) / np.maximum(is_atom.sum(axis=1), 1)
-        members = data.members(index)
-        found[members[members >= 0]] = np.sqrt(means[members >= 0])
+        forces, energy = (np.asarray(values, dtype="float64") for values in function(batch))
+        is_atom, members = batch["species"] >= 0, data.members(index)
+        there = members >= 0
+        found["forces"][members[there]] = np.sqrt(np.sum(forces**2 * is_atom, axis=1)[there] / is_atom.sum(axis=1)[there])
+        found["energy_per_atom"][members[there]] = energy[there]
     return found
 
 
-def pick(model, candidates, known, count, scores):
+def scores(spreads):
+    """One score for each structure from its `uncertainty`: the root of the sum of squares, each in units of its mean.
+
+    With the forces alone, crystals under strain, whose forces vanish by symmetry, would never be picked, and their energies never
+    learned.
+    """
+    return np.sqrt(sum((values / max(values.mean(), 1e-300)) ** 2 for values in spreads.values()))
+
+
+def pick(model, candidates, known, count, worth):
     """Structures that are uncertain and unlike those that are known, and unlike each other.
 
-    One after the other is taken: the one with the largest product of its score and its distance to the nearest structure that is
+    One after the other is taken: the one with the largest product of its worth and its distance to the nearest structure that is
     known or taken already. A structure is described by the means of the descriptors of its atoms, in units of their
     standard deviations over all structures.
 
@@ -54,23 +66,23 @@ def pick(model, candidates, known, count, scores):
         candidates: List of `ase.Atoms`.
         known: List of `ase.Atoms` with labels already.
         count: How many to pick; all, if there are fewer candidates.
-        scores: `(candidates,)`, such as their `uncertainty`.
+        worth: `(candidates,)`, such as `scores(uncertainty(model, candidates))`.
 
     Returns:
         List of places in `candidates`, in the order in which they were taken.
 
     Raises:
-        ValueError: If the model has no descriptors, the count is not positive, there is no score for each candidate, or a candidate
+        ValueError: If the model has no descriptors, the count is not positive, there is no number for each candidate, or a candidate
             is broken: see `checked_candidates`.
 
     Reference:
         Zaverkin, Holzmüller, Steinwart and Kästner, Digital Discovery 1, 605 (2022), on batches that are informative and diverse.
     """
-    candidates, scores = checked_candidates(candidates), np.asarray(scores, dtype="float64")
+    candidates, worth = checked_candidates(candidates), np.asarray(worth, dtype="float64")
     if count < 1:
         raise ValueError(f"The number of structures to pick is at least 1. Received count={count}.")
-    if scores.shape != (len(candidates),):
-        raise ValueError(f"Each candidate needs a score. Received scores of shape {scores.shape} for {len(candidates)} candidates.")
+    if worth.shape != (len(candidates),):
+        raise ValueError(f"Each candidate needs a number. Received worth of shape {worth.shape} for {len(candidates)} candidates.")
     described = np.array([rows.mean(axis=0) for rows in model.describe(_data(model, [*candidates, *known]))], dtype="float64")
     scale = described.std(axis=0)
     described = described / np.where(scale > 0, scale, 1.0)
@@ -80,10 +92,10 @@ def pick(model, candidates, known, count, scores):
     distances = np.min([_distances(places, other) for other in others], axis=0)
     taken = []
     for _ in range(min(count, len(candidates))):
-        worth = scores * distances
-        # Copies of what is known are worth nothing, but are picked before a structure is picked twice.
-        worth[taken] = -1.0
-        taken.append(int(np.argmax(worth)))
+        gains = worth * distances
+        # Copies of what is known gain nothing, but are picked before a structure is picked twice.
+        gains[taken] = -1.0
+        taken.append(int(np.argmax(gains)))
         distances = np.minimum(distances, _distances(places, places[taken[-1]]))
     return taken
 
@@ -99,7 +111,9 @@ def checked_candidates(structures):
         raise ValueError("There are no candidates: the pool is empty.")
     for place, atoms in enumerate(structures):
         if not isinstance(atoms, Atoms):
-            raise ValueError(f"Candidates are ase.Atoms with positions. Received {type(atoms).__name__} at place {place} of the pool.")
+            raise ValueError(
+                f"Candidates are ase.Atoms with positions. Received {type(atoms).__name__} at place {place} of the pool."
+            )
         if not len(atoms) or not np.isfinite(atoms.positions).all():
             raise ValueError(
                 f"Candidate {place}, {atoms.get_chemical_formula() or 'without atoms'}, has no positions, or some that are not finite."

@@ -5,6 +5,8 @@ from keras import ops
 
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.force_field import ForceField
+from keras_ff.potentials.committee import Committee
+from keras_ff.potentials.sum import Sum
 
 
 def member(ensemble, index):
@@ -19,10 +21,14 @@ def member(ensemble, index):
     """
     if not 0 <= index < ensemble.members:
         raise ValueError(f"The members are 0 to {ensemble.members - 1}. Received index={index}.")
-    single = ForceField.from_config(_replaced(ForceField.get_config(ensemble), {"members": None, "learned_noise": False}))
-    networks = [network for term in ensemble.potential.terms() for network in getattr(term, "noise", ())]
-    of_noise = {id(weight) for network in networks for weight in network.weights}
-    kept = [weight for weight in ensemble.weights if id(weight) not in of_noise]
+    config = _with_one_part(ForceField.get_config(ensemble), index)
+    single = ForceField.from_config(_replaced(config, {"members": None, "learned_noise": False}))
+    left = [network for term in ensemble.potential.terms() for network in getattr(term, "noise", ())]
+    left += [
+        part for committee in _committees(ensemble.potential) for part in committee.parts if part is not committee.parts[index]
+    ]
+    others = {id(weight) for layer in left for weight in layer.weights}
+    kept = [weight for weight in ensemble.weights if id(weight) not in others]
     for new, old in zip(single.weights, kept, strict=True):
         value = ops.convert_to_numpy(old)
         new.assign(value if value.shape == tuple(new.shape) else value[index].reshape(new.shape))
@@ -67,6 +73,23 @@ def joined(models, **options):
                 "data, with the same reference energies, and leave descriptors and other terms as they are."
             )
     return ensemble
+
+
+def _committees(potential):
+    if isinstance(potential, Sum):
+        return [committee for part in potential.parts for committee in _committees(part)]
+    return [potential] if isinstance(potential, Committee) else []
+
+
+def _with_one_part(config, index):
+    """A configuration with one part of each `Committee` in its place."""
+    if isinstance(config, dict):
+        if config.get("class_name") == Committee.__name__:
+            return config["config"]["parts"][index]
+        return {key: _with_one_part(value, index) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_one_part(item, index) for item in config)
+    return config
 
 
 def _replaced(config, replacement):

@@ -2,6 +2,7 @@
 
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.bks import BKS
+from keras_ff.potentials.committee import Committee
 from keras_ff.potentials.coulomb import DampedShiftedForce, Ewald
 from keras_ff.potentials.edip import EDIP
 from keras_ff.potentials.element_networks import ElementNetworks
@@ -16,6 +17,7 @@ from keras_ff.potentials.tersoff import Tersoff
 
 __all__ = [
     "BKS",
+    "Committee",
     "DampedShiftedForce",
     "EDIP",
     "ElementNetworks",

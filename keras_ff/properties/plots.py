@@ -4,7 +4,7 @@ import numpy as np
 from ase.eos import EquationOfState as Fitted
 from ase.units import GPa
 
-from keras_ff.plots import BLUE, GRAY, GREEN, ORANGE, _figure
+from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure
 
 COLORS = (BLUE, ORANGE, GREEN, GRAY)
 
@@ -19,7 +19,7 @@ def bands(path, frequencies, points=None, title="Phonons"):
         title: Of the figure.
     """
     x, ticks, labels = path.get_linear_kpoint_axis()
-    with _figure(5.2, 3.6) as figure:
+    with new_figure(5.2, 3.6) as figure:
         axes = figure.add_subplot()
         for (name, values), color in zip(frequencies.items(), COLORS):
             lines = axes.plot(x, values, color=color, linewidth=1.2)
@@ -85,7 +85,7 @@ def equation_of_state(volumes, energies, title="Equation of state"):
     fitted = Fitted(volumes, energies, eos="birchmurnaghan")
     volume, energy, modulus = fitted.fit()
     x = np.linspace(min(volumes), max(volumes), 200)
-    with _figure(4.4, 3.4) as figure:
+    with new_figure(4.4, 3.4) as figure:
         axes = figure.add_subplot()
         axes.plot(x, fitted.func(x, *fitted.eos_parameters), color=GRAY)
         axes.plot(volumes, energies, "o", color=BLUE)
@@ -102,7 +102,7 @@ def fit_history(history, title="Fit"):
         history: `Fit.history`.
         title: Of the figure.
     """
-    with _figure(5.2, 3.2) as figure:
+    with new_figure(5.2, 3.2) as figure:
         axes = figure.add_subplot()
         _history(axes, history)
         axes.set_title(title)
@@ -120,7 +120,7 @@ def fit_report(fit, title="Fit"):
     """
     drawn = {name: target for name, target in fit.targets.items() if hasattr(target, "before")}
     columns = 1 + len(drawn)
-    with _figure(3.4 * columns, 3.2) as figure:
+    with new_figure(3.4 * columns, 3.2) as figure:
         axes = figure.subplots(1, columns, squeeze=False)[0]
         _history(axes[0], fit.history)
         axes[0].set_title(title)
@@ -156,7 +156,7 @@ def _history(axes, history):
 
 def _curves(x, values, x_label, y_label, title):
     """Named curves above zero."""
-    with _figure(5.2, 3.0) as figure:
+    with new_figure(5.2, 3.0) as figure:
         axes = figure.add_subplot()
         for (name, y), color in zip(values.items(), (BLUE, ORANGE, GREEN, "black", GRAY)):
             axes.plot(x, y, color=color, label=name)

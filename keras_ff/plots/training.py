@@ -1,0 +1,107 @@
+"""Figures of training."""
+
+import numpy as np
+
+from keras_ff.plots.figures import BLUE, GRAY, colormap, log_axis, new_figure, plain_numbers
+
+# Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
+EV_PER_A3_IN_GPA = 160.2176634
+
+
+def learning_curves(history):
+    """Loss and mean absolute errors over the epochs.
+
+    Args:
+        history: Dictionary of lists with one number for each epoch: `model.fit(...).history`, or the columns of `CSVLog`. Metrics
+            are those of `keras_ff.training.default_metrics`.
+
+    Raises:
+        ValueError: If there is no loss.
+    """
+    if not len(history.get("loss", ())):
+        raise ValueError(f"Learning curves need the loss of at least one epoch. Received the names {sorted(history)}.")
+    panels = [("loss", "Loss", "loss", 1.0)]
+    for name, title, unit, factor in (
+        ("energy_per_atom_mae", "Energy", "mean absolute error (meV/atom)", 1e3),
+        ("forces_mae", "Force components", "mean absolute error (meV/Å)", 1e3),
+        ("stress_mae", "Stress components", "mean absolute error (GPa)", EV_PER_A3_IN_GPA),
+    ):
+        if name in history or f"val_{name}" in history:
+            panels.append((name, title, unit, factor))
+    with new_figure(3.3 * len(panels), 3.0) as figure:
+        for place, (name, title, label, factor) in enumerate(panels, 1):
+            axes = figure.add_subplot(1, len(panels), place)
+            for key, color, text in ((name, GRAY, "training"), (f"val_{name}", BLUE, "validation")):
+                values = factor * np.asarray(history.get(key, ()), dtype="float64")
+                known = np.isfinite(values)
+                if known.any():
+                    epochs = np.arange(1, len(values) + 1)[known]
+                    axes.plot(epochs, values[known], color=color, label=text, marker="o" if known.sum() < 3 else None, markersize=3)
+            axes.set(title=title, xlabel="epoch", ylabel=label)
+            if axes.lines:
+                log_axis(axes)
+            if place == 1:
+                axes.legend()
+            axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def tradeoff(models, x_labels, y_label="force error (meV/Å)", title=None):
+    """What models cost and how good they are: one panel for each cost, both axes logarithmic.
+
+    Args:
+        models: Dict from the names of models to `(*costs, error)`.
+        x_labels: Names of the costs with their units, one for each panel.
+        y_label: Name of the error with its unit.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If a model has another number of costs than there are panels.
+    """
+    with new_figure(3.3 * len(x_labels) + 1.8, 3.2) as figure:
+        panels = figure.subplots(1, len(x_labels), sharey=True, squeeze=False)[0]
+        for number, (name, (*costs, error)) in enumerate(models.items()):
+            if len(costs) != len(x_labels):
+                raise ValueError(f"{name!r} has {len(costs)} costs, and there are {len(x_labels)} panels: {list(x_labels)}.")
+            color, marker = colormap()(0.9 * number / max(1, len(models) - 1)), "osD^v<>p*"[number % 9]
+            for axes, cost in zip(panels, costs):
+                axes.scatter(cost, error, color=color, marker=marker, s=34, label=name)
+        for axes, label in zip(panels, x_labels):
+            axes.set(xscale="log", yscale="log", xlabel=label)
+            axes.margins(0.12)
+            low, high = axes.get_xlim()
+            plain_numbers(axes.xaxis, (1, 2, 5) if high < 30 * low else (1,))
+        plain_numbers(panels[0].yaxis)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
+        panels[0].set_ylabel(y_label)
+        figure.suptitle(title)
+    return figure
+
+
+def learning_by_number(curves, y_label, x_label="structures with labels", title="Learning curves"):
+    """Errors over the size of the training set, means and standard deviations over the seeds, both axes logarithmic.
+
+    Args:
+        curves: Dict from names to `(numbers, errors)`: sizes `(points,)`, errors `(seeds, points)`.
+        y_label: Name of the error with its unit.
+        x_label: Name of the size.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If a curve has not one column of errors for each size.
+    """
+    with new_figure(4.6, 3.4) as figure:
+        axes = figure.add_subplot()
+        for (name, (numbers, errors)), color in zip(curves.items(), (BLUE, ORANGE, GREEN, GRAY)):
+            errors = np.atleast_2d(errors)
+            if errors.shape[1] != len(numbers):
+                raise ValueError(f"The curve {name!r} has {len(numbers)} sizes and errors of shape {errors.shape}.")
+            mean = errors.mean(axis=0)
+            spread = errors.std(axis=0, ddof=1) if len(errors) > 1 else np.zeros(len(mean))
+            axes.plot(numbers, mean, "o-", color=color, markersize=3.5, label=f"{name}, {len(errors)} seeds")
+            axes.fill_between(numbers, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)
+        axes.set(title=title, xlabel=x_label, ylabel=y_label, xscale="log", yscale="log")
+        plain_numbers(axes.xaxis)
+        plain_numbers(axes.yaxis, (1, 1.2, 1.5, 2, 3, 5))
+        axes.legend()
+    return figure
