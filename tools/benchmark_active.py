@@ -1,7 +1,7 @@
 """Active learning on silicon: `python -m keras_ff_tools.benchmark_active DATA [FOLDER]`.
 
-The training set of mlearn is the pool, and its labels are the oracle. Structures are picked at random and by `keras_ff.active.pick`,
-each with three seeds; after each round a committee is trained anew and tested on the test set of mlearn.
+The training set of mlearn is the pool, and its labels are the oracle. Structures are picked at random and by
+`keras_ff.active.pick`, each with three seeds; after each round a committee is trained anew and tested on the test set of mlearn.
 """
 
 import json
@@ -122,9 +122,10 @@ def report(curves, folder):
     for way, found in curves.items():
         mean, deviation = found.mean(axis=0), found.std(axis=0, ddof=1)
         for place in range(0, len(mean), 2):
+            count, energy, forces = mean[place]
             row(
-                f"{title}, {way}, {mean[place, 0]:.0f} structures: test RMSE",
-                f"{mean[place, 1]:.1f} ± {deviation[place, 1]:.1f} meV/atom, {mean[place, 2]:.0f} ± {deviation[place, 2]:.0f} meV/Å",
+                f"{title}, {way}, {count:.0f} structures: test RMSE",
+                f"{energy:.1f} ± {deviation[place, 1]:.1f} meV/atom, {forces:.0f} ± {deviation[place, 2]:.0f} meV/Å",
             )
     for column, quantity, unit in ((1, "energy", "meV/atom"), (2, "forces", "meV/Å")):
         active, random = (curves[way][..., column].mean(axis=0) for way in ("active", "random"))

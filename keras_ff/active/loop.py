@@ -49,8 +49,8 @@ class ActiveLearning:
             forces in eV/Å of those that were `picked` and of all `candidates`.
 
     Raises:
-        ValueError: If `start` has no labels, the pool is broken (see `checked_candidates`), the count is not positive, or the folder
-            holds a loop with another start or count.
+        ValueError: If `start` has no labels, the pool is broken (see `checked_candidates`), the count is not positive, or
+            the folder holds a loop with another start or count.
     """
 
     def __init__(self, oracle, train, candidates, start, count, folder, select=pick):

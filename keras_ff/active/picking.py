@@ -72,8 +72,8 @@ def pick(model, candidates, known, count, worth):
         List of places in `candidates`, in the order in which they were taken.
 
     Raises:
-        ValueError: If the model has no descriptors, the count is not positive, there is no number for each candidate, or a candidate
-            is broken: see `checked_candidates`.
+        ValueError: If the model has no descriptors, the count is not positive, there is no number for each candidate, or one is
+            broken: see `checked_candidates`.
 
     Reference:
         Zaverkin, Holzmüller, Steinwart and Kästner, Digital Discovery 1, 605 (2022), on batches that are informative and diverse.
@@ -116,7 +116,7 @@ def checked_candidates(structures):
             )
         if not len(atoms) or not np.isfinite(atoms.positions).all():
             raise ValueError(
-                f"Candidate {place}, {atoms.get_chemical_formula() or 'without atoms'}, has no positions, or some that are not finite."
+                f"Candidate {place}, {atoms.get_chemical_formula() or 'empty'}, has no positions, or some that are not finite."
             )
     return structures
 

@@ -45,7 +45,7 @@ def _png(figure):
     return buffer.getvalue()
 
 
-def colormap():
+def shades():
     import matplotlib
 
     return matplotlib.colormaps["viridis"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, colormap, new_figure, note
+from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure, note, shades
 
 
 def curves(x, energies, x_label="distance (Å)", y_label="energy (eV)", limits=None, title=None):
@@ -41,7 +41,7 @@ def filters(curves, distances=None, title=None):
         title: Of the figure.
     """
     with new_figure(3.6 * len(curves), 3.2) as figure:
-        colormap = colormap()
+        colormap = shades()
         for place, (name, (x, values)) in enumerate(curves.items(), 1):
             axes = figure.add_subplot(1, len(curves), place)
             for number, column in enumerate(np.transpose(values)):
@@ -81,7 +81,7 @@ def projection(features, groups, title="Environments, two principal components")
         names = list(dict.fromkeys(groups.tolist()))
         for number, name in enumerate(names):
             chosen = groups == name
-            color = colormap()(number / max(1, len(names) - 1))
+            color = shades()(number / max(1, len(names) - 1))
             axes.scatter(*points[chosen].T, s=4, alpha=0.5, color=color, label=name, linewidths=0)
         axes.set(xlabel=f"component 1 ({share[0]:.0f} %)", ylabel=f"component 2 ({share[1]:.0f} %)", title=title)
         axes.legend(markerscale=3)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_ff.plots.figures import BLUE, GRAY, colormap, log_axis, new_figure, plain_numbers
+from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, log_axis, new_figure, plain_numbers, shades
 
 # Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
 EV_PER_A3_IN_GPA = 160.2176634
@@ -63,7 +63,7 @@ def tradeoff(models, x_labels, y_label="force error (meV/Å)", title=None):
         for number, (name, (*costs, error)) in enumerate(models.items()):
             if len(costs) != len(x_labels):
                 raise ValueError(f"{name!r} has {len(costs)} costs, and there are {len(x_labels)} panels: {list(x_labels)}.")
-            color, marker = colormap()(0.9 * number / max(1, len(models) - 1)), "osD^v<>p*"[number % 9]
+            color, marker = shades()(0.9 * number / max(1, len(models) - 1)), "osD^v<>p*"[number % 9]
             for axes, cost in zip(panels, costs):
                 axes.scatter(cost, error, color=color, marker=marker, s=34, label=name)
         for axes, label in zip(panels, x_labels):
