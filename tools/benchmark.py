@@ -14,6 +14,7 @@
     keras-ff benchmark lammps                       the plugin of LAMMPS, on one and several processes
     keras-ff benchmark ensembles --data neuralil/   committees: cost, errors and their prediction
     keras-ff benchmark extrapolation --data mlearn/     which structures are told apart from those of the training set
+    keras-ff benchmark active-learning              structures picked by a committee or at random, from the silicon of mlearn
     keras-ff benchmark scale --data mlearn/         100,000 structures from disk; with --data germanium from a model of silicon
 
 Times are CPU seconds of the process and wall seconds, of compiled and warm
@@ -48,6 +49,7 @@ SUITES = (
     "lammps",
     "ensembles",
     "extrapolation",
+    "active-learning",
     "scale",
 )
 
@@ -109,7 +111,9 @@ def commands(args):
         names = args.only or ("cost", "committee", "deep")
         return [[*module, "keras_ff_tools.benchmark_ensembles", name, data, str(args.minutes)] for name in names]
     if args.suite == "extrapolation":
-        return [[*module, "keras_ff_tools.benchmark_ensembles", "extrapolation", data]]
+        return [[*module, "keras_ff_tools.benchmark_ensembles", "extrapolation", data, args.out]]
+    if args.suite == "active-learning":
+        return [[*module, "keras_ff_tools.benchmark_active", data, args.out]]
     if args.suite == "liquid":
         return [[*module, "keras_ff_tools.benchmark_liquid", data]]
     if args.suite == "scale":

@@ -11,13 +11,13 @@ from pathlib import Path
 import keras
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
-from ase.io import read
 
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.active import ActiveLearning, pick
 from keras_ff.data import labels
 from keras_ff_tools.benchmark_speed import row
+from keras_ff_tools.benchmark_spline_networks import read
 from keras_ff_tools.run_folder import cache_folder
 
 # Structures to start with and in a round, rounds of each way of picking, and seeds.
@@ -107,14 +107,14 @@ def learning_curve(way, seed, pool, test, folder):
     return curve
 
 
-def main(data, folder="runs/benchmark/active"):
+def main(data, folder="runs/benchmark"):
     backend.enable_compilation_cache(cache_folder() / backend.backend_name())
-    pool, test = (read(Path(data) / f"Si_{part}.xyz", ":") for part in ("train", "test"))
-    curves = {way: [] for way in ROUNDS}
+    pool, test = (read(data, "Si", part) for part in ("train", "test"))
+    curves, folder = {way: [] for way in ROUNDS}, Path(folder) / "active_learning"
     for seed in SEEDS:
         for way, found in curves.items():
-            found.append(learning_curve(way, seed, pool, test, Path(folder) / f"{way}_{seed}"))
-    report({way: np.array(found) for way, found in curves.items()}, Path(folder))
+            found.append(learning_curve(way, seed, pool, test, folder / f"{way}_{seed}"))
+    report({way: np.array(found) for way, found in curves.items()}, folder)
 
 
 def report(curves, folder):

@@ -1,4 +1,4 @@
-"""Committees and deep ensembles on ethylammonium nitrate: `python -m keras_ff_tools.benchmark_ensembles NAME DATA [MINUTES]`.
+"""Committees and deep ensembles on ethylammonium nitrate: `python -m keras_ff_tools.benchmark_ensembles NAME DATA [OPTION]`.
 
 `cost` measures energies and forces of one, of ten, and of each of the ten; `committee` and `deep` train ten members at a time and
 compare the spread with the errors. `extrapolation` reads Si_train.xyz and Si_test.xyz of the mlearn set.
@@ -52,7 +52,7 @@ def cost(data):
         )
 
 
-def accuracy(name, data, minutes):
+def accuracy(name, data, minutes="9"):
     """Ten members on the frozen split: 50 structures of its training part to train, the other 10 to calibrate, all 15 to test."""
     structures = read(Path(data) / "ean_validation.xyz", ":")
     places = json.loads((Path(data) / "ean_split_60_15.json").read_text())
@@ -108,7 +108,7 @@ def forces_error(model, data):
     return np.nanmean(np.abs(outputs["forces"] - labels))
 
 
-def extrapolation(data):
+def extrapolation(data, folder="runs/benchmark"):
     """A model of cool silicon meets its like, and hot, compressed and surface structures."""
     sets = silicon(Path(data))
     model = kff.ForceField(kff.potentials.NeuralIL(["Si"], n_max=4))
@@ -123,12 +123,17 @@ def extrapolation(data):
                 for index in range(len(batches))
             ]
         )
+    inside = grades.pop("like the training set")
+    row("Si, distance of descriptors, structures like the training set", f"{100 * np.mean(inside > 1):.0f} % above the threshold")
     for name, found in grades.items():
         row(
             f"Si, distance of descriptors, {len(found)} structures, {name}",
-            f"{100 * np.mean(found > 1):.0f} % above the threshold; area under the ROC curve "
-            f"{np.mean(found[:, None] > grades['like the training set']):.3f}",
+            f"{100 * np.mean(found > 1):.0f} % above the threshold; area under the ROC curve {np.mean(found[:, None] > inside):.3f}",
         )
+    path = Path(folder) / "extrapolation.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kff.plots.roc(inside, grades, "Silicon beyond the training set").savefig(path)
+    print(f"drawn in {path}")
 
 
 def silicon(folder):
@@ -152,11 +157,13 @@ def silicon(folder):
     }
 
 
-def main(name, data, minutes="9"):
+def main(name, data, *options):
     if name in ("committee", "deep"):
-        accuracy(name, data, minutes)
+        accuracy(name, data, *options)
+    elif name == "cost":
+        cost(data)
     else:
-        {"cost": cost, "extrapolation": extrapolation}[name](data)
+        extrapolation(data, *options)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ class Committee(Potential):
                 )
             if part.members is not None or part.terms() != [part] or part.wave_cutoff > 0:
                 raise ValueError(
-                    "The members of a committee are single potentials without a part of long range. "
-                    f"Received a {type(part).__name__}. What all members share stands beside the committee: Sum([shared, Committee(...)])."
+                    "The members of a committee are single potentials, not of long range. "
+                    f"Received a {type(part).__name__}. What they share stands beside the committee: Sum([shared, Committee(...)])."
                 )
         super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
         self.parts, self.members = parts, len(parts)

@@ -53,5 +53,5 @@ def test_members_that_do_not_fit_together_are_named():
     with pytest.raises(ValueError, match=r"same species in the same order. Received \['Si'\] \(StillingerWeber\) and \['Ge'\]"):
         Committee([StillingerWeber.silicon(), NeuralIL(["Ge"], n_max=1)])
     for part in (NeuralIL(["Si"], n_max=1, members=2), Sum([ZBL(["Si"])]), BKS.silica()):
-        with pytest.raises(ValueError, match="single potentials without a part of long range"):
+        with pytest.raises(ValueError, match="single potentials, not of long range"):
             Committee([part, part])
