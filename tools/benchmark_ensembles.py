@@ -126,9 +126,10 @@ def extrapolation(data, folder="runs/benchmark"):
     inside = grades.pop("like the training set")
     row("Si, distance of descriptors, structures like the training set", f"{100 * np.mean(inside > 1):.0f} % above the threshold")
     for name, found in grades.items():
+        above, area = 100 * np.mean(found > 1), np.mean(found[:, None] > inside)
         row(
             f"Si, distance of descriptors, {len(found)} structures, {name}",
-            f"{100 * np.mean(found > 1):.0f} % above the threshold; area under the ROC curve {np.mean(found[:, None] > inside):.3f}",
+            f"{above:.0f} % above the threshold; area under the ROC curve {area:.3f}",
         )
     path = Path(folder) / "extrapolation.png"
     path.parent.mkdir(parents=True, exist_ok=True)

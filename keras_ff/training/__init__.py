@@ -4,6 +4,7 @@ from keras_ff.training import losses, metrics
 from keras_ff.training.best_model import BestModel, save_model
 from keras_ff.training.callbacks import EvaluateAverage, StopOnNaN, averaged_weights, has_average
 from keras_ff.training.checkpoint import RunState
+from keras_ff.training.groups import GroupedAdam
 from keras_ff.training.linear import fit_linear
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.metrics import default_metrics
@@ -15,6 +16,7 @@ __all__ = [
     "BestModel",
     "CSVLog",
     "EvaluateAverage",
+    "GroupedAdam",
     "Progress",
     "RunState",
     "StopOnNaN",
