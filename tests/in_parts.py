@@ -17,6 +17,8 @@ import pytest
 
 # The slower one first, and the slowest files, so that no long part is left at the end.
 BACKENDS = ("tensorflow", "jax")
+# Readers, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
+WITHOUT_BACKEND = {"data", "test_plots.py", "test_imports.py"}
 SLOWEST = "potentials"
 FILES = {"tensorflow": 6, "jax": 12}
 PROCESSES = 2
@@ -26,12 +28,12 @@ XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=fa
 
 def main(options):
     files = sorted(Path(__file__).parent.rglob("test_*.py"), key=lambda file: (file.parent.name != SLOWEST, file))
-    parts = [
-        (backend, files[first : first + FILES[backend]])
-        for first in range(len(files))
-        for backend in BACKENDS
-        if first % FILES[backend] == 0
-    ]
+    parts = []
+    for backend in BACKENDS:
+        own = [file for file in files if backend == BACKENDS[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]
+        parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
+    # Both backends side by side: a stable sort.
+    parts = [part for _, *part in sorted(parts, key=lambda part: part[0])]
     bad = 0
     with ThreadPoolExecutor(PROCESSES) as pool:
         for done in as_completed([pool.submit(run, backend, part, options) for backend, part in parts]):

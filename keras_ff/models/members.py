@@ -58,7 +58,7 @@ def joined(models, **options):
             raise ValueError(
                 f"The members of an ensemble have the same shape. Model {place} differs from model 0: species {model.species} and "
                 f"{models[0].species}, cutoff {model.cutoff} and {models[0].cutoff} Å, {model.count_params()} and "
-                f"{models[0].count_params()} numbers in the weights."
+                f"{models[0].count_params()} numbers in the weights. keras_ff.potentials.Committee takes potentials that differ."
             )
     ensemble = Ensemble.from_config({**_replaced(ForceField.get_config(models[0]), {"members": len(models)}), **options})
     for weights in zip(ensemble.weights, *(model.weights for model in models), strict=True):

@@ -68,6 +68,7 @@ def test_atoms_do_not_come_closer_than_asked(model):
     assert distances.min() >= 0.72 * 2 * 1.32
 
 
+@pytest.mark.slow_on_tensorflow
 def test_dynamics_end_where_the_members_disagree(model):
     atoms = copper(1)[0]
     frames = explored(model, [atoms], 300.0, steps=10, every=5)

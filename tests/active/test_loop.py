@@ -47,6 +47,7 @@ def loop(folder, oracle, train, **options):
     return ActiveLearning(oracle, train, copper(6, seed=4), copper(2), count=2, folder=folder, **options)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_killed_loop_goes_on_without_asking_or_training_twice(tmp_path):
     whole, trained = Oracle(), []
     expected = loop(tmp_path / "whole", whole, trainer(trained))

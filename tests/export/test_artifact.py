@@ -45,7 +45,7 @@ def assert_same_results(model, folder, structures):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", POTENTIALS)
+@pytest.mark.parametrize("name", [pytest.param("several terms", marks=pytest.mark.slow_on_tensorflow), "s-MEAM"])
 def test_every_potential_goes_through_the_same_door(name, kind, tmp_path):
     model = kff.ForceField(POTENTIALS[name]())
     model.reference_energies.assign([-3.0])
@@ -58,6 +58,7 @@ def test_every_potential_goes_through_the_same_door(name, kind, tmp_path):
     assert_same_results(model, tmp_path / "silicon", [silicon(), silicon(2), strained, cluster])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_ensemble_brings_the_spread_of_its_atoms(tmp_path):
     model = kff.Ensemble(Sum([NeuralIL(["Si"], cutoff=4.0, n_max=1, members=3), ZBL(["Si"])]))
     export(model, tmp_path / "silicon", to=KINDS[-1], structures=[silicon()])
@@ -85,6 +86,7 @@ def test_two_elements_in_single_precision(kind, tmp_path):
     np.testing.assert_allclose(forces, crystal.get_forces(), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_damaged_newer_and_foreign_folders(tmp_path):
     model = kff.ForceField(StillingerWeber.silicon())
     folder = tmp_path / "silicon"

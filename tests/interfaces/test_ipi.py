@@ -87,6 +87,7 @@ def test_energy_is_conserved(folder):
     assert np.ptp(rows[:, 1]) < 0.01 * np.ptp(rows[:, 2])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_two_clients_share_four_beads(folder):
     rows = simulated(folder, clients=2, beads=4, steps=100, ensemble="nvt")
     # The zero of the potential energy is the cohesive energy, and the beads hold 8 atoms at some 600 K.

@@ -163,6 +163,7 @@ def test_members_that_do_not_fit_together_are_refused():
         Sum([neuralil(2), neuralil(3)])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_calibrated_numbers_are_saved_and_refused_before_calibration(tmp_path):
     model = kff.Ensemble(neuralil(), bootstrap=1)
     data = Dataset(copper(4), model, batch_size=2)

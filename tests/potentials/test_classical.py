@@ -79,7 +79,7 @@ def test_an_element_without_parameters_is_named():
         atoms.get_potential_energy()
 
 
-@pytest.mark.parametrize("name", ["StillingerWeber", "EDIP", "Tersoff"])
+@pytest.mark.parametrize("name", ["StillingerWeber", "EDIP", pytest.param("Tersoff", marks=pytest.mark.slow_on_tensorflow)])
 def test_fit_on_batches_of_several_shapes(name):
     """TensorFlow traces one function for all shapes, with unknown numbers of atoms and neighbors."""
     crystal, small = bulk("Si", cubic=True), bulk("Si", a=4.9)

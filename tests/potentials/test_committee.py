@@ -31,6 +31,7 @@ def outputs(model):
     }
 
 
+@pytest.mark.slow_on_tensorflow
 def test_outputs_are_the_means_and_spreads_of_its_members_also_from_a_file(tmp_path):
     """Beside the committee stands a repulsion that all members share."""
     ensemble = kff.Ensemble(Sum([committee(), ZBL(["Si"])]))

@@ -155,6 +155,7 @@ def test_molecular_dynamics_conserves_the_energy():
     assert spreads[0] / spreads[1] == pytest.approx(4.0, rel=0.2)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_fit_finds_the_charges():
     species = ["Na", "Cl"]
     truth = kff.ForceField(Ewald(species, [1.0, -1.0], cutoff=5.0))

@@ -49,6 +49,7 @@ def test_laws():
     check_potential(potential("Ti", cutoff=5.6), bulk("Ti", "hcp", a=2.95, c=4.68), smoothness=1)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_symmetries_of_two_elements():
     probe = Probe(potential("TiO"), bulk("TiO", "rocksalt", a=4.2, cubic=True))
     for law in (permutation, rotation, supercell, padding, saving):

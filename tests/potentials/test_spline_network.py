@@ -26,7 +26,7 @@ def small(species, **options):
     return SplineNetwork(species, filters=filters, network=LinearPlusMLP(11, units=(4,)))
 
 
-@pytest.mark.parametrize("degree", [3, None])
+@pytest.mark.parametrize("degree", [3, pytest.param(None, marks=pytest.mark.slow_on_tensorflow)])
 def test_laws_of_two_elements(degree):
     potential = small(["Si", "C"], degree=degree)
     potential.filters.amplitudes.assign(np.random.default_rng(0).uniform(0.5, 1.5, size=(2, 5)))
@@ -79,6 +79,7 @@ def test_no_network_overrules_a_repulsion():
     assert np.all(np.diff(energies) < 0) and energies[0] > 1e4
 
 
+@pytest.mark.slow_on_tensorflow
 def test_it_learns_in_fit(tmp_path):
     from lammps_reference import frames
 
