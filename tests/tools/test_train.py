@@ -60,6 +60,23 @@ def test_killed_run_resumes_to_the_weights_of_an_uninterrupted_one(run_folder, t
     assert (folder / "log.csv").read_text() == (run_folder / "log.csv").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(keras.config.backend() != "jax", reason="the environment gives virtual devices to JAX alone")
+def test_a_killed_run_on_two_devices_ends_like_one_on_a_single_device(run_folder, tmp_path):
+    folder = tmp_path / "two"
+    words = ["train", "--train", *TRAIN, "--test", f"{SILICON}@11:14", "--epochs", "6", "--out", str(folder), "--devices", "2"]
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    environment = {**os.environ, "XLA_FLAGS": flags}
+    program = [sys.executable, str(Path(__file__).parent / "killed_training.py"), "3"]
+    done = subprocess.run([*program, *words], capture_output=True, text=True, env=environment)
+    assert done.returncode == -9, done.stderr
+    command = [sys.executable, "-m", "keras_ff_tools.main", "train", "--resume", str(folder)]
+    resumed = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert resumed.returncode == 0 and "Continuing after epoch 2" in resumed.stdout, resumed.stderr
+    logs = [np.genfromtxt(path / "log.csv", delimiter=",", names=True) for path in (folder, run_folder)]
+    np.testing.assert_allclose(logs[0]["loss"], logs[1]["loss"], rtol=1e-3)
+
+
 def test_finished_run_stays_as_it_is(run_folder, keras_ff):
     before = weights(run_folder / "last.keras")
     assert keras_ff("train", "--resume", run_folder).status == 0
