@@ -7,9 +7,9 @@ from ase.optimize import FIRE
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.active.picking import check_ensemble
 from keras_ff.data import neighbor_list
 from keras_ff.interfaces.ase import Calculator
-from keras_ff.models import Ensemble
 from keras_ff.models.force_field import stress
 
 # A first displacement of the atoms in Å: at a symmetric point the spread has no slope.
@@ -40,8 +40,7 @@ class UncertaintyBias(Calculator):
     """
 
     def __init__(self, model, temperature, **kwargs):
-        if not isinstance(model, Ensemble):
-            raise ValueError(f"Uncertainty needs the members of a keras_ff.Ensemble. Received a {type(model).__name__}.")
+        check_ensemble(model)
         if not temperature > 0:
             raise ValueError(f"The temperature is positive, in K. Received temperature={temperature}.")
         self.temperature = float(temperature)

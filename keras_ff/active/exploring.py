@@ -6,8 +6,8 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.units import fs
 from tqdm import tqdm
 
+from keras_ff.active.picking import check_ensemble
 from keras_ff.interfaces.ase import Calculator
-from keras_ff.models import Ensemble
 
 
 def explored(model, starts, temperature, steps, every=20, timestep=1.0, limit=2.0, seed=0):
@@ -29,8 +29,7 @@ def explored(model, starts, temperature, steps, every=20, timestep=1.0, limit=2.
     Raises:
         ValueError: If the model is no `Ensemble`.
     """
-    if not isinstance(model, Ensemble):
-        raise ValueError(f"Uncertainty needs the members of a keras_ff.Ensemble. Received a {type(model).__name__}.")
+    check_ensemble(model)
     rng, calculator, frames = np.random.default_rng(seed), Calculator(model), []
     for start in tqdm(list(starts), "simulations", leave=False, delay=2):
         atoms = start.copy()

@@ -25,8 +25,7 @@ def uncertainty(model, structures):
     Raises:
         ValueError: If the model is no `Ensemble`, or the structures are none: see `checked_candidates`.
     """
-    if not isinstance(model, Ensemble):
-        raise ValueError(f"Uncertainty needs the members of a keras_ff.Ensemble. Received a {type(model).__name__}.")
+    check_ensemble(model)
     data = _data(model, checked_candidates(structures))
 
     def spreads(batch):
@@ -43,6 +42,12 @@ def uncertainty(model, structures):
         found["forces"][members[there]] = np.sqrt(np.sum(forces**2 * is_atom, axis=1)[there] / is_atom.sum(axis=1)[there])
         found["energy_per_atom"][members[there]] = energy[there]
     return found
+
+
+def check_ensemble(model):
+    """Raise a ValueError unless the model has members that can disagree."""
+    if not isinstance(model, Ensemble):
+        raise ValueError(f"Uncertainty needs the members of a keras_ff.Ensemble. Received a {type(model).__name__}.")
 
 
 def scores(spreads):

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.potentials.base import Potential
+from keras_ff.potentials.parts import OfParts
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class Committee(Potential):
+class Committee(OfParts):
     """Committee of any potentials for the same species, which share nothing: descriptors, cutoffs and forms may differ.
 
         ensemble = Ensemble(Committee([NeuralIL(["Si"], cutoff=4.5), NeuralIL(["Si"], cutoff=5.5), SplineNetwork(["Si"])]))
@@ -59,12 +59,3 @@ class Committee(Potential):
 
     def terms(self):
         return list(self.parts)
-
-    def get_config(self):
-        config = keras.layers.Layer.get_config(self)
-        return {**config, "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}
-
-    @classmethod
-    def from_config(cls, config):
-        parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
-        return cls(parts, **config)

@@ -2,11 +2,11 @@
 
 import keras
 
-from keras_ff.potentials.base import Potential
+from keras_ff.potentials.parts import OfParts
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class Sum(Potential):
+class Sum(OfParts):
     """Sum of potentials for the same species: a network on top of a repulsion, say.
 
     Its cutoff is the largest one; each part sees the neighbors within its own. With a committee among them it is a committee,
@@ -65,12 +65,3 @@ class Sum(Potential):
 
     def terms(self):
         return [term for part in self.parts for term in part.terms()]
-
-    def get_config(self):
-        config = keras.layers.Layer.get_config(self)
-        return {**config, "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}
-
-    @classmethod
-    def from_config(cls, config):
-        parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
-        return cls(parts, **config)
