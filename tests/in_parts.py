@@ -20,7 +20,7 @@ BACKENDS = ("tensorflow", "jax")
 # Readers, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
 WITHOUT_BACKEND = {"data", "test_plots.py", "test_imports.py"}
 SLOWEST = "potentials"
-FILES = {"tensorflow": 6, "jax": 12}
+FILES = {"tensorflow": 8, "jax": 12}
 PROCESSES = 2
 # On the CPU these halve the time of compiling, and cost some speed.
 XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"

@@ -42,6 +42,7 @@ def test_forces_and_stress_of_the_bias_are_its_derivatives(model):
     np.testing.assert_allclose(np.sum(stress * strain) * atoms.get_volume(), slope, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_gradient_finds_more_uncertain_structures_than_chance_at_the_same_energy(model):
     atoms = copper(1, seed=3)[0]
     found = adversarial(model, atoms, temperature=3000.0, steps=20)

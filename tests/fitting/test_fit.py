@@ -28,6 +28,7 @@ def fitted_to_elastic_constants(one, folder):
     return Fit(one, {"elastic": Target(elastic, value, transform=mandel, scale=1.0, measure="norm")}, folder)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_experiment_of_the_paper(tmp_path):
     """Stillinger-Weber fitted to elastic constants: optimum printed by Gangan et al., J. Chem. Theory Comput. 21, 5867 (2025)."""
     one = model(epsilon=2.16826)

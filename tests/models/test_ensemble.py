@@ -46,7 +46,8 @@ def outputs(model, structures=None):
     return {name: ops.convert_to_numpy(value) for name, value in found.items()}
 
 
-@pytest.mark.parametrize("potential", [pytest.param(neuralil, marks=pytest.mark.slow_on_tensorflow), on_filters])
+@pytest.mark.slow_on_tensorflow
+@pytest.mark.parametrize("potential", [neuralil, on_filters])
 def test_outputs_are_means_and_spreads_of_what_single_models_with_the_seeds_give(potential):
     """Member m has the weights of a model with the seed m from the start, and those that `member` takes out."""
     ensemble = kff.Ensemble(potential())

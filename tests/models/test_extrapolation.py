@@ -32,6 +32,7 @@ def grades(model, structures):
     return {name: np.asarray(values) for name, values in extrapolation_grades(model)(batch).items()}
 
 
+@pytest.mark.slow_on_tensorflow
 def test_thresholds_are_quantiles_of_the_training_set():
     model = trained(kff.Ensemble(NeuralIL(["Cu", "Au"], cutoff=3.5, n_max=1, members=2)))
     found = grades(model, copper(12))

@@ -143,6 +143,7 @@ def test_adapt_without_labels_says_so():
         model.adapt(Dataset([bulk("Cu")], model))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_fit_reduces_the_loss(structures):
     keras.utils.set_random_seed(0)
     model = kff.ForceField(neuralil())

@@ -100,7 +100,7 @@ def test_laws_of_the_short_range():
     check_potential(potential, quartz("bks_quartz.xyz.gz", "dsf")[-1], smoothness=-1, seed=1)
 
 
-@pytest.mark.parametrize("kind", ["ewald", "dsf"])
+@pytest.mark.parametrize("kind", [pytest.param("ewald", marks=pytest.mark.slow_on_tensorflow), "dsf"])
 def test_derivatives_by_all_parameters(kind):
     check_parameter_derivatives(silica(kind, train=True), quartz("bks_quartz_exact_erfc.xyz.gz", kind, has=["charged"]))
 

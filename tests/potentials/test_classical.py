@@ -79,7 +79,9 @@ def test_an_element_without_parameters_is_named():
         atoms.get_potential_energy()
 
 
-@pytest.mark.parametrize("name", ["StillingerWeber", "EDIP", pytest.param("Tersoff", marks=pytest.mark.slow_on_tensorflow)])
+@pytest.mark.parametrize(
+    "name", ["StillingerWeber", *(pytest.param(name, marks=pytest.mark.slow_on_tensorflow) for name in ("EDIP", "Tersoff"))]
+)
 def test_fit_on_batches_of_several_shapes(name):
     """TensorFlow traces one function for all shapes, with unknown numbers of atoms and neighbors."""
     crystal, small = bulk("Si", cubic=True), bulk("Si", a=4.9)

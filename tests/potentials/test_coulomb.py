@@ -57,6 +57,7 @@ def test_a_charge_in_its_background_has_the_energy_of_a_wigner_crystal():
     assert energy * 7.0 / COULOMB_CONSTANT / 4.0 == pytest.approx(-0.5 * 2.837297479480619, rel=1e-10)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_results_depend_on_the_cutoff_by_the_accuracy():
     atoms, species, charges = skewed((1.3, -0.7, 0.2))
     exact = evaluate(Ewald(species, charges, 4.0, accuracy=1e-14), atoms)

@@ -93,6 +93,7 @@ def test_velocities_of_an_oscillation():
     assert np.trapezoid(density, frequencies) == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_vibrations_of_a_rollout_have_derivatives():
     silicon = bulk("Si", a=5.43, cubic=True)
     model = kff.ForceField(StillingerWeber.silicon(train=["epsilon"]))

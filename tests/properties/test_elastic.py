@@ -92,6 +92,7 @@ def test_gradient_is_that_of_the_paper():
     assert alone == pytest.approx(gradient[1], rel=1e-12) and len(traced) > count
 
 
+@pytest.mark.slow_on_tensorflow
 def test_derivatives_follow_the_structure_at_rest():
     """Scaling of lengths: C goes with sigma^-3 if the lattice constant follows sigma, which is more than the derivative at rest."""
     model = kff.ForceField(StillingerWeber.silicon(train=["sigma"]))

@@ -18,9 +18,7 @@ QUANTITIES = ("dPE", "dMSD", "dKE")
 STEPS = ("10", "200")
 
 
-@pytest.mark.parametrize(
-    "name, potential", [("sw", StillingerWeber), pytest.param("edip", EDIP, marks=pytest.mark.slow_on_tensorflow)]
-)
+@pytest.mark.parametrize("name, potential", [("sw", StillingerWeber), pytest.param("edip", EDIP, marks=pytest.mark.slow)])
 def test_trajectory_and_derivatives_are_those_of_lammps(nve, name, potential):
     known = nve.reference[name]
     parameters = potential.silicon(train=list(known["sensitivity"])).parameters()
@@ -76,7 +74,9 @@ def edip():
     return EDIP.silicon(train=True, cutoff=3.3)
 
 
-@pytest.mark.parametrize("make", [stillinger_weber, edip, pytest.param(spline, marks=pytest.mark.slow_on_tensorflow), network])
+@pytest.mark.parametrize(
+    "make", [stillinger_weber, *(pytest.param(make, marks=pytest.mark.slow_on_tensorflow) for make in (edip, spline, network))]
+)
 def test_derivatives_of_a_hot_trajectory_are_finite_and_those_of_differences(make, silicon):
     model = kff.ForceField(make())
     rollout = Rollout(model, silicon, 24, Langevin(3000.0), every=3)
@@ -102,6 +102,7 @@ def test_derivatives_of_a_hot_trajectory_are_finite_and_those_of_differences(mak
     assert sum((x * direction).sum() for x, direction in zip(found, directions)) == pytest.approx(slope, rel=1e-5)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_rollout_is_the_trajectory_of_dynamics(model, silicon):
     rollout = Rollout(model, silicon, 45, Langevin(2000.0), seed=3)
     frames = backend.jit(rollout.frames, layer=model)(rollout.batch)

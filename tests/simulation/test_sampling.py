@@ -39,6 +39,7 @@ def test_averages_over_frames_of_lammps(liquid):
         assert gradient[0].item() / 21.0 == pytest.approx(slope, abs=0.3 * slope + 2 * error)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_derivative_is_that_of_the_reweighted_average(liquid):
     model = silicon_model()
     sampling = Sampling.of_frames(model, liquid.frames[:4], temperature=2000)

@@ -44,6 +44,7 @@ def test_training_lowers_the_loss(run_folder):
     assert log["val_loss"][-1] < log["val_loss"][0]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_killed_run_resumes_to_the_weights_of_an_uninterrupted_one(run_folder, tmp_path, keras_ff):
     folder = tmp_path / "killed"
     program = [sys.executable, str(Path(__file__).parent / "killed_training.py"), "3"]
@@ -85,6 +86,7 @@ def test_finished_run_stays_as_it_is(run_folder, keras_ff):
     assert len((run_folder / "log.csv").read_text().splitlines()) == 7
 
 
+@pytest.mark.slow_on_tensorflow
 def test_minutes_are_planned_and_kept(tmp_path, keras_ff):
     done = keras_ff("train", "--train", *TRAIN, "--minutes", "0.15", "--out", tmp_path / "run")
     assert done.status == 0, done.err

@@ -47,6 +47,7 @@ def errors(model, data):
     return model.evaluate(data, verbose=0, return_dict=True)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_energies_and_forces_are_found_again(labelled):
     model, weights = linear_model()
     data = kff.data.Dataset(labelled, model, batch_size=3)

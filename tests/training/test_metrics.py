@@ -47,7 +47,7 @@ def test_a_metric_survives_serialization():
 
 def test_fit_and_evaluate_log_the_errors_by_output():
     data = ToyData(shuffle=False)
-    model = compiled()
+    model = compiled(labels=("energy_per_atom", "forces", "stress"))
     logs = model.evaluate(data, verbose=0, return_dict=True)
     outputs = model.predict_on_batch(data.inputs)
     for output in ("energy_per_atom", "forces"):
@@ -60,7 +60,7 @@ def test_fit_and_evaluate_log_the_errors_by_output():
 
 def test_losses_metrics_and_schedule_are_saved_with_the_model(tmp_path):
     data = ToyData(shuffle=False)
-    model = compiled()
+    model = compiled(labels=("energy_per_atom", "forces", "stress"))
     model.fit(data, epochs=1, verbose=0, shuffle=False)
     model.save(tmp_path / "toy.keras")
     again = keras.models.load_model(tmp_path / "toy.keras", custom_objects={"ToyModel": ToyModel, "Fixed": Fixed})

@@ -51,6 +51,7 @@ def train(structures, folder, *extra):
     return model
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_interrupted_neuralil_ends_as_the_uninterrupted_one(structures, tmp_path):
     whole = train(structures, tmp_path / "whole")
     assert train(structures, tmp_path / "parts", Interrupt()) is None

@@ -91,15 +91,15 @@ class ToyData(keras.utils.PyDataset):
         return {k: v[chosen] for k, v in self.inputs.items()}, {k: v[chosen] for k, v in self.labels.items()}
 
 
-def compiled(steps=100, model=None, average=True, **kwargs):
-    """A built and compiled `ToyModel`."""
+def compiled(steps=100, model=None, average=True, labels=("energy_per_atom", "forces"), **kwargs):
+    """A built and compiled `ToyModel` that measures its errors of `labels`."""
     model = model or ToyModel()
     model.build()
     model.compile(
         optimizer=keras.optimizers.Adam(one_cycle(peak=0.02, steps=steps), use_ema=average, ema_momentum=0.9),
         loss={"energy_per_atom": LogCosh(p=5.0), "forces": ForceNorm(LogCosh(p=2.0))},
         loss_weights={"energy_per_atom": 0.5, "forces": 0.5},
-        metrics=default_metrics(),
+        metrics=default_metrics(labels),
         **kwargs,
     )
     return model
