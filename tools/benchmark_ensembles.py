@@ -103,9 +103,8 @@ def fit(model, data, deep, minutes):
 
 def forces_error(model, data):
     """Mean absolute error in eV/Å."""
-    outputs = model.predict(data, verbose=0)
-    labels = np.concatenate([data[index][1]["forces"] for index in range(len(data))])
-    return np.nanmean(np.abs(outputs["forces"] - labels))
+    labels = np.array([atoms.get_forces() for atoms in data.structures])
+    return np.mean(np.abs(model.predict(data, verbose=0)["forces"] - labels))
 
 
 def extrapolation(data, folder="runs/benchmark"):

@@ -1,7 +1,9 @@
 """A Keras model that takes a `Dataset`, on one device or several."""
 
 import keras
+import numpy as np
 from keras import ops
+from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.data.epochs import SetEpoch
@@ -11,7 +13,7 @@ INTEGERS = ("species", "neighbors", "waves")
 
 
 class DataModel(keras.Model):
-    """`keras.Model` whose `fit` and `evaluate` know `keras_ff.data.Dataset` and `keras_ff.training.data_parallel`."""
+    """`keras.Model` whose `fit`, `evaluate` and `predict` know `keras_ff.data.Dataset` and `keras_ff.training.data_parallel`."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -38,6 +40,32 @@ class DataModel(keras.Model):
     def evaluate(self, x=None, *args, **kwargs):
         """`keras.Model.evaluate`; see `fit`."""
         return super().evaluate(self._divided(x), *args, **kwargs)
+
+    def predict(self, x, *args, verbose="auto", **kwargs):
+        """`keras.Model.predict`. Of a `keras_ff.data.Dataset`, what it returns is in the order of the structures.
+
+        Returns:
+            Of a `Dataset`: dictionary of arrays (structures, ...), as large as the largest structure needs, with zeros behind the
+            atoms of smaller ones.
+
+        Raises:
+            TypeError: If a `Dataset` comes with arguments that its batches decide.
+        """
+        if not hasattr(x, "members"):
+            return super().predict(x, *args, verbose=verbose, **kwargs)
+        if args or kwargs:
+            raise TypeError(f"A Dataset is predicted whole, batch by batch: leave out {[*args, *kwargs]}.")
+        data, found = self._divided(x), []
+        for index in tqdm(range(len(data)), desc="predict", unit=" batches", delay=2.0, disable=not verbose, leave=False):
+            found.append((data.members(index), self.predict_on_batch(data[index][0])))
+        whole = {}
+        for name, value in found[0][1].items():
+            shape = np.max([outputs[name].shape[1:] for _, outputs in found], axis=0)
+            whole[name] = np.zeros((len(data.structures), *shape), value.dtype)
+            for members, outputs in found:
+                value, real = outputs[name], members >= 0
+                whole[name][(members[real], *map(slice, value.shape[1:]))] = value[real]
+        return whole
 
     def _divided(self, data):
         """The batches of a `Dataset` as several devices take them: of several processes, each makes its own part."""
