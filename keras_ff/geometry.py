@@ -89,7 +89,8 @@ def pair_vectors(positions, cell, neighbors, shifts):
 def flat_indices(neighbors):
     """Indices of the neighbors among the atoms of all structures; padding points to the first of its structure."""
     structures, atoms = ops.shape(neighbors)[0], ops.shape(neighbors)[1]
-    first = ops.cast(ops.arange(structures) * atoms, neighbors.dtype)
+    # With double precision, `arange` of a known number has int64, and TensorFlow has int32 for a number that it does not know.
+    first = ops.cast(ops.arange(structures), neighbors.dtype) * ops.cast(atoms, neighbors.dtype)
     return ops.maximum(neighbors, 0) + first[:, None, None]
 
 
