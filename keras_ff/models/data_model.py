@@ -45,8 +45,8 @@ class DataModel(keras.Model):
         """`keras.Model.predict`. Of a `keras_ff.data.Dataset`, what it returns is in the order of the structures.
 
         Returns:
-            Of a `Dataset`: dictionary of arrays (structures, ...) with as many atoms as the largest batch has room for; the forces of
-            a structure are `forces[index, :len(atoms)]`, and zeros follow.
+            Of a `Dataset`: dictionary of arrays (structures, ...) with as many atoms as the largest batch has room for; the forces
+            of a structure are `forces[index, :len(atoms)]`, and zeros follow.
 
         Raises:
             TypeError: If a `Dataset` comes with arguments that its batches decide.
