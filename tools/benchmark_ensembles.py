@@ -118,7 +118,7 @@ def extrapolation(data, folder="runs/benchmark"):
         batches = kff.data.Dataset(structures, model, batch_size=8, max_shapes=2, shuffle=False)
         grades[name] = np.concatenate(
             [
-                np.asarray(function(batches[index][0])["distance"]).max(axis=1)[batches.members(index) >= 0]
+                np.asarray(function(batches[index][0])["distance"]).max(axis=1)[batches.indices(index) >= 0]
                 for index in range(len(batches))
             ]
         )

@@ -80,7 +80,7 @@ def predict(model, structures, batch_size=8, progress=True):
     for number in range(len(dataset)):
         batch, labels = dataset[number]
         outputs = {name: np.asarray(value, dtype="float64") for name, value in function(batch).items()}
-        for place, index in enumerate(dataset.members(number)):
+        for place, index in enumerate(dataset.indices(number)):
             if index < 0:
                 continue
             n_atoms = len(structures[int(index)])

@@ -53,8 +53,10 @@ class UncertaintyBias(Calculator):
             def total(geometry):
                 positions, cell = geometry
                 outputs = model.atomic({**batch, "positions": positions, "cell": cell})
-                variance = backend.mean(outputs["forces_std"] ** 2)
-                energies = outputs["energies"] - 0.5 * kT * ops.log(variance + SMALLEST_VARIANCE)
+                is_atom = ops.cast(batch["species"] >= 0, positions.dtype)
+                # Padding atoms have a spread of 0.
+                variance = ops.sum(outputs["forces_std"] ** 2) / ops.sum(is_atom)
+                energies = outputs["energies"] - is_atom * (0.5 * kT * ops.log(variance + SMALLEST_VARIANCE))
                 return ops.sum(energies), {**outputs, "energies": energies}
 
             geometry = (batch["positions"], batch["cell"])

@@ -37,7 +37,7 @@ def uncertainty(model, structures):
     for index in range(len(data)):
         batch, _ = data[index]
         forces, energy = (np.asarray(values, dtype="float64") for values in function(batch))
-        is_atom, members = batch["species"] >= 0, data.members(index)
+        is_atom, members = batch["species"] >= 0, data.indices(index)
         there = members >= 0
         found["forces"][members[there]] = np.sqrt(np.sum(forces**2 * is_atom, axis=1)[there] / is_atom.sum(axis=1)[there])
         found["energy_per_atom"][members[there]] = energy[there]

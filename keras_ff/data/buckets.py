@@ -33,20 +33,20 @@ class Buckets:
 
     Attributes:
         shapes: List of `(atoms, neighbors)`, A and K, from small to large.
-        members: For each shape the indices of its structures.
+        indices: For each shape those of its structures.
         promote: For each shape, whether the structures that do not fill a batch move on to the next shape.
         batch_size: Number of structures in a batch.
     """
 
     shapes: list
-    members: list
+    indices: list
     promote: list
     batch_size: int
 
     @property
     def counts(self):
         """Number of batches of each shape, the same in every epoch."""
-        return batch_counts([len(members) for members in self.members], self.promote, self.batch_size)
+        return batch_counts([len(indices) for indices in self.indices], self.promote, self.batch_size)
 
     def __len__(self):
         return sum(self.counts)
@@ -67,16 +67,16 @@ class Buckets:
         """
         generator = np.random.default_rng([seed, epoch]) if shuffle else None
         batches, carried = [], np.zeros(0, dtype=np.int64)
-        for bucket, (members, promote) in enumerate(zip(self.members, self.promote, strict=True)):
-            members = generator.permutation(members) if shuffle else members
-            members = np.concatenate([carried, members])
-            whole = len(members) // self.batch_size * self.batch_size
-            carried = members[whole:] if promote else members[:0]
-            members = members[:whole] if promote else members
-            for start in range(0, len(members), self.batch_size):
+        for bucket, (indices, promote) in enumerate(zip(self.indices, self.promote, strict=True)):
+            indices = generator.permutation(indices) if shuffle else indices
+            indices = np.concatenate([carried, indices])
+            whole = len(indices) // self.batch_size * self.batch_size
+            carried = indices[whole:] if promote else indices[:0]
+            indices = indices[:whole] if promote else indices
+            for start in range(0, len(indices), self.batch_size):
                 batch = np.full(self.batch_size, -1, dtype=np.int64)
-                part = members[start : start + self.batch_size]
-                batch[: len(part)] = part
+                chosen = indices[start : start + self.batch_size]
+                batch[: len(chosen)] = chosen
                 batches.append((bucket, batch))
         if shuffle:
             batches = [batches[place] for place in generator.permutation(len(batches))]
@@ -136,7 +136,7 @@ def choose_buckets(atoms, neighbors, batch_size, max_shapes=4):
 def given_buckets(atoms, neighbors, batch_size, shapes):
     """Buckets of shapes that are given, such as those of the training set; a ValueError where a structure fits in none."""
     shapes = sorted({(int(shape[-2]), int(shape[-1])) for shape in shapes}, key=lambda shape: (shape[0] * shape[1], shape))
-    members = [[] for _ in shapes]
+    indices = [[] for _ in shapes]
     for index, (a, k) in enumerate(zip(atoms, neighbors, strict=True)):
         fits = [number for number, shape in enumerate(shapes) if a <= shape[0] and k <= shape[1]]
         if not fits:
@@ -144,10 +144,10 @@ def given_buckets(atoms, neighbors, batch_size, shapes):
                 f"Structure {index} has {a} atoms with up to {k} neighbors and fits in none of shapes={shapes} (atoms, neighbors). "
                 f"Raise one of them to at least ({a}, {k}), or leave shapes out."
             )
-        members[fits[0]].append(index)
-    used = [number for number, part in enumerate(members) if part]
-    shapes, members = [shapes[number] for number in used], [np.array(members[number]) for number in used]
-    return Buckets(shapes, members, _promotion(shapes, members, batch_size)[1], batch_size)
+        indices[fits[0]].append(index)
+    used = [number for number, part in enumerate(indices) if part]
+    shapes, indices = [shapes[number] for number in used], [np.array(indices[number]) for number in used]
+    return Buckets(shapes, indices, _promotion(shapes, indices, batch_size)[1], batch_size)
 
 
 def _cut(sizes, by, batch_size, n_shapes):
@@ -189,17 +189,17 @@ def _cut(sizes, by, batch_size, n_shapes):
     merged = {}
     for shape, part in sorted(zip(shapes, parts, strict=True), key=lambda pair: (pair[0][0] * pair[0][1], pair[0])):
         merged[shape] = np.sort(np.concatenate([merged[shape], part])) if shape in merged else part
-    shapes, members = list(merged), list(merged.values())
-    pairs, promote = _promotion(shapes, members, batch_size)
-    return pairs, Buckets(shapes, members, promote, batch_size)
+    shapes, indices = list(merged), list(merged.values())
+    pairs, promote = _promotion(shapes, indices, batch_size)
+    return pairs, Buckets(shapes, indices, promote, batch_size)
 
 
-def _promotion(shapes, members, batch_size):
+def _promotion(shapes, indices, batch_size):
     """Which remainders of a bucket move on to the next shape, for the fewest padded pairs and then the fewest unfilled batches."""
     possible = [
         (False, True) if large[0] >= small[0] and large[1] >= small[1] else (False,) for small, large in itertools.pairwise(shapes)
     ]
-    sizes = [len(part) for part in members]
+    sizes = [len(part) for part in indices]
     if len(shapes) > MOST_PROMOTED:
         possible = [(False,)] * len(possible)
     best = None

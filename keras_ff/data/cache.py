@@ -7,17 +7,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
 
+from keras_ff.data.batches import Batcher
 from keras_ff.data.labels import Labels
-from keras_ff.data.neighbors import checked_cutoff
-from keras_ff.data.records import structure_record
+from keras_ff.data.records import labelled_record
 from keras_ff.whole_files import replace_when_complete
 
-VERSION = 1
+VERSION = 2
 
 # Data of the file that are held in memory, one row a structure.
-TABLE = ("offsets", "n_neighbors", "energy", "stress", "has_forces", "pbc", "elements", "compositions")
+TABLE = ("offsets", "n_neighbors", "energy", "stress", "stress_set_aside", "has_forces", "pbc", "elements", "compositions")
 
 
 class CachedStructures(collections.abc.Sequence):
@@ -56,8 +55,7 @@ class CachedStructures(collections.abc.Sequence):
         if isinstance(index, slice):
             return self.subset(range(len(self))[index])
         record = self.record(index)
-        pbc = self._table["pbc"][self._indices[index]]
-        atoms = Atoms(numbers=record["numbers"], positions=record["positions"], cell=record["cell"], pbc=pbc)
+        atoms = Atoms(numbers=record["numbers"], positions=record["positions"], cell=record["cell"], pbc=record["pbc"])
         results = {kind: record[kind] for kind in ("energy", "forces", "stress") if np.isfinite(record[kind]).all()}
         atoms.calc = Labels(atoms, **results)
         return atoms
@@ -87,6 +85,7 @@ class CachedStructures(collections.abc.Sequence):
             "n_atoms": sizes[:, 2],
             "n_pairs": sizes[:, 3],
             "n_neighbors": table["n_neighbors"][rows],
+            "stress_set_aside": table["stress_set_aside"][rows],
             "energies": table["energy"][rows],
             "energy": np.isfinite(table["energy"][rows]),
             "forces": table["has_forces"][rows],
@@ -97,11 +96,12 @@ class CachedStructures(collections.abc.Sequence):
 
     def cells(self):
         """Cells of all structures, (structures, 3, 3) in Å, with zeros where a structure does not repeat."""
-        floats = self._array("floats")
-        return np.array([floats[start : start + 9] for start in self._table["offsets"][self._indices, 0]]).reshape(-1, 3, 3)
+        floats, pbc = self._array("floats"), self._table["pbc"][self._indices]
+        cells = np.array([floats[start : start + 9] for start in self._table["offsets"][self._indices, 0]]).reshape(-1, 3, 3)
+        return cells * pbc[:, :, None]
 
     def record(self, index):
-        """One structure as float64 arrays: positions, numbers, cell, sorted pairs (i, j, S) and labels."""
+        """One structure as `keras_ff.data.records.labelled_record` made it, without what only `record` knows of a model."""
         number = self._indices[index]
         (f0, i0, n0, p0), (f1, i1, n1, p1) = self._table["offsets"][number : number + 2]
         n_atoms, n_pairs = n1 - n0, p1 - p0
@@ -110,6 +110,9 @@ class CachedStructures(collections.abc.Sequence):
         forces = floats[9 + 3 * n_atoms :].reshape(-1, 3) if self._table["has_forces"][number] else np.full((n_atoms, 3), np.nan)
         return {
             "cell": floats[:9].reshape(3, 3),
+            "pbc": self._table["pbc"][number].astype(bool),
+            "n_neighbors": int(self._table["n_neighbors"][number]),
+            "stress_set_aside": bool(self._table["stress_set_aside"][number]),
             "positions": floats[9 : 9 + 3 * n_atoms].reshape(-1, 3),
             "numbers": numbers,
             "i": np.repeat(np.arange(n_atoms, dtype=np.int32), counts),
@@ -153,22 +156,16 @@ def write_cache(structures, path, cutoff, species=None):
     Raises:
         ValueError: If there is no structure, one is broken or has an element that is not in `species`.
     """
-    known = None if species is None else [atomic_numbers[symbol] for symbol in species]
+    batcher = Batcher(species, cutoff)
     with replace_when_complete(path) as part:
         with h5py.File(part, "w") as file:
-            file.attrs.update({"keras_ff_cache": VERSION, "cutoff": checked_cutoff(cutoff), "units": "eV, Å, eV/Å³"})
+            file.attrs.update({"keras_ff_cache": VERSION, "cutoff": batcher.cutoff, "units": "eV, Å, eV/Å³"})
             floats = file.create_dataset("floats", (0,), np.float64, maxshape=(None,), chunks=(65536,))
             integers = file.create_dataset("integers", (0,), np.int32, maxshape=(None,), chunks=(65536,))
             offsets, energies, stresses, has_forces, pbc = [np.zeros(4, dtype=np.int64)], [], [], [], []
-            most, compositions = [], []
+            most, compositions, set_aside = [], [], []
             for index, atoms in enumerate(structures):
-                record = structure_record(atoms, index, cutoff)
-                if known is not None and not np.isin(record["numbers"], known).all():
-                    unknown = sorted({chemical_symbols[number] for number in record["numbers"] if number not in known})
-                    raise ValueError(
-                        f"Structure {index} ({atoms.get_chemical_formula()}) has elements that are not in "
-                        f"species={list(species)}: {unknown}."
-                    )
+                record = labelled_record(atoms, index, batcher)
                 labelled = bool(np.isfinite(record["forces"]).all())
                 real = [record["cell"], record["positions"]] + [record["forces"]] * labelled
                 counts = np.bincount(record["i"], minlength=len(atoms))
@@ -177,6 +174,7 @@ def write_cache(structures, path, cutoff, species=None):
                 offsets.append(offsets[-1] + sizes)
                 energies.append(record["energy"])
                 stresses.append(record["stress"])
+                set_aside.append(record["stress_set_aside"])
                 has_forces.append(labelled)
                 pbc.append(atoms.pbc)
                 most.append(counts.max())
@@ -185,8 +183,8 @@ def write_cache(structures, path, cutoff, species=None):
                 raise ValueError("There is no structure to write.")
             elements = sorted(set().union(*compositions))
             counts = [[composition[element] for element in elements] for composition in compositions]
-            columns = (offsets, most, energies, stresses, has_forces, pbc, elements, counts)
-            for name, values in zip(TABLE, columns):
+            columns = (offsets, most, energies, stresses, set_aside, has_forces, pbc, elements, counts)
+            for name, values in zip(TABLE, columns, strict=True):
                 file[name] = np.array(values)
     return CachedStructures(path)
 

@@ -10,13 +10,13 @@ from ase.data import atomic_numbers
 from tqdm import tqdm
 
 from keras_ff.data.ahead import Ahead
+from keras_ff.data.batches import Batcher
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.labels import KINDS
-from keras_ff.data.neighbors import checked_cutoff, dense
-from keras_ff.data.records import structure_record
-from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
+from keras_ff.data.records import labelled_record
+from keras_ff.data.waves import check_crystal
 
 
 class Dataset(keras.utils.PyDataset):
@@ -55,7 +55,7 @@ class Dataset(keras.utils.PyDataset):
         seed: Seed of the shuffling.
         max_shapes: Highest number of distinct padded shapes. Each is compiled once.
         shapes: Shapes to use instead of choosing them, as from the `shapes` of another data set, so that nothing is compiled anew.
-        dtype: Of the floating-point arrays; that of `keras.config.floatx()` by default.
+        dtype: Of the floating-point arrays; by default that of the model.
         max_memory: Bytes that neighbor lists may take. Beyond that they are computed (or read) anew for each batch.
         progress: Show a progress bar if it takes longer than two seconds.
 
@@ -78,14 +78,13 @@ class Dataset(keras.utils.PyDataset):
         progress=True,
     ):
         super().__init__()
-        self.species = [str(symbol) for symbol in model.species]
-        self.cutoff = checked_cutoff(model.cutoff)
-        self.wave_cutoff = float(getattr(model, "wave_cutoff", 0.0))
+        dtype = dtype or getattr(model, "compute_dtype", None) or keras.config.floatx()
+        self.batcher = Batcher.of(model, dtype=dtype)
+        self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
         self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
-        self.dtype = np.dtype(dtype or keras.config.floatx())
         self.max_memory = max_memory
         self.structures = _sequence(structures, self.cutoff)
         if not len(self.structures):
@@ -93,10 +92,9 @@ class Dataset(keras.utils.PyDataset):
         self._rows, self._bytes = {}, 0
         self._epoch, self._order, self._within_epoch = 0, None, False
         self._part, self._ahead = slice(None), Ahead()
-        self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
-        self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
         self._survey(progress)
-        self.wave_shape = self._survey_of_waves() if self.wave_cutoff > 0 else None
+        if self.batcher.wave_cutoff > 0:
+            self._survey_of_waves()
         if shapes is None:
             self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("max_shapes", max_shapes))
         else:
@@ -108,21 +106,30 @@ class Dataset(keras.utils.PyDataset):
         self.n_atoms, self.n_neighbors, self.n_pairs = survey["n_atoms"], survey["n_neighbors"], survey["n_pairs"]
         self.energies = survey["energies"]
         self.labels_found = {kind: int(np.sum(survey[kind])) for kind in KINDS}
-        species = self._index_of[survey["elements"]]
-        foreign = survey["compositions"][:, species < 0].any(axis=1)
-        if foreign.any():
-            self._unknown_element(int(foreign.argmax()))
+        self.stresses_set_aside = int(np.sum(survey["stress_set_aside"]))
+        index_of = {atomic_numbers[symbol]: index for index, symbol in enumerate(self.species)}
         self.compositions = np.zeros((len(self.structures), len(self.species)), dtype=np.int64)
-        self.compositions[:, species[species >= 0]] = survey["compositions"][:, species >= 0]
+        for number, counts in zip(survey["elements"].tolist(), survey["compositions"].T, strict=True):
+            if number in index_of:
+                self.compositions[:, index_of[number]] = counts
+            elif counts.any():
+                self._row(int(counts.argmax()))
 
     def _survey_of_atoms(self, progress):
         rows = []
         for index in _progress(range(len(self.structures)), progress):
             row = self._row(index)
-            n_atoms, n_neighbors = row["neighbors"].shape
-            sizes = {"n_atoms": n_atoms, "n_neighbors": n_neighbors, "n_pairs": row["n_pairs"], "energies": row["energy"]}
+            sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside")}
             found = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
-            rows.append({**sizes, **found, "compositions": np.bincount(row["species"], minlength=len(self.species))})
+            rows.append(
+                {
+                    **sizes,
+                    **found,
+                    "n_atoms": len(row["species"]),
+                    "energies": row["energy"],
+                    "compositions": np.bincount(row["species"], minlength=len(self.species)),
+                }
+            )
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
 
@@ -132,18 +139,9 @@ class Dataset(keras.utils.PyDataset):
             cells = self.structures.cells()
         else:
             cells = np.array([atoms.cell.array * atoms.pbc[:, None] for atoms in self.structures])
-        no_crystals = np.flatnonzero(~cells.any(axis=2).all(axis=1))
-        for index in no_crystals:
+        for index in np.flatnonzero(~cells.any(axis=2).all(axis=1)):
             check_crystal(cells[index], f"Structure {index} ({self.structures[int(index)].get_chemical_formula()})")
-        return tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist())
-
-    def _unknown_element(self, index):
-        atoms = self.structures[index]
-        unknown = sorted(set(atoms.symbols) - set(self.species))
-        raise ValueError(
-            f"Structure {index} ({atoms.get_chemical_formula()}) has elements that the model does not know: {unknown}. "
-            f"Received species={self.species}. Add them to the species of the model, or leave the structure out."
-        )
+        self.batcher.room_for_waves(cells)
 
     @property
     def epoch(self):
@@ -170,11 +168,11 @@ class Dataset(keras.utils.PyDataset):
         return self._ahead.get(self._batches(), range(len(self))[index], self._of_order)
 
     def _of_order(self, batches, index):
-        bucket, members = batches[index]
-        return self._batch(members[self._part], *self.buckets.shapes[bucket])
+        bucket, indices = batches[index]
+        return self._batch(indices[self._part], self.buckets.shapes[bucket])
 
-    def members(self, index):
-        """Places in `structures` of the structures of batch `index`, (S,), with -1 for padding."""
+    def indices(self, index):
+        """Indices in `structures` of the structures of batch number `index`, (S,), with -1 for padding."""
         return self._batches()[index][1][self._part].copy()
 
     def part(self, index, count):
@@ -190,17 +188,10 @@ class Dataset(keras.utils.PyDataset):
             order = self._order = (epoch, self.buckets.epoch(self.seed, epoch, self.shuffle))
         return order[1]
 
-    def _batch(self, members, A, K):
-        S, kind = len(members), self.dtype
-        inputs = {
-            "positions": np.zeros((S, A, 3), kind),
-            "species": np.full((S, A), -1, np.int32),
-            "cell": np.zeros((S, 3, 3), kind),
-            "neighbors": np.full((S, A, K), -1, np.int32),
-            "shifts": np.zeros((S, A, K, 3), kind),
-        }
-        if self.wave_shape:
-            inputs["waves"] = np.zeros((S, *self.wave_shape), np.int32)
+    def _batch(self, indices, shape):
+        rows = [self._row(int(index)) if index >= 0 else None for index in indices]
+        inputs = self.batcher.batch(rows, shape)
+        S, A, kind = len(rows), shape[0], self.dtype
         if self.bootstrap is not None:
             inputs["counts"] = np.zeros((S, self.n_samples), kind)
         targets = {
@@ -209,31 +200,24 @@ class Dataset(keras.utils.PyDataset):
             "forces": np.full((S, A, 3), np.nan, kind),
             "stress": np.full((S, 6), np.nan, kind),
         }
-        for place, index in enumerate(members):
-            if index < 0:
+        for number, (index, row) in enumerate(zip(indices, rows, strict=True)):
+            if row is None:
                 continue
-            row = self._row(int(index))
-            a, k = row["neighbors"].shape
-            for name in ("positions", "species", "cell"):
-                inputs[name][place, : len(row[name])] = row[name]
-            for name in ("neighbors", "shifts"):
-                inputs[name][place, :a, :k] = row[name]
-            if self.wave_shape:
-                inputs["waves"][place] = lattice_waves(row["cell"], self.wave_cutoff, self.wave_shape)
             if self.bootstrap is not None:
-                inputs["counts"][place] = bootstrap_counts(self.bootstrap, int(index), self.n_samples)
-            targets["energy"][place] = row["energy"]
-            targets["energy_per_atom"][place] = row["energy"] / a
-            targets["forces"][place, :a] = row["forces"]
-            targets["stress"][place] = row["stress"]
+                inputs["counts"][number] = bootstrap_counts(self.bootstrap, int(index), self.n_samples)
+            n = len(row["species"])
+            targets["energy"][number] = row["energy"]
+            targets["energy_per_atom"][number] = row["energy"] / n
+            targets["forces"][number, :n] = row["forces"]
+            targets["stress"][number] = row["stress"]
         return inputs, targets
 
     def _row(self, index):
-        """Arrays of one structure without padding."""
+        """Record of one structure with its labels and its neighbors as rows, in the dtype of the batches."""
         row = self._rows.get(index)
         if row is None:
             row = self._make_row(index)
-            size = sum(np.asarray(value).nbytes for value in row.values())
+            size = sum(value.nbytes for value in (*row.values(), *row["rows"]) if isinstance(value, np.ndarray))
             if self._bytes + size <= self.max_memory:
                 self._rows[index] = row
                 self._bytes += size
@@ -242,26 +226,17 @@ class Dataset(keras.utils.PyDataset):
     def _make_row(self, index):
         if isinstance(self.structures, CachedStructures):
             record = self.structures.record(index)
+            try:
+                self.batcher.add_species(record)
+            except ValueError as error:
+                raise ValueError(f"Structure {index} of {self.structures.path}, {error}") from error
         else:
-            record = structure_record(self.structures[index], index, self.cutoff)
-        species = self._index_of[record["numbers"]]
-        if (species < 0).any():
-            self._unknown_element(index)
-        i, S, cell = record["i"], record["S"], record["cell"]
-        n_atoms = len(species)
-        most = int(np.bincount(i, minlength=n_atoms).max())
-        neighbors, shifts = dense(i, record["j"], S.astype(self.dtype), n_atoms, most)
-        return {
-            "positions": record["positions"].astype(self.dtype),
-            "species": species,
-            "cell": cell.astype(self.dtype),
-            "neighbors": neighbors,
-            "shifts": shifts,
-            "energy": record["energy"],
-            "forces": record["forces"].astype(self.dtype),
-            "stress": record["stress"],
-            "n_pairs": len(i),
-        }
+            record = labelled_record(self.structures[index], index, self.batcher)
+        row = {name: record[name] for name in ("species", "pbc", "energy", "stress", "n_neighbors", "stress_set_aside")}
+        row |= {name: record[name].astype(self.dtype) for name in ("positions", "forces")}
+        # The waves of a crystal take the digits of its cell.
+        row["cell"] = record["cell"]
+        return {**row, "n_pairs": len(record["i"]), "rows": self.batcher.rows(record, record["n_neighbors"])}
 
     @property
     def shapes(self):
@@ -282,6 +257,12 @@ class Dataset(keras.utils.PyDataset):
             kind = "energy" if kind == "energy_per_atom" else kind
             if kind not in KINDS:
                 raise ValueError(f"Labels are {', '.join(KINDS)}. Received {kind!r}.")
+            if not self.labels_found[kind] and kind == "stress" and self.stresses_set_aside:
+                raise ValueError(
+                    f"The stresses of {self.stresses_set_aside} structures are set aside, as these are not periodic in three "
+                    "directions, and no other structure has one: a stress needs a volume. Leave stress out of the loss, or set "
+                    "pbc=True where the structure does repeat."
+                )
             if not self.labels_found[kind]:
                 raise ValueError(
                     f"None of the {len(self.structures)} structures has a label {kind!r}, so nothing can be learned from it. "
@@ -300,7 +281,11 @@ class Dataset(keras.utils.PyDataset):
                 f"{self.n_atoms.sum()}: "
                 + ", ".join(f"{s} {n}" for s, n in zip(self.species, self.compositions.sum(0), strict=True)),
             ),
-            ("labels", ", ".join(f"{kind} {count}" for kind, count in self.labels_found.items())),
+            (
+                "labels",
+                ", ".join(f"{kind} {count}" for kind, count in self.labels_found.items())
+                + (f" ({self.stresses_set_aside} set aside: not periodic in three directions)" if self.stresses_set_aside else ""),
+            ),
             (
                 "neighbors",
                 f"{np.average(pairs, weights=self.n_atoms):.1f} mean, {self.n_neighbors.max()} most, within {self.cutoff:g} Å",

@@ -1,12 +1,20 @@
 """Energy, forces and stress of an `ase.Atoms`, wherever a program has put them."""
 
+import functools
 import warnings
 
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
+from scipy.spatial import KDTree
 
-from keras_ff.data.neighbors import check_geometry, neighbor_list
+from keras_ff.data.neighbors import check_geometry, completed
+
+# Atoms of data closer than this in Å lie on top of each other.
+SHORTEST = 0.1
+
+# Number of atoms up to which all pairs are compared, which takes less time than a tree.
+FEW = 60
 
 KINDS = ("energy", "forces", "stress")
 
@@ -26,6 +34,7 @@ KEYS = {
         + ("REF_virial", "REF_virials", "ref_virial", "ref_virials")
     ),
 }
+SHAPES_OF = {"energy": [(), (1,), (1, 1)], "stress": [(6,), (3, 3), (9,)]}
 SHAPES = {
     "energy": "one number in eV",
     "forces": "(atoms, 3) in eV/Å",
@@ -62,12 +71,34 @@ def labels(atoms, energy_key=None, forces_key=None, stress_key=None):
     Warns:
         If two names hold different values, only a free energy is found, or the results belong to another geometry.
     """
+    settled = _settled(atoms)
+    if settled is not None and not (energy_key or forces_key or stress_key):
+        return settled
     found, _, notes = find_labels(atoms, dict(energy=energy_key, forces=forces_key, stress=stress_key))
     for note in notes:
         # Python shows the same warning once.
         warnings.warn(f"Labels of structures: {note}.", stacklevel=2)
     missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
     return {kind: found.get(kind, missing[kind]) for kind in KINDS}
+
+
+def _settled(atoms):
+    """Labels of a structure that `read` has made, as long as nobody moved its atoms; None for all others."""
+    if type(atoms.calc) is not Labels or not same_geometry(atoms, atoms.calc.atoms):
+        return None
+    results = atoms.calc.results
+    missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
+    return {kind: results.get(kind, missing[kind]) for kind in KINDS}
+
+
+def same_geometry(atoms, other):
+    """Whether two structures have the same elements, positions in Å and cell, whatever else they carry."""
+    return (
+        np.array_equal(atoms.numbers, other.numbers)
+        and bool(np.all(np.abs(atoms.positions - other.positions) <= 1e-8))
+        and bool(np.all(np.abs(atoms.cell.array - other.cell.array) <= 1e-8))
+        and np.array_equal(atoms.pbc, other.pbc)
+    )
 
 
 def find_labels(atoms, keys=None):
@@ -83,12 +114,13 @@ def find_labels(atoms, keys=None):
     """
     found, names, notes = {}, {}, []
     results, stale = calculator_results(atoms)
+    places = _places(atoms)
     if stale:
         notes.append("the attached calculator holds results of another geometry, which are not used")
     for kind in KINDS:
         wanted = (keys or {}).get(kind)
         settled = isinstance(atoms.calc, Labels) and not stale
-        candidates = _candidates(atoms, results, (wanted,) if wanted else KEYS[kind], settled and not wanted)
+        candidates = _candidates([] if settled and not wanted else places, results, (wanted,) if wanted else KEYS[kind])
         values = {}
         for name, raw in candidates.items():
             value = _checked(kind, name, raw, atoms)
@@ -100,7 +132,7 @@ def find_labels(atoms, keys=None):
         if _is_free(names[kind]):
             notes.append("only a 'free_energy' is found, which is used as the energy; name another with energy_key=")
         for name, value in values.items():
-            if _is_free(name):
+            if name == names[kind] or _is_free(name):
                 continue
             if not np.allclose(value, found[kind], rtol=1e-6, atol=1e-6):
                 notes.append(
@@ -111,13 +143,17 @@ def find_labels(atoms, keys=None):
 
 def normalized(atoms, found, names):
     """A copy of `atoms` whose calculator holds the labels; the rest of `info` and `arrays` is kept."""
-    clean = atoms.copy()
+    return settle(atoms.copy(), found, names)
+
+
+def settle(atoms, found, names):
+    """Put the labels into a calculator of `atoms`, and away from where they were found. Returns `atoms`."""
     for name in names.values():
         if not name.endswith(" (calculator)"):
-            for place in _places(clean):
+            for place in _places(atoms):
                 place.pop(name, None)
-    clean.calc = Labels(clean, **found)
-    return clean
+    atoms.calc = Labels(atoms, **found)
+    return atoms
 
 
 def without_labels(atoms):
@@ -136,11 +172,8 @@ def calculator_results(atoms):
     results = {name: value for name, value in (getattr(calculator, "results", None) or {}).items() if value is not None}
     if not results or getattr(calculator, "atoms", None) is None:
         return results, False
-    try:
-        moved = bool(calculator.check_state(atoms, tol=1e-8))
-    except (AttributeError, TypeError, NotImplementedError):
-        moved = False
-    return ({}, True) if moved else (results, False)
+    # Magnetic moments and charges that were set later do not make the results those of another structure.
+    return (results, False) if same_geometry(atoms, calculator.atoms) else ({}, True)
 
 
 def available_keys(atoms):
@@ -157,7 +190,7 @@ def check_structure(atoms):
     if len(atoms) == 0:
         raise ValueError("The structure has no atoms.")
     check_geometry(atoms.positions, atoms.cell[:], atoms.pbc)
-    closest = closest_pair(atoms, 0.1)
+    closest = closest_pair(atoms, SHORTEST)
     if closest is not None:
         i, j, distance = closest
         where = "a periodic image of itself" if i == j else f"atom {j}"
@@ -165,15 +198,39 @@ def check_structure(atoms):
 
 
 def closest_pair(atoms, distance):
-    """The closest pair of atoms as `(i, j, distance)`, or None where none is closer than `distance` in Å, at most 1 Å."""
-    # A radius far below the distance of atoms makes the cell list of vesin slow, not fast.
-    i, j, S = neighbor_list(atoms, 1.0)
-    if not len(i):
+    """The closest pair of atoms as `(i, j, distance)`, or None where none is closer than `distance`, a small length in Å.
+
+    Few atoms are compared with each other, many are put into a tree; no neighbors are listed, which a `Dataset` does once.
+    """
+    periodic = np.asarray(atoms.pbc)
+    cell = atoms.cell.array if periodic.all() else completed(atoms.cell.array, periodic)
+    inverse = np.linalg.inv(cell)
+    fractions = atoms.positions @ inverse
+    fractions -= np.floor(fractions) * periodic
+    if len(atoms) <= FEW:
+        first, second = _all_pairs(len(atoms))
+    else:
+        # In fractions of the cell a sphere is an ellipsoid, which this ball contains.
+        radius = min(distance * np.linalg.norm(inverse, 2), 0.499)
+        # Rounding may leave 1, which is 0; a tree takes no negative numbers where another direction repeats.
+        points = np.where(periodic, fractions % 1.0, fractions - fractions.min(axis=0))
+        first, second = KDTree(points, boxsize=np.where(periodic, 1.0, 0.0)).query_pairs(radius, output_type="ndarray").T
+    between = fractions[second] - fractions[first]
+    vectors = (between - np.round(between) * periodic) @ cell
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    pair = int(squares.argmin()) if len(squares) else None
+    own = np.sqrt(np.einsum("ij,ij->i", cell, cell)[periodic].min(initial=np.inf))
+    if own < distance:
+        return 0, 0, float(own)
+    if pair is None or squares[pair] >= distance**2:
         return None
-    r = np.linalg.norm(atoms.positions[j] + S @ atoms.cell[:] - atoms.positions[i], axis=-1)
-    pair = int(r.argmin())
-    first, second = sorted((int(i[pair]), int(j[pair])))
-    return (first, second, float(r[pair])) if r[pair] < distance else None
+    i, j = sorted((int(first[pair]), int(second[pair])))
+    return i, j, float(np.sqrt(squares[pair]))
+
+
+@functools.cache
+def _all_pairs(count):
+    return np.triu_indices(count, 1)
 
 
 def _is_free(name):
@@ -186,21 +243,19 @@ def _places(atoms):
     return [atoms.info, atoms.arrays, *nested]
 
 
-def _candidates(atoms, results, names, settled):
-    found = {}
-    for name in names:
-        # The spelling "energy (calculator)" of messages and reports is understood as well.
-        plain = name.removesuffix(" (calculator)")
-        if results.get(plain) is not None:
-            found[f"{plain} (calculator)"] = results[plain]
-        if plain != name or settled:
-            continue
-        for place in _places(atoms):
-            if place.get(name) is not None:
-                found.setdefault(name, place[name])
-    # The calculator comes before info and arrays, and free energies after everything.
-    order = sorted(found, key=lambda name: (_is_free(name), not name.endswith(" (calculator)")))
-    return {name: found[name] for name in order}
+def _candidates(places, results, names):
+    """Values under any of the names: of the calculator first, then in `places`, and free energies after everything."""
+    # The spelling "energy (calculator)" of messages and reports is understood as well.
+    plain = [name.removesuffix(" (calculator)") for name in names]
+    found = {f"{name} (calculator)": results[name] for name in plain if results.get(name) is not None}
+    present = {name for place in places for name in place}
+    for name in names if present.intersection(names) else ():
+        value = next((place[name] for place in places if place.get(name) is not None), None)
+        if value is not None:
+            found[name] = value
+    if len(found) < 2:
+        return found
+    return dict(sorted(found.items(), key=lambda item: (_is_free(item[0]), not item[0].endswith(" (calculator)"))))
 
 
 def _checked(kind, name, raw, atoms):
@@ -209,8 +264,7 @@ def _checked(kind, name, raw, atoms):
         value = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError):
         value = None
-    expected = {"energy": [(), (1,), (1, 1)], "forces": [(len(atoms), 3)], "stress": [(6,), (3, 3), (9,)]}[kind]
-    if value is None or value.shape not in expected:
+    if value is None or value.shape not in (SHAPES_OF[kind] if kind != "forces" else [(len(atoms), 3)]):
         received = f"values of shape {value.shape}" if value is not None else f"{str(raw)[:60]!r}"
         raise ValueError(f"'{name}' is to be the {kind}, {SHAPES[kind]}, of {len(atoms)} atoms. Received {received}.")
     if not np.isfinite(value).all():

@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import gzip
 import io
+import itertools
 import json
 import os
 import warnings
@@ -12,9 +13,10 @@ from pathlib import Path
 import ase.db
 import ase.io
 from ase import Atoms
+from ase.io.extxyz import read_xyz
 from ase.io.formats import UnknownFileTypeError, filetype, string2index
 
-from keras_ff.data.labels import KINDS, MissingLabel, available_keys, check_structure, find_labels, normalized
+from keras_ff.data.labels import KINDS, MissingLabel, available_keys, check_structure, find_labels, settle
 
 # What is read from a folder. A file given by name is read whatever it is called.
 FOLDER_PATTERNS = (
@@ -144,7 +146,7 @@ def _accept(frame, keys, require, report):
         report.labels[kind] += 1
         report.keys[kind][name] = report.keys[kind].get(name, 0) + 1
     report.structures += 1
-    return normalized(frame, found, names)
+    return settle(frame, found, names)
 
 
 def _conclude(keys, seen, report):
@@ -163,7 +165,7 @@ def _conclude(keys, seen, report):
 def _frames(source, index):
     """Pairs `(where, frame)`; the frame is an `ase.Atoms`, or the exception that took its place."""
     if isinstance(source, Atoms):
-        yield "The structure", source
+        yield "The structure", _copy(source)
     elif isinstance(source, (str, os.PathLike)):
         for path, frames in _files(os.fspath(source)):
             yield from _file_frames(path, index if frames is None else frames)
@@ -176,7 +178,7 @@ def _frames(source, index):
         number = 0
         for item in source:
             if isinstance(item, Atoms):
-                yield f"Structure {number}", item
+                yield f"Structure {number}", _copy(item)
                 number += 1
             else:
                 for where, frame in _frames(item, index):
@@ -187,6 +189,13 @@ def _frames(source, index):
             "Structures come from a path, an ase.Atoms, a pymatgen object or a list of these. "
             f"Received {type(source).__module__}.{type(source).__name__}."
         )
+
+
+def _copy(atoms):
+    """A structure that may be changed, with the calculator of the other."""
+    copy = atoms.copy()
+    copy.calc = atoms.calc
+    return copy
 
 
 def _is_pymatgen(item):
@@ -257,36 +266,33 @@ def _open(path):
 def _xyz_frames(path):
     """Frames of an (extended) XYZ file, cut out one by one so that a broken frame is known by its number."""
     with _open(path) as file:
-        number, first = 0, None
+        number, lines = 0, file
         try:
-            while first := first or file.readline():
+            while (first := next(lines, None)) is not None:
                 if not first.strip():
-                    first = None
                     continue
                 if not first.strip().isdigit():
                     yield number, ValueError(f"Expected the number of atoms, found {first.strip()[:60]!r}.")
-                    while first and not first.strip().isdigit():
-                        first = file.readline()
+                    for first in lines:
+                        if first.strip().isdigit():
+                            lines = itertools.chain([first], lines)
+                            break
                 else:
-                    lines, following = _xyz_lines(file, int(first))
-                    yield number, _xyz_frame(first, lines)
-                    first = following
+                    frame, lines = _xyz_lines(lines, int(first))
+                    yield number, _xyz_frame(first, frame)
                 number += 1
         except (OSError, EOFError, UnicodeDecodeError) as error:
             yield number, ValueError(f"The file is truncated or damaged: {error}")
 
 
-def _xyz_lines(file, n_atoms):
-    """Comment and atoms of a frame, and the first line of the next frame where this one ends too early."""
-    lines = [file.readline()]
-    for _ in range(n_atoms):
-        line = file.readline()
-        if not line.strip():
-            break
-        if line.strip().isdigit():
-            return lines, line
-        lines.append(line)
-    return lines, None
+def _xyz_lines(lines, n_atoms):
+    """Comment and atoms of a frame, and what follows: where the frame ends too early, from the first line of the next one."""
+    frame = list(itertools.islice(lines, n_atoms + 1))
+    for index, line in enumerate(frame):
+        # Lines of atoms have blanks between their columns.
+        if index and (line.isspace() or line.strip().isdigit()):
+            return frame[:index], itertools.chain(frame[index + line.isspace() :], lines)
+    return frame, lines
 
 
 def _xyz_frame(first, lines):
@@ -295,7 +301,7 @@ def _xyz_frame(first, lines):
     if len(lines) <= n_atoms:
         return ValueError(f"The frame is truncated: it announces {n_atoms} atoms, but {len(lines) - 1} lines of atoms follow.")
     try:
-        return ase.io.read(io.StringIO(first + "".join(lines)), format="extxyz")
+        return next(read_xyz(io.StringIO(first + "".join(lines)), 0))
     except Exception as error:  # ASE raises whatever the parser ran into.
         return ValueError(f"The frame is truncated or not understood as extended XYZ: {error}")
 

@@ -1,55 +1,34 @@
-"""One structure as arrays: what a batch and a cache are made of."""
+"""One structure with its labels as arrays: what a data set and a cache are made of."""
 
 import numpy as np
 from ase import Atoms
 
-from keras_ff.data.labels import check_structure, labels
-from keras_ff.data.neighbors import neighbor_list
+from keras_ff.data.batches import Batcher, contact, shortest
+from keras_ff.data.labels import SHORTEST, labels
 
 
-def structure_record(atoms, index, cutoff):
-    """Arrays of an `ase.Atoms`, checked, with its labels and its neighbor list.
+def labelled_record(atoms: Atoms, index: int, batcher: Batcher) -> dict:
+    """Arrays of a structure, checked, with its neighbors and its labels; neighbors are searched once.
 
     Args:
-        atoms: An `ase.Atoms`.
-        index: Its number in the list, for error messages.
-        cutoff: Radius of the neighbor list in Å.
+        atoms: The structure.
+        index: Its index in the list, for error messages.
+        batcher: Makes the record.
 
     Returns:
-        Dictionary of `positions` (atoms, 3), `numbers` (atoms,), `cell` (3, 3) with zeros where the structure does not repeat,
-        pairs `i`, `j` (pairs,) and `S` (pairs, 3) as in `neighbor_list`, and the labels `energy`, `forces` (atoms, 3) and `stress`
-        (6,), NaN where missing. A stress needs three periodic directions.
+        Dict of `Batcher.record`, and the labels `energy` in eV, `forces` (atoms, 3) in eV/Å and `stress` (6,) in eV/Å³, NaN where
+        missing. A stress needs three periodic directions; `stress_set_aside` tells whether there was one without.
 
     Raises:
-        ValueError: If the structure or a label is broken.
+        ValueError: If the structure or a label is broken, or atoms lie on top of each other.
     """
     try:
-        check_structure(atoms)
+        record = batcher.record(atoms)
+        if record["distance"] < SHORTEST:
+            raise ValueError(f"{contact(record, shortest(record)[0])}.")
         found = labels(atoms)
     except ValueError as error:
-        raise ValueError(f"Structure {index} ({atoms.get_chemical_formula()}): {error}") from error
-    cell = atoms.cell[:] * atoms.pbc[:, None]
-    positions = near_the_cell(atoms)
-    i, j, S = neighbor_list(Atoms(numbers=atoms.numbers, positions=positions, cell=cell, pbc=atoms.pbc), cutoff)
-    return {
-        "positions": positions,
-        "numbers": atoms.numbers,
-        "cell": cell,
-        "i": i,
-        "j": j,
-        "S": S,
-        "energy": found["energy"],
-        "forces": found["forces"],
-        "stress": found["stress"] if atoms.pbc.all() else np.full(6, np.nan),
-    }
-
-
-def near_the_cell(atoms):
-    """Positions in Å; those more than a cell away are moved into it, as they would lose digits in single precision."""
-    if not atoms.pbc.any():
-        return atoms.positions
-    cell = atoms.cell.complete()
-    crossings = np.floor(cell.scaled_positions(atoms.positions)) * atoms.pbc
-    if np.abs(crossings).max(initial=0.0) <= 1.0:
-        return atoms.positions
-    return atoms.positions - crossings @ cell[:]
+        formula = atoms.get_chemical_formula()
+        raise ValueError(f"Structure {index} ({formula}): {str(error).removeprefix(f'{formula}: ')}") from error
+    known = atoms.pbc.all() or not np.isfinite(found["stress"]).all()
+    return {**record, **found, "stress": found["stress"] if known else np.full(6, np.nan), "stress_set_aside": not known}

@@ -13,7 +13,7 @@ from keras import ops
 
 import keras_ff
 from keras_ff import backend
-from keras_ff.data.batches import batch_of
+from keras_ff.data.batches import structure_batch
 from keras_ff.interfaces import artifact as standalone
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.files import astype
@@ -143,7 +143,7 @@ def compare(model, folder, structures):
     largest = {"energy": 0.0, "gradient": 0.0, "milliseconds": 0.0}
     function = backend.jit(function_of(model), layer=model)
     for atoms in structures or [example(model)]:
-        rows = [ops.convert_to_numpy(x) for x in model.pairs(batch_of(model, atoms))]
+        rows = [ops.convert_to_numpy(x) for x in model.pairs(structure_batch(model, atoms))]
         arguments = dict(zip(("vectors", "mask", "center_species", "neighbor_species"), rows))
         found = {name: ops.convert_to_numpy(values) for name, values in function(*rows).items()}
         with tempfile.TemporaryDirectory() as elsewhere:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import vesin
 from ase.calculators.calculator import Calculator, all_changes
+from ase.cell import Cell
 
 # Of the folder. Raised when older code cannot read newer artifacts.
 FORMAT = 1
@@ -96,7 +97,7 @@ class ArtifactCalculator(Calculator):
         np.subtract.at(forces, j, pulls)
         total = float(found["energies"].sum())
         self.results = {"energy": total, "free_energy": total, "forces": forces, **found}
-        if self.atoms.cell.rank == 3:
+        if self.atoms.pbc.all():
             virial = np.einsum("pi,pj->ij", vectors, pulls)
             stress = 0.5 * (virial + virial.T) / self.atoms.get_volume()
             self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
@@ -112,8 +113,20 @@ class ArtifactCalculator(Calculator):
         species = np.array([known[symbol] for symbol in atoms.symbols], "int32")
         search = vesin.NeighborList(cutoff=self.artifact.cutoff, full_list=True, sorted=True)
         box = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
-        i, j, vectors = search.compute(points=atoms.positions, box=box, periodic=atoms.pbc, quantities="ijD")
+        points = near_the_origin(atoms.positions, box, atoms.pbc)
+        i, j, vectors = search.compute(points=points, box=box, periodic=atoms.pbc, quantities="ijD")
         return i.astype(int), j.astype(int), vectors, species
+
+
+def near_the_origin(positions, box, periodic):
+    """Positions in Å without the digits that a structure far away loses: atoms in the cell, or the middle of a molecule at 0."""
+    full = Cell(box).complete()[:]
+    fractions = positions @ np.linalg.inv(full)
+    crossings = np.floor(fractions) * periodic
+    if not len(positions) or np.abs(crossings).max() <= 1.0:
+        crossings = 0.0 * crossings
+    middle = np.where(periodic, 0.0, 0.5 * (fractions.max(axis=0, initial=-np.inf) + fractions.min(axis=0, initial=np.inf))) @ full
+    return positions - crossings @ box - (middle if np.linalg.norm(middle) > 100.0 else 0.0)
 
 
 class Rows:

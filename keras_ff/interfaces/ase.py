@@ -5,9 +5,7 @@ from ase.calculators.calculator import Calculator as ASECalculator
 from ase.calculators.calculator import all_changes
 
 from keras_ff import backend
-from keras_ff.data.batches import COLUMNS, species_of
-from keras_ff.data.neighbors import dense, neighbor_list
-from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
+from keras_ff.data.batches import Batcher, list_holds, pair_vectors
 from keras_ff.models.ensemble import Ensemble
 
 SPREADS = ("energy_std", "forces_std", "stress_std")
@@ -19,10 +17,9 @@ class Calculator(ASECalculator):
     Of a `keras_ff.Ensemble` the results have `energy_std` in eV, `forces_std` `(atoms,)` in eV/Å and `stress_std` `(6,)` in eV/Å³
     too: the spread of the members, or the errors to expect if `calibrated`.
 
-    Neighbors are searched within `cutoff + skin` and searched again when an atom
-    has moved by half of the skin or the cell or the number of atoms has changed.
-    The compiled function is used again as long as the shapes are the same: more
-    neighbors than ever before compile it once more.
+    Neighbors are searched within `cutoff + skin`, and searched again when atoms or the cell have moved so far that one may be
+    missing. Structures are padded to few shapes with room for growth, so that a changing number of atoms or neighbors seldom
+    compiles anew. The stress is there for structures that are periodic in three directions.
 
     Args:
         force_field: A `keras_ff.ForceField`.
@@ -31,9 +28,8 @@ class Calculator(ASECalculator):
             such as the stress, is left out, but for the forces.
 
     Raises:
-        ValueError: If `calibrated` is asked of a model that is not, for the forces on all its elements. At a calculation, if the
-            atoms have an element that the model does not know, or the model sums over the waves of a crystal and the atoms are
-            none.
+        ValueError: If `calibrated` is asked of a model that is not, for the forces on all its elements. At a calculation as
+            `keras_ff.data.batches.Batcher.record`: no atoms, unknown elements, atoms at the same place, a broken cell.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
@@ -51,9 +47,8 @@ class Calculator(ASECalculator):
         self.calibrated = calibrated
         self.force_field = force_field
         self.skin = float(skin)
-        self._columns = 0
-        self._wave_shape = None
-        self._listed = None
+        self._batcher = Batcher.of(force_field, skin=self.skin)
+        self._record = None
         self._compile()
 
     def _compile(self):
@@ -67,9 +62,10 @@ class Calculator(ASECalculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        batch = self.batch(self.atoms)
-        outputs = self._function(batch)
+        count, outputs = len(self.atoms), self._function(self.batch(self.atoms))
         outputs = {name: np.asarray(value, dtype="float64")[0] for name, value in outputs.items()}
+        for name in {"energies", "forces", "forces_std"}.intersection(outputs):
+            outputs[name] = outputs[name][:count]
         energies = outputs["energies"]
         self.results = {
             # Summed in float64, so that the energy of a large system keeps its digits.
@@ -78,7 +74,7 @@ class Calculator(ASECalculator):
             "energies": energies,
             "forces": outputs["forces"],
         }
-        if self.atoms.cell.rank == 3:
+        if self.atoms.pbc.all():
             self.results["stress"] = outputs["stress"]
         if "forces_std" in outputs:
             self.results |= self._spreads(outputs)
@@ -90,11 +86,11 @@ class Calculator(ASECalculator):
             "forces": outputs["forces_std"][:, 0],
             "stress": outputs["stress_std"],
         }
-        if self.atoms.cell.rank < 3:
+        if not self.atoms.pbc.all():
             del spreads["stress"]
         if self.calibrated:
             known = {"forces", *self.force_field.calibration}
-            species = species_of(self.force_field, self.atoms)
+            species = self._record["species"]
             spreads = {
                 name: self.force_field.calibrated(name, spread, species) for name, spread in spreads.items() if name in known
             }
@@ -104,67 +100,24 @@ class Calculator(ASECalculator):
 
     def batch(self, atoms):
         """The batch of one structure that the model takes, NumPy, with neighbors from the list that is kept."""
-        i, j, shifts, species = self._neighbors(atoms)
-        cell = atoms.cell.array
-        vectors = atoms.positions[j] - atoms.positions[i] + shifts @ cell
+        record, cell = self._listed(atoms), atoms.cell.array
+        positions = record["placement"].near(atoms.positions, cell)
+        i, j, S = record["i"], record["j"], record["S"]
+        vectors = pair_vectors(positions, cell, i, j, S)
         near = np.einsum("ij,ij->i", vectors, vectors) < self.force_field.cutoff**2
-        i, j, shifts = i[near], j[near], shifts[near]
-        most = np.bincount(i, minlength=1).max()
-        if most > self._columns or not self._columns:
-            self._columns = COLUMNS * int(np.ceil((most + 1) / COLUMNS))
-        neighbors, shifts = dense(i, j, shifts, len(atoms), self._columns)
-        dtype = self.force_field.compute_dtype
-        waves = {"waves": self._listed["waves"][None]} if self.force_field.wave_cutoff > 0 else {}
-        return {
-            "positions": atoms.positions[None].astype(dtype),
-            "species": species[None],
-            "cell": cell[None].astype(dtype),
-            "neighbors": neighbors[None],
-            "shifts": shifts[None].astype(dtype),
-            **waves,
-        }
+        now = {**record, "positions": positions, "cell": cell, "i": i[near], "j": j[near], "S": S[near]}
+        now["n_neighbors"] = int(np.bincount(now["i"], minlength=1).max())
+        return self._batcher.batch([now])
 
-    def _neighbors(self, atoms):
-        """Pairs within cutoff + skin as of the last search, and the species."""
-        if self._listed is not None and self._is_current(atoms):
-            return self._listed["pairs"]
-        species = species_of(self.force_field, atoms)
-        i, j, shifts = neighbor_list(atoms, self.force_field.cutoff + self.skin)
-        self._listed = {
-            "pairs": (i, j, shifts.astype("float64"), species),
-            "positions": atoms.positions.copy(),
-            "cell": atoms.cell.array.copy(),
-            "pbc": atoms.pbc.copy(),
-            "numbers": atoms.numbers.copy(),
-            "waves": self._waves(atoms) if self.force_field.wave_cutoff > 0 else None,
-        }
-        return self._listed["pairs"]
-
-    def _waves(self, atoms):
-        cell, cutoff = atoms.cell.array * atoms.pbc[:, None], self.force_field.wave_cutoff
-        check_crystal(cell, atoms.get_chemical_formula())
-        needed = wave_shape(cell, cutoff)
-        if self._wave_shape is None:
-            self._wave_shape = needed
-        elif np.any(np.greater(needed, self._wave_shape)):
-            # The cell changes: room for one more along each direction, so that it compiles rarely.
-            self._wave_shape = tuple(np.maximum(np.add(needed, (1, 2, 2)), self._wave_shape).tolist())
-        return lattice_waves(cell, cutoff, self._wave_shape)
-
-    def _is_current(self, atoms):
-        listed = self._listed
-        if not (
-            np.array_equal(atoms.numbers, listed["numbers"])
-            and np.array_equal(atoms.pbc, listed["pbc"])
-            and np.array_equal(atoms.cell.array, listed["cell"])
-        ):
-            return False
-        moved = atoms.positions - listed["positions"]
-        return np.einsum("ij,ij->i", moved, moved).max(initial=0.0) < (0.5 * self.skin) ** 2
+    def _listed(self, atoms):
+        """The record of the last search for neighbors, or of a new one where that no longer holds."""
+        if self._record is None or not list_holds(self._record, atoms, self.force_field.cutoff, self.skin):
+            self._record = self._batcher.record(atoms)
+        return self._record
 
     def __getstate__(self):
         # The compiled function cannot be pickled, and the list is cheap.
-        return {**self.__dict__, "_function": None, "_listed": None}
+        return {**self.__dict__, "_function": None, "_record": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

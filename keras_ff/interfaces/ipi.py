@@ -32,4 +32,4 @@ def serve(atoms, unix=None, host="localhost", port=31415, log=None, patience=30.
                 raise ConnectionError(f"No i-PI listens at {where} ({error}). Start it first: i-pi input.xml") from error
             time.sleep(0.1)
     # The stress is that of every call: i-PI asks for a virial even where the cell is kept.
-    client.run(atoms, use_stress=atoms.cell.rank == 3)
+    client.run(atoms, use_stress=bool(atoms.pbc.all()))

@@ -37,7 +37,8 @@ class Watch:
         self._function = extrapolation_grades(atoms.calc.force_field)
 
     def __call__(self):
-        found = {name: np.asarray(values)[0] for name, values in self._function(self.atoms.calc.batch(self.atoms)).items()}
+        count = len(self.atoms)
+        found = {name: np.asarray(values)[0, :count] for name, values in self._function(self.atoms.calc.batch(self.atoms)).items()}
         worst = max(found, key=lambda name: found[name].max())
         grade, atom = float(found[worst].max()), int(found[worst].argmax())
         before = max(self.grades, default=0.0)

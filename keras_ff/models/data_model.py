@@ -51,20 +51,20 @@ class DataModel(keras.Model):
         Raises:
             TypeError: If a `Dataset` comes with arguments that its batches decide.
         """
-        if not hasattr(x, "members"):
+        if not hasattr(x, "indices"):
             return super().predict(x, *args, verbose=verbose, **kwargs)
         if args or kwargs:
             raise TypeError(f"A Dataset is predicted whole, batch by batch: leave out {[*args, *kwargs]}.")
         data, found = self._divided(x), []
         for index in tqdm(range(len(data)), desc="predict", unit=" batches", delay=2.0, disable=not verbose, leave=False):
-            found.append((data.members(index), self.predict_on_batch(data[index][0])))
+            found.append((data.indices(index), self.predict_on_batch(data[index][0])))
         whole = {}
         for name, value in found[0][1].items():
             shape = np.max([outputs[name].shape[1:] for _, outputs in found], axis=0)
             whole[name] = np.zeros((len(data.structures), *shape), value.dtype)
-            for members, outputs in found:
-                value, real = outputs[name], members >= 0
-                whole[name][(members[real], *map(slice, value.shape[1:]))] = value[real]
+            for indices, outputs in found:
+                value, real = outputs[name], indices >= 0
+                whole[name][(indices[real], *map(slice, value.shape[1:]))] = value[real]
         return whole
 
     def _divided(self, data):

@@ -85,7 +85,7 @@ def learn_extrapolation(model, dataset, quantile=0.99):
     function, largest = extrapolation_grades(model), {"distance": [], "spread": []}
     for index in range(len(dataset)):
         grades = function(dataset[index][0])
-        there = dataset.members(index) >= 0
+        there = dataset.indices(index) >= 0
         for name in set(grades) & set(largest):
             largest[name].extend(ops.convert_to_numpy(grades[name]).max(axis=1)[there])
     found = [float(np.quantile(values, quantile)) if values else 1.0 for values in largest.values()]

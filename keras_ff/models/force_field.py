@@ -246,7 +246,7 @@ class ForceField(DataModel):
             batch, _ = dataset[number]
             rows = np.concatenate([ops.convert_to_numpy(values) for values in features(batch)], axis=-1)
             rows = rows.reshape(*batch["species"].shape, -1)
-            for place, index in enumerate(dataset.members(number)):
+            for place, index in enumerate(dataset.indices(number)):
                 if index >= 0:
                     found[index] = rows[place][batch["species"][place] >= 0]
         return found

@@ -5,7 +5,7 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.batches import neighbors_of
+from keras_ff.data.batches import Batcher
 from keras_ff.geometry import determinant
 from keras_ff.properties.base import Property
 from keras_ff.properties.pairs import checked_radii, chosen, pair_distribution, reach
@@ -137,14 +137,13 @@ def radial_distribution(frames, radii, width=0.1, pair=None):
         pair: Two elements, or None.
     """
     radii = checked_radii(radii)
-    total, count, columns, of_one, last = 0.0, 0, 0, None, None
+    total, count, of_one, last = 0.0, 0, None, None
     for atoms in frames:
         if last is None or not np.array_equal(atoms.numbers, last):
             last, who = atoms.numbers, chosen(atoms, pair)
+            batcher = Batcher(sorted(set(atoms.symbols)), reach(radii, width), dtype="float64")
             of_one = backend.jit(lambda frame, who=who: pair_distribution(frame, radii, width, *who))
-        lists = neighbors_of(atoms, reach(radii, width), "float64", columns)
-        columns = lists["neighbors"].shape[2]
-        frame = {"positions": atoms.positions, "cell": atoms.cell.array * atoms.pbc[:, None]}
-        total = total + ops.convert_to_numpy(of_one({**frame, **{name: value[0] for name, value in lists.items()}}))
+        frame = batcher.exact([batcher.record(atoms)])
+        total = total + ops.convert_to_numpy(of_one({name: value[0] for name, value in frame.items() if name != "species"}))
         count += 1
     return total / count

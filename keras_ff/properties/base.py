@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.batches import batch_of
+from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.properties.structure import Relaxation, rest
 from keras_ff.stateless import values_of, with_weights
@@ -42,7 +42,8 @@ class Property:
         self.model, self.free = model, free
         self.atoms = to_atoms(atoms).copy()
         self._relax = Relaxation(model, cell=free == "cell") if free else None
-        self.batch = batch_of(model, self.atoms, self.reach * model.cutoff)
+        self._batcher = Batcher.of(model, self.reach * model.cutoff)
+        self._take(self.atoms)
         self.update()
         self._value, self._gradient = None, (None, None)
 
@@ -53,8 +54,12 @@ class Property:
     def update(self):
         """Relax the structure with the weights as they are now, if it is free."""
         if self.free:
-            self.atoms = self._relax(self.atoms)
-            self.batch = batch_of(self.model, self.atoms, self.reach * self.model.cutoff)
+            self._take(self._relax(self.atoms))
+
+    def _take(self, atoms):
+        """Make `atoms` the structure that the property is of."""
+        self.atoms = atoms
+        self.batch = self._batcher.exact([self._batcher.record(atoms)])
 
     def of_weights(self, batch):
         """`compute`, with the structure as a function of the weights of the model if it is free."""

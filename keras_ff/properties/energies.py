@@ -4,7 +4,7 @@ import numpy as np
 from ase import Atoms
 from keras import ops
 
-from keras_ff.data.batches import batch_of
+from keras_ff.data.batches import structure_batch
 from keras_ff.properties.base import Property
 from keras_ff.properties.structure import deformed
 
@@ -21,7 +21,7 @@ class CohesiveEnergy(EnergyPerAtom):
 
     def compute(self, batch):
         symbols, counts = np.unique(self.atoms.get_chemical_symbols(), return_counts=True)
-        alone = [self.model.total_energy(batch_of(self.model, Atoms([symbol])))[0] for symbol in symbols]
+        alone = [self.model.total_energy(structure_batch(self.model, Atoms([symbol])))[0] for symbol in symbols]
         return sum(int(count) * energy for count, energy in zip(counts, alone)) / len(self.atoms) - super().compute(batch)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.batches import batch_of
+from keras_ff.data.batches import structure_batch
 from keras_ff.properties.base import Property
 from keras_ff.properties.structure import deformed
 
@@ -51,7 +51,7 @@ def hessian(model, atoms, chunk=32):
         chunk: Number of rows computed at a time.
     """
     size = 3 * len(atoms)
-    return _in_chunks(model, second, [np.eye(size)], batch_of(model, atoms), chunk)
+    return _in_chunks(model, second, [np.eye(size)], structure_batch(model, atoms), chunk)
 
 
 def third_order(model, atoms, of=None, chunk=32):
@@ -70,7 +70,7 @@ def third_order(model, atoms, of=None, chunk=32):
     of = np.arange(len(atoms)) if of is None else np.asarray(of)
     chosen = np.eye(size).reshape(len(atoms), 3, size)[of].reshape(-1, size)
     pairs = [np.repeat(chosen, size, axis=0), np.tile(np.eye(size), (len(chosen), 1))]
-    return _in_chunks(model, third, pairs, batch_of(model, atoms), chunk).reshape(len(chosen), size, size)
+    return _in_chunks(model, third, pairs, structure_batch(model, atoms), chunk).reshape(len(chosen), size, size)
 
 
 def second(model, batch, u):

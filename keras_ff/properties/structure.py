@@ -9,7 +9,7 @@ from ase.optimize import BFGSLineSearch
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.batches import batch_of
+from keras_ff.data.batches import Batcher
 from keras_ff.data.labels import without_labels
 from keras_ff.data.pymatgen import to_atoms, to_structure
 from keras_ff.interfaces.ase import Calculator
@@ -92,12 +92,17 @@ class Relaxation:
 
     def __init__(self, model, cell=True):
         self.model, self.cell = model, bool(cell)
-        self._calculator = Calculator(model)
+        self._calculator, self._batcher = Calculator(model), Batcher.of(model)
         self._newton = backend.jit(lambda batch: rest(model, batch, self.cell), layer=model)
 
     def __call__(self, atoms, force=1e-3, steps=500):
         """A copy of the structure at rest; see `relax`."""
         atoms = without_labels(atoms)
+        if self.cell and not atoms.pbc.all():
+            raise ValueError(
+                f"The cell of {atoms.get_chemical_formula()} cannot relax: a stress needs three periodic directions. Received "
+                f"pbc={atoms.pbc.tolist()}. Relax the atoms alone with cell=False."
+            )
         # A weight of the model may have changed since the last call.
         self._calculator.reset()
         atoms.calc = self._calculator
@@ -110,10 +115,11 @@ class Relaxation:
             )
         atoms.calc = None
         for _ in range(NEWTON_STEPS):
-            moved, step, second = self._newton(batch_of(self.model, atoms))
-            atoms.positions = ops.convert_to_numpy(moved["positions"])[0]
+            record = self._batcher.record(atoms)
+            moved, step, second = self._newton(self._batcher.exact([record]))
             if self.cell:
                 atoms.cell = ops.convert_to_numpy(moved["cell"])[0]
+            atoms.positions = record["placement"].restored(ops.convert_to_numpy(moved["positions"])[0], atoms.cell.array)
             if np.abs(ops.convert_to_numpy(step)).max() < SMALLEST_STEP:
                 break
         lowest = np.linalg.eigvalsh(ops.convert_to_numpy(second))[0]
@@ -137,7 +143,7 @@ def relax(model, atoms, cell=True, force=1e-3, steps=500):
         steps: Most steps of the search.
 
     Raises:
-        ValueError: If the search does not come to rest.
+        ValueError: If the search does not come to rest, or the cell of a structure shall relax that is not periodic.
 
     Warns:
         If the structure found is no minimum but a saddle: it is unstable.

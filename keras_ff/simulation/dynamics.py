@@ -6,7 +6,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
-from keras_ff.data.batches import COLUMNS, batch_of
+from keras_ff.data.batches import Batcher
 from keras_ff.simulation.ensembles import numbers_of, with_numbers
 from keras_ff.simulation.trajectory import Trajectory
 
@@ -55,7 +55,7 @@ class Dynamics:
             self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), ensemble.temperature, self._random))
         self._rows = ensemble.noise_rows(len(atoms))
         self._chunk = int(np.clip(NUMBERS // (3 * len(atoms)), 1, CHUNK))
-        self._columns, self._list = 0, None
+        self._batcher, self._record, self._list = Batcher.of(model, skin=self.skin), None, None
         self._loop = backend.jit(self._steps, layer=model)
         self._bath = ensemble.bath(len(atoms))
 
@@ -102,8 +102,9 @@ class Dynamics:
     def _begin(self):
         """The state, with forces of the weights as they are now."""
         dtype, atoms = self.model.compute_dtype, self.atoms
+        self._list = self._listed()
         state = {
-            "positions": atoms.positions.astype(dtype),
+            "positions": self._list["positions"][0],
             "velocities": atoms.get_velocities().astype(dtype),
             "forces": np.zeros((len(atoms), 3), dtype),
             "energy": np.zeros((), dtype),
@@ -113,7 +114,6 @@ class Dynamics:
         if hasattr(self.ensemble, "pressure"):
             # What the state does not hold is not computed.
             state["virial"] = np.zeros((3, 3), dtype)
-        self._list = self._listed()
         noise = np.zeros((self._chunk, self._rows, 3), dtype)
         # A step of no time moves nothing, and ends with the forces.
         _, state, _, moved = self._loop(state, self._list, *self._numbers(0.0), noise, np.int32(0), np.int32(1))
@@ -128,13 +128,8 @@ class Dynamics:
         return numbers, self.atoms.get_masses()[:, None].astype(dtype), np.asarray(timestep * units.fs, dtype)
 
     def _listed(self):
-        radius = self.model.cutoff + self.skin
-        batch = batch_of(self.model, self.atoms, radius, self._columns)
-        if 0 < self._columns < batch["neighbors"].shape[2]:
-            # What has grown once grows again: room for more compiles less often.
-            batch = batch_of(self.model, self.atoms, radius, batch["neighbors"].shape[2] + COLUMNS)
-        self._columns = batch["neighbors"].shape[2]
-        return batch
+        self._record = self._batcher.record(self.atoms)
+        return self._batcher.exact([self._record])
 
     def _advance(self, count):
         """Take steps of one chunk. Yields for each its place in the chunk, and what is noted of the steps."""
@@ -145,19 +140,22 @@ class Dynamics:
             fresh = self._list is None
             if fresh:
                 self._list = self._listed()
+                # Atoms that have gone far are back near the origin.
+                self._state = {**self._state, "positions": self._list["positions"][0]}
             last, self._state, noted, moved = self._loop(self._state, self._list, *numbers, noise, np.int32(first), np.int32(count))
             last = int(last)
             if last == first and fresh:
                 raise ValueError(self._lost(ops.convert_to_numpy(moved)))
             if last < count:
                 self._list = None
-            noted = {name: ops.convert_to_numpy(values) for name, values in noted.items()}
+            noted = {name: ops.convert_to_numpy(values).astype("float64") for name, values in noted.items()}
+            noted["positions"] += self._record["placement"].crossings @ noted["cell"] + self._record["placement"].origin
             yield from ((place, noted) for place in range(first, last))
             self.steps += last - first
             first = last
             state = {name: ops.convert_to_numpy(self._state[name]).astype("float64") for name in NOTED}
-            self.atoms.positions = state["positions"]
             self.atoms.set_cell(np.where(self.atoms.pbc[:, None], state["cell"], self.atoms.cell.array))
+            self.atoms.positions = self._record["placement"].restored(state["positions"], self.atoms.cell.array)
             self.atoms.set_velocities(state["velocities"])
             self._bath = state["bath"]
 
@@ -195,6 +193,7 @@ class Dynamics:
 
     def _frame(self, noted, place):
         positions, velocities, cell, energy, bath = (noted[name][place] for name in NOTED)
+        cell = np.where(self.atoms.pbc[:, None], cell, self.atoms.cell.array)
         return positions, velocities, cell, energy, self.ensemble.bath_energy(bath, len(self.atoms))
 
     def _lost(self, moved):

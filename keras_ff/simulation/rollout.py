@@ -7,7 +7,7 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.batches import batch_of, batch_of_frames
+from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import evaluate, thermal_velocities
 from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
 from keras_ff.stateless import bound
@@ -57,7 +57,8 @@ class Rollout:
             self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), self.ensemble.temperature, random))
         rows = self.ensemble.noise_rows(len(atoms))
         self._noise = random.normal(size=(self.segments, self.length, rows, 3)).astype(model.compute_dtype)
-        self._skin, self._columns, self._pair_columns, self.version = 0.5, 0, 0, 0
+        self._skin, self.version, self._pairs = 0.5, 0, None
+        self._batcher = Batcher.of(model, skin=self._skin)
         self._begin = backend.jit(self._first, layer=model)
         self._go_on = backend.jit(self._segment, layer=model)
         self.update()
@@ -66,9 +67,9 @@ class Rollout:
         """List the neighbors along the trajectory with the weights as they are now."""
         while (starts := self._listed()) is None:
             self._skin *= GROWTH
+            self._batcher.skin = self._skin
         self.starts, self.version = starts, self.version + 1
-        batch = batch_of_frames(self.model, starts, self.model.cutoff + self._skin, self._columns)
-        self._columns = batch["neighbors"].shape[2]
+        batch = self._along(self._batcher)
         self.batch = {
             **{name: value if name in LISTS else value[:1] for name, value in batch.items()},
             "velocities": self.atoms.get_velocities().astype(self.model.compute_dtype),
@@ -97,9 +98,16 @@ class Rollout:
         """Arrays that `average` takes for an observable: pairs of atoms along the trajectory."""
         if observable.radius is None:
             return {}
-        batch = batch_of_frames(self.model, self.starts, observable.radius + self._skin, self._pair_columns)
-        self._pair_columns = batch["neighbors"].shape[2]
+        if self._pairs is None or self._pairs.cutoff != observable.radius:
+            self._pairs = Batcher.of(self.model, observable.radius)
+        self._pairs.skin = self._skin
+        batch = self._along(self._pairs)
         return {name: batch[name] for name in LISTS}
+
+    def _along(self, batcher):
+        """A batch of the structures at the starts of the segments, with the positions of a trajectory without jumps."""
+        first = batcher.record(self.starts[0])
+        return batcher.exact([first, *(batcher.record(atoms, first["placement"]) for atoms in self.starts[1:])])
 
     def average(self, batch, own, observable):
         """Mean of an observable over the trajectory, differentiable.
@@ -152,16 +160,16 @@ class Rollout:
 
     def _listed(self):
         """The structures at the starts of the segments, or None where the skin did not suffice."""
-        atoms, starts, state = self.atoms.copy(), [], None
+        atoms, starts, state, placement = self.atoms.copy(), [], None, None
         for number in range(self.segments):
             starts.append(atoms.copy())
-            batch = batch_of(self.model, atoms, self.model.cutoff + self._skin, self._columns)
-            self._columns = batch["neighbors"].shape[2]
+            record = self._batcher.record(atoms, placement)
+            placement, batch = record["placement"], self._batcher.exact([record])
             batch["velocities"] = self.atoms.get_velocities().astype(self.model.compute_dtype)
             batch["noise"] = self._noise[number : number + 1]
             if state is None:
                 state = self._begin(batch)
-            before = atoms.positions
+            before = record["positions"]
             state, noted = self._go_on(state, batch)
             positions = ops.convert_to_numpy(noted["positions"]).astype("float64")
             moved = np.linalg.norm(positions - before, axis=-1)
@@ -169,7 +177,7 @@ class Rollout:
                 if not moved.max() <= 0.5 * LARGEST_SKIN:
                     raise ValueError(self._lost(moved, number))
                 return None
-            atoms.positions = positions[-1]
+            atoms.positions = placement.restored(positions[-1], atoms.cell.array)
         return starts
 
     def _lost(self, moved, number):

@@ -5,7 +5,7 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data.batches import batch_of_frames, neighbors_of
+from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import Dynamics
 from keras_ff.stateless import bound
 
@@ -80,7 +80,8 @@ class Sampling:
 
     def _settings(self, model, temperature, smallest):
         self.model, self.temperature, self.smallest = model, float(temperature), float(smallest)
-        self.simulations, self.version, self._columns, self.batch = 0, 0, 0, None
+        self.simulations, self.version, self.batch = 0, 0, None
+        self._batcher, self._pairs = Batcher.of(model), None
         self._weigh = backend.jit(self.weights, layer=model)
         self._energies = backend.jit(lambda batch: self.of_frames_now(batch, model.total_energy), layer=model)
 
@@ -129,12 +130,13 @@ class Sampling:
         if observable.explicit:
             return {}
         values = []
+        if observable.radius is not None and (self._pairs is None or self._pairs.cutoff != observable.radius):
+            self._pairs = Batcher.of(self.model, observable.radius)
         for number, atoms in enumerate(self.atoms):
             frame = {name: self.batch[name][number] for name in ("positions", "cell")}
             if observable.radius is not None:
-                lists = neighbors_of(atoms, observable.radius, self.model.compute_dtype, self._pair_columns)
-                self._pair_columns = lists["neighbors"].shape[2]
-                frame.update({name: value[0] for name, value in lists.items()})
+                lists = self._pairs.exact([self._pairs.record(atoms)])
+                frame.update({name: lists[name][0] for name in ("neighbors", "shifts")})
             values.append(ops.convert_to_numpy(observable.of_one(frame)))
         return {"values": np.array(values)}
 
@@ -154,8 +156,7 @@ class Sampling:
 
     def _store(self, frames):
         """Take over new frames, with the energies of the weights as they are now."""
-        self.atoms, self._pair_columns = frames, self._columns
+        self.atoms = frames
         self.version += 1
-        self.batch = batch_of_frames(self.model, frames, self.model.cutoff, self._columns)
-        self._columns = self.batch["neighbors"].shape[2]
+        self.batch = self._batcher.exact([self._batcher.record(atoms) for atoms in frames])
         self.batch["energies"] = ops.convert_to_numpy(self._energies(self.batch))

@@ -24,8 +24,8 @@ def test_every_structure_is_in_one_bucket_where_it_fits(batch_size, max_shapes):
     atoms, neighbors = sizes()
     buckets = choose_buckets(atoms, neighbors, batch_size, max_shapes)
     assert 1 <= len(buckets.shapes) <= max_shapes
-    assert sorted(np.concatenate(buckets.members)) == list(range(len(atoms)))
-    for (a, k), members in zip(buckets.shapes, buckets.members):
+    assert sorted(np.concatenate(buckets.indices)) == list(range(len(atoms)))
+    for (a, k), members in zip(buckets.shapes, buckets.indices):
         assert atoms[members].max() <= a and neighbors[members].max() <= k
 
 
@@ -90,7 +90,7 @@ def test_the_first_two_batches_differ_on_every_axis_that_varies(shapes, shuffle)
 
 def test_given_shapes_are_used_and_too_small_ones_are_an_error():
     buckets = given_buckets([8, 16, 3], [10, 12, 4], 2, [(2, 16, 12), (2, 8, 10), (2, 99, 99)])
-    assert buckets.shapes == [(8, 10), (16, 12)] and [members.tolist() for members in buckets.members] == [[0, 2], [1]]
+    assert buckets.shapes == [(8, 10), (16, 12)] and [members.tolist() for members in buckets.indices] == [[0, 2], [1]]
     with pytest.raises(
         ValueError, match=r"Structure 1 has 20 atoms with up to 12 neighbors.*Raise one of them to at least \(20, 12\)"
     ):

@@ -38,7 +38,7 @@ def test_a_batch_holds_the_structures_and_their_labels(silicon):
     seen = []
     for index in range(len(data)):
         inputs, targets = data[index]
-        for place, number in enumerate(data.members(index)):
+        for place, number in enumerate(data.indices(index)):
             row = {name: value[place] for name, value in inputs.items()}
             if number < 0:
                 assert (row["species"] == -1).all() and (row["neighbors"] == -1).all() and not row["cell"].any()
@@ -128,7 +128,7 @@ def test_atoms_far_from_the_cell_keep_their_digits():
 
 def test_the_order_is_a_function_of_seed_and_epoch(silicon):
     def order(data):
-        return [data.members(index).tolist() for index in range(len(data))]
+        return [data.indices(index).tolist() for index in range(len(data))]
 
     first, second = Dataset(silicon, MODEL, batch_size=4, seed=3), Dataset(silicon, MODEL, batch_size=4, seed=3)
     first.epoch = second.epoch = 4
@@ -188,7 +188,7 @@ def test_it_can_be_pickled(silicon):
 def test_bad_input_is_refused_at_the_door(silicon):
     with pytest.raises(ValueError, match="empty"):
         Dataset([], MODEL)
-    with pytest.raises(ValueError, match=r"Structure 1 \(ClNa\) has elements that the model does not know: \['Cl', 'Na'\]"):
+    with pytest.raises(ValueError, match=r"Structure 1 \(ClNa\): elements that the model does not know: \['Cl', 'Na'\]"):
         Dataset([silicon[0], bulk("NaCl", "rocksalt", 5.6)], MODEL)
     with pytest.raises(TypeError, match="keras_ff.data.read"):
         Dataset(["train.xyz"], MODEL)

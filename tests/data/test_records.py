@@ -1,30 +1,33 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
-from keras_ff.data.records import near_the_cell, structure_record
-
-
-def test_only_atoms_far_away_are_moved():
-    atoms = bulk("Si", cubic=True)
-    atoms.positions[0] -= 0.1
-    np.testing.assert_array_equal(near_the_cell(atoms), atoms.positions)
-    atoms.positions[0] += 5 * atoms.cell[:].sum(axis=0)
-    moved = near_the_cell(atoms)
-    assert (np.abs(atoms.cell.scaled_positions(moved)) <= 1.0).all()
-    atoms.pbc = False
-    np.testing.assert_array_equal(near_the_cell(atoms), atoms.positions)
-
-
-def test_directions_that_do_not_repeat_have_no_cell_vector():
-    chain = Atoms("H", [[20, 30, 40]], cell=[1.0, 0, 0], pbc=[True, False, False])
-    record = structure_record(chain, 0, 2.5)
-    assert record["cell"].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
-    assert record["positions"].tolist() == [[0, 30, 40]]
-    assert sorted(record["S"][:, 0].tolist()) == [-2, -1, 1, 2]
+from keras_ff.data import batches
+from keras_ff.data.batches import Batcher
+from keras_ff.data.records import labelled_record
 
 
 def test_a_broken_structure_is_named():
-    with pytest.raises(ValueError, match=r"Structure 7 \(H2\): .*on top of each other"):
-        structure_record(Atoms("H2"), 7, 2.5)
+    with pytest.raises(ValueError, match=r"^Structure 7 \(H2\): Atom 0 and atom 1 are 0.000 Å apart: atoms lie on top"):
+        labelled_record(Atoms("H2"), 7, Batcher(["H"], 2.5))
+    with pytest.raises(ValueError, match=r"^Structure 3 \(H2\): Atom 0 and atom 1 are 0.050 Å apart: atoms lie on top"):
+        labelled_record(Atoms("H2", [[0, 0, 0], [0, 0, 0.05]]), 3, Batcher(["H"], 2.5))
+
+
+def test_a_stress_needs_three_periodic_directions():
+    atoms = Atoms("H", cell=[2, 2, 20], pbc=[True, True, False])
+    atoms.calc = SinglePointCalculator(atoms, energy=1.0, stress=np.ones(6))
+    record = labelled_record(atoms, 0, Batcher(["H"], 1.0))
+    assert record["stress_set_aside"] and np.isnan(record["stress"]).all() and record["energy"] == 1.0
+    atoms.pbc = True
+    atoms.calc = SinglePointCalculator(atoms, stress=np.ones(6))
+    record = labelled_record(atoms, 0, Batcher(["H"], 1.0))
+    assert not record["stress_set_aside"] and record["stress"].tolist() == [1.0] * 6
+
+
+def test_neighbors_are_searched_once(monkeypatch):
+    searches, original = [], batches.pairs_within
+    monkeypatch.setattr(batches, "pairs_within", lambda *args: searches.append(args) or original(*args))
+    labelled_record(Atoms("H2", [[0, 0, 0], [0, 0, 0.8]]), 0, Batcher(["H"], 2.5))
+    assert len(searches) == 1

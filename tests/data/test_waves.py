@@ -36,7 +36,7 @@ def test_batches_of_different_cells_have_one_shape(tmp_path):
     structures = [bulk("Cu"), bulk("Cu", cubic=True), bulk("Cu") * (1, 1, 3)]
     data = Dataset(structures, MODEL, batch_size=1, shuffle=False)
     batches = [data[index][0]["waves"] for index in range(len(data))]
-    assert {batch.shape for batch in batches} == {(1, *data.wave_shape)}
+    assert {batch.shape for batch in batches} == {(1, *data.batcher._wave_shape)}
     sums = [lengths_of_waves(atoms.cell.array, 4.0).size for atoms in structures]
     assert sorted(int(batch.sum()) for batch in batches) == sorted(sums)
     cached = Dataset(write_cache(structures, tmp_path / "copper.h5", 3.0), MODEL, batch_size=1, shuffle=False)

@@ -10,8 +10,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 import keras_ff as kff
-from keras_ff.data import Dataset
-from keras_ff.interfaces import ase as module
+from keras_ff.data import Dataset, batches
 from keras_ff.potentials import NeuralIL, RepulsiveMorse
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -45,8 +44,8 @@ def searches(monkeypatch):
         found.append(args)
         return original(*args)
 
-    original = module.neighbor_list
-    monkeypatch.setattr(module, "neighbor_list", counted)
+    original = batches.pairs_within
+    monkeypatch.setattr(batches, "pairs_within", counted)
     return found
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 import keras_ff as kff
 from keras_ff import backend
-from keras_ff.data.batches import batch_of_frames
+from keras_ff.data.batches import Batcher
 from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import HessianProducts, hessian, third_order
@@ -46,7 +46,8 @@ def test_third_order_is_the_second_difference_of_forces(atoms):
     frames = [atoms.copy() for _ in signs]
     for frame, (a, b) in zip(frames, signs):
         frame.positions += step * (a * u + b * v)
-    outputs = backend.jit(model, layer=model)(batch_of_frames(model, frames, model.cutoff))
+    batcher = Batcher.of(model)
+    outputs = backend.jit(model, layer=model)(batcher.exact([batcher.record(frame) for frame in frames]))
     forces = ops.convert_to_numpy(outputs["forces"])
     expected = -sum(a * b * force for force, (a, b) in zip(forces, signs)) / (4.0 * step**2)
     products = np.einsum("iab,i,a->b", found, u[5], v.ravel())
