@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 # Below this many atoms a second thread costs more than it saves.
 ATOMS_FOR_THREADS = 512
 
-# Cells of a grid for each atom beyond which vesin takes long, or divides by zero.
+# Cells of a grid for each atom beyond which vesin takes long, or divides by zero; with a cutoff far beyond the structure it hangs.
 SPARSE = 64
 
 # Within twenty times the cutoff of a usual force field there are fewer.
@@ -66,7 +66,8 @@ def pairs_within(positions, cell, periodic, cutoff):
     positions, cell = np.ascontiguousarray(positions, dtype=np.float64), np.where(periodic[:, None], cell, 0.0)
     sides = _sides(positions, cell, periodic)
     _check_count(len(positions), sides, periodic, cutoff)
-    if np.prod(np.maximum(sides / cutoff, 1.0)) > SPARSE * len(positions) + 10**5:
+    sparse = np.prod(np.maximum(sides / cutoff, 1.0)) > SPARSE * len(positions) + 10**5
+    if sparse or cutoff > 100.0 * sides.max():
         pairs, S = _pairs_by_tree(positions, cell, periodic, cutoff)
     else:
         search = vesin.NeighborList(

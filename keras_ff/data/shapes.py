@@ -14,6 +14,9 @@ FEWEST, MANY = 32, 2048
 # Where all known shapes have this many times the pairs that are needed, a smaller one is worth its compilation.
 WASTE = 6.0
 
+# Pairs below which nothing is won, as a call costs more.
+SMALL = 512
+
 
 class Shapes:
     """The padded shapes `(atoms, neighbors)` of structures that are computed one after the other.
@@ -42,12 +45,15 @@ class Shapes:
         fits = [shape for shape in self.known if shape[1] >= neighbors and (shape[0] == atoms if exactly else shape[0] >= atoms)]
         if fits:
             best = min(fits, key=lambda shape: shape[0] * shape[1])
-            if best[0] * best[1] <= WASTE * rounded(atoms) * wanted:
+            if best[0] * best[1] <= WASTE * max(rounded(atoms) * wanted, SMALL):
                 return best
         if self.known and not fits:
-            wanted = _stepped(MORE_NEIGHBORS * neighbors)
+            wanted = _stepped(max(MORE_NEIGHBORS * neighbors, neighbors + 6))
         roomy = [shape[1] for shape in self.known if neighbors <= shape[1] <= 2 * wanted]
         columns = min(roomy, default=wanted)
+        if self.known and not fits and not exactly and atoms > max(shape[0] for shape in self.known):
+            # More atoms than ever before bring more neighbors, too.
+            columns = max(wanted, *(shape[1] for shape in self.known))
         if exactly:
             rows = atoms
         else:

@@ -99,3 +99,49 @@ def test_volume_area_and_length():
     assert periodic_volume(np.diag([2.0, 3.0, 5.0]), [True, True, True]) == pytest.approx(30.0)
     assert periodic_volume(np.diag([2.0, 3.0, 0.0]), [True, True, False]) == pytest.approx(6.0)
     assert periodic_volume(np.zeros((3, 3)), [False] * 3) == 1.0
+
+
+@pytest.mark.parametrize("pbc", [(False, False, False), (True, False, False), (True, True, False), (True, True, True)])
+def test_sparse_structures_are_searched_by_a_tree(monkeypatch, pbc):
+    from keras_ff.data import neighbors
+
+    used = []
+    original = neighbors._pairs_by_tree
+    monkeypatch.setattr(neighbors, "_pairs_by_tree", lambda *args: used.append(1) or original(*args))
+    atoms = bulk("Si", cubic=True)
+    atoms.rattle(0.1, seed=0)
+    cell = atoms.cell.array.copy()
+    cell[1] += [1.0, 0.0, 0.5]
+    cell[2] *= 1e6
+    cell[~np.array(pbc)] = 0.0
+    atoms = Atoms(atoms.symbols, atoms.positions + [0.0, 0.0, 3.0e6], cell=cell, pbc=pbc)
+    far = atoms.copy()
+    far.positions[-1, 2] += 1e6
+    for one in (atoms, far):
+        found = sorted_rows(*neighbor_list(one, 4.0))
+        # Without the distance, a grid does it.
+        near = one.copy()
+        near.positions[:, 2] -= 3.0e6
+        if one is far:
+            near.positions[-1, 2] -= 1e6 - 1e3
+        small = near.cell.array.copy()
+        small[2] /= 1e4
+        near.set_cell(small)
+        vectors = lambda atoms, i, j, S: atoms.positions[j] - atoms.positions[i] + S @ atoms.cell.array  # noqa: E731
+        i, j, S = neighbor_list(one, 4.0)
+        expected = neighbor_list(near, 4.0)
+        assert len(found) == len(expected[0]) > 0
+        for rows in zip(sorted(map(tuple, vectors(one, i, j, S).round(3))), sorted(map(tuple, vectors(near, *expected).round(3)))):
+            np.testing.assert_allclose(*rows, atol=3e-3)
+    assert used
+
+
+@pytest.mark.parametrize(
+    "atoms, cutoff", [(bulk("Si", a=5.4e-10), 4.0), (bulk("Si"), 1e9), (Atoms("Si2", [[0, 0, 0], [2, 0, 0]]), 1e9)]
+)
+def test_absurd_lengths_are_an_error_or_cost_nothing(atoms, cutoff):
+    if atoms.pbc.any():
+        with pytest.raises(ValueError, match="Are cell, positions and cutoff in Å"):
+            neighbor_list(atoms, cutoff)
+    else:
+        assert len(neighbor_list(atoms, cutoff)[0]) == 2

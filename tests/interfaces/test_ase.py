@@ -105,9 +105,70 @@ def test_neighbors_are_searched_when_an_atom_has_moved_half_of_the_skin(searches
     atoms.positions[0, 0] += 0.06
     atoms.get_potential_energy()
     assert len(searches) == 2
-    atoms.set_cell(atoms.cell * 1.001, scale_atoms=True)
+    # A cell that changes a little is no reason, as at constant pressure; one that changes much is.
+    for growth, count in ((1.001, 2), (0.999, 2), (0.85, 3)):
+        atoms.set_cell(atoms.cell * growth, scale_atoms=True)
+        atoms.get_potential_energy()
+        assert len(searches) == count
+
+
+def test_an_old_list_holds_for_any_deformation_that_it_is_kept_for(searches):
+    """Sheared, stretched and squeezed cells give what a new search gives, whether the list is kept or not."""
+    model, random, kept = repulsive(), np.random.default_rng(0), 0
+    atoms = copper() * (2, 1, 1)
+    atoms.calc = kff.Calculator(model, skin=0.6)
+    fresh = kff.Calculator(model, skin=0.0)
     atoms.get_potential_energy()
-    assert len(searches) == 3
+    for size in np.linspace(0.005, 0.3, 20):
+        deformed = atoms.copy()
+        deformed.set_cell(atoms.cell.array @ (np.eye(3) + random.uniform(-size, size, (3, 3))), scale_atoms=True)
+        deformed.rattle(0.02, rng=random)
+        deformed.calc, before = atoms.calc, len(searches)
+        energy, forces = deformed.get_potential_energy(), deformed.get_forces()
+        kept += len(searches) == before
+        deformed.calc = fresh
+        assert energy == pytest.approx(deformed.get_potential_energy(), rel=1e-12)
+        np.testing.assert_allclose(forces, deformed.get_forces(), atol=1e-12)
+    assert 3 <= kept <= 17
+
+
+def test_a_run_at_constant_pressure_lists_neighbors_as_seldom_as_one_at_constant_volume(searches):
+    from ase.md.nptberendsen import NPTBerendsen
+
+    counts = []
+    for npt in (False, True):
+        atoms = bulk("Cu", a=3.5, cubic=True) * (2, 2, 2)
+        atoms.calc = kff.Calculator(kff.ForceField(RepulsiveMorse(["Cu"], stiffness=1.0, bond_length=2.5, cutoff=4.5)))
+        MaxwellBoltzmannDistribution(atoms, temperature_K=600, rng=np.random.default_rng(0))
+        pressure = -atoms.get_stress()[:3].mean()
+        options = dict(temperature_K=600, pressure_au=pressure, compressibility_au=0.01, taut=100 * units.fs, taup=500 * units.fs)
+        dynamics = NPTBerendsen(atoms, units.fs, **options) if npt else VelocityVerlet(atoms, units.fs)
+        before = len(searches)
+        dynamics.run(200)
+        counts.append(len(searches) - before)
+    assert counts[1] <= counts[0] + 2 <= 20
+
+
+def test_few_shapes_serve_clusters_of_8_to_200_atoms():
+    calculator = kff.Calculator(repulsive())
+    shapes = shapes_of(calculator)
+    crystal = bulk("Cu", cubic=True) * 4
+    order = np.argsort(np.linalg.norm(crystal.positions - crystal.positions.mean(axis=0), axis=1))
+    for count in range(8, 201):
+        cluster = crystal[order[:count]]
+        cluster.pbc = False
+        calculator.calculate(cluster)
+        assert len(calculator.results["forces"]) == len(calculator.results["energies"]) == count
+    assert len(shapes) <= 6
+
+
+def test_a_structure_without_atoms_and_an_atom_that_is_there_twice_are_named():
+    calculator = kff.Calculator(repulsive())
+    with pytest.raises(ValueError, match="has no atoms"):
+        calculator.calculate(Atoms(cell=[5, 5, 5], pbc=True))
+    twice = copper() + Atoms("Cu", positions=copper().positions[2:3])
+    with pytest.raises(ValueError, match="Atom 2 and atom 4 are 0.000 Å apart"):
+        calculator.calculate(twice)
 
 
 def test_an_old_list_gives_the_same_numbers():
