@@ -159,11 +159,11 @@ def test_a_slab_keeps_its_cell_and_a_molecule_is_refused_in_words():
     slab.pbc = [True, True, False]
     slab.rattle(0.02, seed=0)
     with pytest.raises(ValueError, match="cannot relax: a stress needs three periodic directions"):
-        relax(model, slab)
-    relaxed = relax(model, slab, cell=False)
+        relax(model, slab, cell=True)
+    relaxed = relax(model, slab)
     np.testing.assert_array_equal(relaxed.cell, slab.cell)
     assert (relaxed.pbc == slab.pbc).all()
     with pytest.raises(ValueError, match="cell=False"):
-        relax(model, Atoms("Si2", [[0, 0, 0], [0, 0, 2.3]]))
-    pair = relax(model, Atoms("Si2", [[1e3, 0, 0], [1e3, 0, 2.3]]), cell=False)
+        relax(model, Atoms("Si2", [[0, 0, 0], [0, 0, 2.3]]), cell=True)
+    pair = relax(model, Atoms("Si2", [[1e3, 0, 0], [1e3, 0, 2.3]]))
     assert pair.positions[0, 0] == pytest.approx(1e3, abs=1e-6)

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import warnings
 
 import keras
 import numpy as np
@@ -252,17 +253,23 @@ class Dataset(keras.utils.PyDataset):
         return 1.0 - self.n_pairs.sum() / padded if padded else 0.0
 
     def require_labels(self, *kinds):
-        """Raise a ValueError unless some structure has each of the labels `kinds`: "energy", "forces", "stress"."""
+        """Raise a ValueError unless some structure has each of the labels `kinds`: "energy", "forces", "stress".
+
+        Warns:
+            If stresses were found and all set aside, as no structure is periodic in three directions.
+        """
         for kind in kinds:
             kind = "energy" if kind == "energy_per_atom" else kind
             if kind not in KINDS:
                 raise ValueError(f"Labels are {', '.join(KINDS)}. Received {kind!r}.")
             if not self.labels_found[kind] and kind == "stress" and self.stresses_set_aside:
-                raise ValueError(
+                warnings.warn(
                     f"The stresses of {self.stresses_set_aside} structures are set aside, as these are not periodic in three "
-                    "directions, and no other structure has one: a stress needs a volume. Leave stress out of the loss, or set "
-                    "pbc=True where the structure does repeat."
+                    "directions, and no other structure has one: nothing is learned from stress, which needs a volume. Leave it "
+                    "out of the loss, or set pbc=True where the structures do repeat.",
+                    stacklevel=2,
                 )
+                continue
             if not self.labels_found[kind]:
                 raise ValueError(
                     f"None of the {len(self.structures)} structures has a label {kind!r}, so nothing can be learned from it. "

@@ -132,13 +132,13 @@ class Relaxation:
         return atoms
 
 
-def relax(model, atoms, cell=True, force=1e-3, steps=500):
+def relax(model, atoms, cell=None, force=1e-3, steps=500):
     """A copy of a structure at rest: `ase.Atoms` of these, a pymatgen `Structure` of one. Labels of before are left out.
 
     Args:
         model: `ForceField`.
         atoms: `ase.Atoms`, or a `Structure` or `Molecule` of pymatgen.
-        cell: Whether the cell relaxes too.
+        cell: Whether the cell relaxes too; by default if it is periodic in three directions, and atoms alone otherwise.
         force: Largest force in eV/Å that the search leaves to Newton's steps.
         steps: Most steps of the search.
 
@@ -148,5 +148,6 @@ def relax(model, atoms, cell=True, force=1e-3, steps=500):
     Warns:
         If the structure found is no minimum but a saddle: it is unstable.
     """
-    relaxed = Relaxation(model, cell)(to_atoms(atoms), force, steps)
+    structure = to_atoms(atoms)
+    relaxed = Relaxation(model, structure.pbc.all() if cell is None else cell)(structure, force, steps)
     return relaxed if isinstance(atoms, Atoms) else to_structure(relaxed)

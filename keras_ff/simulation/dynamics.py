@@ -149,12 +149,13 @@ class Dynamics:
             if last < count:
                 self._list = None
             noted = {name: ops.convert_to_numpy(values).astype("float64") for name, values in noted.items()}
+            noted["cell"] = self._cell(noted["cell"])
             noted["positions"] += self._record["placement"].crossings @ noted["cell"] + self._record["placement"].origin
             yield from ((place, noted) for place in range(first, last))
             self.steps += last - first
             first = last
             state = {name: ops.convert_to_numpy(self._state[name]).astype("float64") for name in NOTED}
-            self.atoms.set_cell(np.where(self.atoms.pbc[:, None], state["cell"], self.atoms.cell.array))
+            self.atoms.set_cell(self._cell(state["cell"]))
             self.atoms.positions = self._record["placement"].restored(state["positions"], self.atoms.cell.array)
             self.atoms.set_velocities(state["velocities"])
             self._bath = state["bath"]
@@ -191,9 +192,12 @@ class Dynamics:
         place, _, state, noted, moved = ops.while_loop(goes_on, step, start)
         return place, state, noted, moved
 
+    def _cell(self, cell):
+        """Cells of the state as the user knows them: unrounded, and with all vectors, unless the pressure changes them."""
+        return cell if hasattr(self.ensemble, "pressure") else np.broadcast_to(self.atoms.cell.array, cell.shape)
+
     def _frame(self, noted, place):
         positions, velocities, cell, energy, bath = (noted[name][place] for name in NOTED)
-        cell = np.where(self.atoms.pbc[:, None], cell, self.atoms.cell.array)
         return positions, velocities, cell, energy, self.ensemble.bath_energy(bath, len(self.atoms))
 
     def _lost(self, moved):

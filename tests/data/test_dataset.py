@@ -265,3 +265,13 @@ def test_fit_takes_the_order_of_the_epoch_it_is_in():
         indices = [index for taken, index in data.taken if taken == epoch]
         # TensorFlow may look at the start of an epoch again; a whole pass in order must be there.
         assert set(range(len(data))) <= set(indices) and indices[: len(data)] == list(range(len(data)))
+
+
+def test_stresses_of_slabs_are_set_aside_with_a_word():
+    slab = Atoms("Si2", [[0, 0, 0], [1.4, 1.4, 1.4]], cell=[5.4, 5.4, 25], pbc=[True, True, False])
+    slab.calc = SinglePointCalculator(slab, energy=-10.0, forces=np.zeros((2, 3)), stress=np.ones(6))
+    data = Dataset([slab] * 4, MODEL)
+    assert data.labels_found["stress"] == 0 and data.stresses_set_aside == 4
+    assert "4 set aside: not periodic in three directions" in data.report()
+    with pytest.warns(UserWarning, match="The stresses of 4 structures are set aside"):
+        data.require_labels("stress")

@@ -138,3 +138,24 @@ def test_a_trajectory_is_frames_of_ase(model, silicon, tmp_path):
     np.testing.assert_allclose(frames[2].positions, trajectory.positions[2], atol=1e-7)
     assert frames[2].get_potential_energy() == pytest.approx(trajectory.energies[2], abs=1e-6)
     assert frames[2].get_kinetic_energy() == pytest.approx(trajectory.kinetic_energies[2], rel=1e-5)
+
+
+def test_melting_compiles_at_most_twice_more(model, silicon):
+    dynamics = Dynamics(model, silicon * (2, 2, 2), Langevin(300.0, relaxation=50.0), skin=0.5)
+    dynamics.run(100, every=0, verbose=0)
+    dynamics.ensemble = Langevin(5000.0, relaxation=50.0)
+    hot = dynamics.run(1500, every=50, verbose=0)
+    # A melt: atoms have left their sites.
+    assert np.linalg.norm(hot.positions[-1] - hot.positions[0], axis=1).mean() > 1.5
+    assert len(dynamics._batcher.shapes.known) <= 3
+
+
+def test_a_structure_far_away_moves_as_one_near_the_origin():
+    """In single precision, which would resolve 0.01 Å there."""
+    model = kff.ForceField(StillingerWeber.silicon(dtype="float32"), dtype="float32")
+    atoms = heated(bulk("Si", a=5.43, cubic=True), 600)
+    far = atoms.copy()
+    far.positions += [1e5, -1e5, 3e4]
+    here, there = (Dynamics(model, one, NVE()).run(50, every=50, verbose=0) for one in (atoms, far))
+    np.testing.assert_allclose(there.positions - here.positions, np.tile([1e5, -1e5, 3e4], (1, 8, 1)), rtol=0, atol=2e-4)
+    assert there.energies[0] == pytest.approx(here.energies[0], abs=1e-4)
