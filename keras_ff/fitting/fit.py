@@ -29,7 +29,7 @@ class Fit:
             "forces": DataTarget(structures, model, weight=0.1),
         }, folder="fit")
         fit.minimize()
-        keras_ff.properties.plots.fit_history(fit.history)
+        keras_ff.plots.fit_history(fit.history)
 
     With a folder the best weights so far and the history are on disk at any time, and a fit that was killed goes on from there when
     it is made again.
