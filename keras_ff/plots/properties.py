@@ -1,4 +1,8 @@
-"""The usual pictures of properties. They need matplotlib, see `keras_ff.plots`."""
+"""Figures of properties, and of fits to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.eos import EquationOfState as Fitted
@@ -6,17 +10,32 @@ from ase.units import GPa
 
 from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure
 
+if TYPE_CHECKING:
+    from ase.dft.kpoints import BandPath
+    from matplotlib.figure import Figure
+
 COLORS = (BLUE, ORANGE, GREEN, GRAY)
 
 
-def bands(path, frequencies, points=None, title="Phonons"):
-    """Phonon bands along a path.
+def bands(path: BandPath, frequencies: dict, points: dict | None = None, title: str = "Phonons") -> Figure:
+    """Phonon bands: frequencies along a path through the Brillouin zone.
 
     Args:
-        path: What `band_path` returned.
-        frequencies: Dict from names to `(points, modes)` in THz, such as `Phonons(model, atoms, path.kpts)()`.
-        points: Dict from special points of the path, such as "X", to frequencies in THz that are drawn as dots there.
-        title: Of the figure.
+        path: Path, as from `keras_ff.properties.band_path`.
+        frequencies: Dict from names to frequencies `(wave vectors, modes)` in THz, such as `Phonons(model, atoms, path.kpts)()`.
+        points: Dict from special points of the path, such as "X", to reference frequencies in THz, drawn as dots.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> path = kff.properties.band_path(bulk("Si"), "GX", points=3)
+        >>> figure = kff.plots.bands(path, {"a model": [[0.0, 15.0], [4.0, 14.0], [6.0, 12.0]]})
+        >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        ['Γ', 'X']
     """
     x, ticks, labels = path.get_linear_kpoint_axis()
     with new_figure(5.2, 3.6) as figure:
@@ -35,36 +54,63 @@ def bands(path, frequencies, points=None, title="Phonons"):
     return figure
 
 
-def density_of_states(at, densities, title="Phonon density of states"):
-    """Densities of states over the frequency.
+def density_of_states(at, densities: dict, title: str = "Phonon density of states") -> Figure:
+    """Phonon densities of states over the frequency.
 
     Args:
         at: Frequencies in THz, `(points,)`.
-        densities: Dict from names to `(points,)` in modes per THz.
-        title: Of the figure.
+        densities: Dict from names to densities `(points,)` in modes per THz, as from `keras_ff.properties.density_of_states`.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.density_of_states([0.0, 5.0, 10.0], {"a model": [0.0, 0.8, 0.1]})
+        >>> figure.axes[0].get_ylabel()
+        'modes per THz'
     """
     return _curves(at, densities, "frequency (THz)", "modes per THz", title)
 
 
-def vibrational_density(frequencies, densities, title="Vibrations"):
-    """Vibrational densities of states over the frequency.
+def vibrational_density(frequencies, densities: dict, title: str = "Vibrations") -> Figure:
+    """Vibrational densities of states of simulations over the frequency.
 
     Args:
-        frequencies: In THz, `(frequencies,)`.
-        densities: Dict from names to `(frequencies,)` in 1/THz.
-        title: Of the figure.
+        frequencies: Frequencies in THz, `(frequencies,)`.
+        densities: Dict from names to densities `(frequencies,)` in 1/THz, as from `keras_ff.properties.vibrational_density`.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.vibrational_density([0.0, 5.0, 10.0], {"liquid": [0.05, 0.08, 0.01]})
+        >>> figure.axes[0].get_xlabel()
+        'frequency (THz)'
     """
     return _curves(frequencies, densities, "frequency (THz)", "density of states (1/THz)", title)
 
 
-def radial_distribution(radii, distributions, known=None, title="Radial distribution"):
-    """Radial distribution functions.
+def radial_distribution(radii, distributions: dict, known: str | None = None, title: str = "Radial distribution") -> Figure:
+    """Radial distribution functions g(r) over the distance.
 
     Args:
-        radii: In Å, `(radii,)`.
-        distributions: Dict from names to `(radii,)`.
-        known: Name of the one that the others are to be compared with; it is drawn broad and gray.
-        title: Of the figure.
+        radii: Distances in Å, `(radii,)`.
+        distributions: Dict from names to g(r), `(radii,)`, as from `keras_ff.properties.radial_distribution`.
+        known: Name of the reference among them; it is drawn broad and gray.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.radial_distribution([2.0, 2.5, 3.0], {"measured": [0.0, 2.5, 0.7]}, known="measured")
+        >>> figure.axes[0].get_ylabel()
+        'g(r)'
     """
     figure = _curves(radii, distributions, "r (Å)", "g(r)", title)
     if known is not None:
@@ -74,13 +120,26 @@ def radial_distribution(radii, distributions, known=None, title="Radial distribu
     return figure
 
 
-def equation_of_state(volumes, energies, title="Equation of state"):
-    """Energy per atom over volume per atom, with the fitted curve, its minimum and the bulk modulus.
+def equation_of_state(volumes, energies, title: str = "Equation of state") -> Figure:
+    """Energy over volume, with the fitted curve of Birch and Murnaghan, its minimum and the bulk modulus.
 
     Args:
-        volumes: In Å³ per atom, `(points,)`.
-        energies: In eV per atom, `(points,)`.
-        title: Of the figure.
+        volumes: Volumes in Å³ per atom, `(points,)`, such as `EquationOfState(...).volumes()`.
+        energies: Energies in eV per atom, `(points,)`, such as `EquationOfState(...)()`.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> volumes = np.linspace(19.8, 20.2, 7)
+        >>> figure = kff.plots.equation_of_state(volumes, 0.01 * (volumes - 20.0) ** 2 - 4.0)
+        >>> figure.axes[0].texts[0].get_text().splitlines()[-1]
+        'B = 64.1 GPa'
+
+    Reference:
+        Birch, Phys. Rev. 71, 809 (1947).
     """
     fitted = Fitted(volumes, energies, eos="birchmurnaghan")
     volume, energy, modulus = fitted.fit()
@@ -95,12 +154,21 @@ def equation_of_state(volumes, energies, title="Equation of state"):
     return figure
 
 
-def fit_history(history, title="Fit"):
-    """Losses of all targets over the evaluations of a fit.
+def fit_history(history: list[dict], title: str = "Fit") -> Figure:
+    """Losses of all targets over the evaluations of a fit to properties.
 
     Args:
-        history: `Fit.history`.
-        title: Of the figure.
+        history: List of dicts from the names of targets and "total" to losses: `Fit.history`.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.fit_history([{"elastic": 1.0, "total": 1.0}, {"elastic": 0.1, "total": 0.1}])
+        >>> figure.axes[0].get_xlabel()
+        'evaluation'
     """
     with new_figure(5.2, 3.2) as figure:
         axes = figure.add_subplot()
@@ -109,14 +177,21 @@ def fit_history(history, title="Fit"):
     return figure
 
 
-def fit_report(fit, title="Fit"):
-    """The losses of a fit, and what each property was before and is now, beside its target.
+def fit_report(fit, title: str = "Fit") -> Figure:
+    """Report of a fit to properties: its losses, and each property before and after the fit beside its target.
 
-    Properties of one row with an axis of their own, radii or frequencies, are drawn as curves, others against their targets.
+    Properties over radii or frequencies are drawn as curves, all others over the values of their targets.
+
+        fit = keras_ff.fitting.Fit(model, targets)
+        fit.minimize()
+        keras_ff.plots.fit_report(fit).savefig("fit.png")
 
     Args:
         fit: `keras_ff.fitting.Fit` after `minimize` or `train`.
-        title: Of the figure.
+        title: Title of the first panel.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     drawn = {name: target for name, target in fit.targets.items() if hasattr(target, "before")}
     columns = 1 + len(drawn)
@@ -125,7 +200,7 @@ def fit_report(fit, title="Fit"):
         _history(axes[0], fit.history)
         axes[0].set_title(title)
         for axis, (name, target) in zip(axes[1:], drawn.items()):
-            shown = {"before": target.before, "after": target.now()}
+            shown = {"before": target.before, "after": target.current()}
             x = getattr(target.property, "radii", getattr(target.property, "frequencies", None))
             if x is not None and np.shape(x) == target.value.shape:
                 axis.plot(x, target.value, color=GRAY, linewidth=4.0, alpha=0.6, label="target")
@@ -144,7 +219,7 @@ def fit_report(fit, title="Fit"):
 
 
 def _history(axes, history):
-    """Losses of all targets over the evaluations."""
+    """Draw the losses of all targets over the evaluations."""
     names = [name for name in history[0] if name != "total"]
     for name, color in zip(names, COLORS * len(names)):
         axes.plot([losses.get(name, np.nan) for losses in history], color=color, label=name)
@@ -155,7 +230,7 @@ def _history(axes, history):
 
 
 def _curves(x, values, x_label, y_label, title):
-    """Named curves above zero."""
+    """Figure of named curves above zero."""
     with new_figure(5.2, 3.0) as figure:
         axes = figure.add_subplot()
         for (name, y), color in zip(values.items(), (BLUE, ORANGE, GREEN, "black", GRAY)):
