@@ -1,4 +1,4 @@
-"""What all tests share beside the conftest.py of the root: slow tests of TensorFlow, and double precision where a test asks for it."""
+"""What all tests share beside the conftest.py of the root: slow tests of TensorFlow, and double precision where one asks for it."""
 
 import keras
 import pytest
