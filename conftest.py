@@ -49,11 +49,11 @@ def pytest_ignore_collect(collection_path):
 
 @pytest.fixture(autouse=True)
 def names_and_precision_of_examples(request, doctest_namespace):
-    """Examples may use `kff`, `keras`, `ops` and `np`, and double precision that one of them sets does not reach the next."""
+    """Examples may use `keras_ff`, `kff`, `keras`, `ops` and `np`, and double precision that one of them sets does not reach the next."""
     if not isinstance(request.node, pytest.DoctestItem):
         yield
         return
-    doctest_namespace.update(kff=keras_ff, keras=keras, ops=keras.ops, np=np)
+    doctest_namespace.update(keras_ff=keras_ff, kff=keras_ff, keras=keras, ops=keras.ops, np=np)
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.utils.set_random_seed(0)
     yield

@@ -207,7 +207,7 @@ class RadialDistribution(Average):
 def radial_distribution(
     frames: Iterable[Atoms], radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None
 ) -> np.ndarray:
-    """Radial distribution function g(r) of stored frames, NumPy `(radii,)`: how often distances occur, relative to independent atoms.
+    """Radial distribution function g(r) of stored frames, NumPy `(radii,)`: frequency of distances relative to independent atoms.
 
     The class `RadialDistribution` is the same for a simulation with a model, differentiable with respect to its weights.
 
