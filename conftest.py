@@ -49,7 +49,7 @@ def pytest_ignore_collect(collection_path):
 
 @pytest.fixture(autouse=True)
 def names_and_precision_of_examples(request, doctest_namespace):
-    """Examples may use `keras_ff`, `kff`, `keras`, `ops` and `np`, and double precision that one of them sets does not reach the next."""
+    """Examples may use `keras_ff`, `kff`, `keras`, `ops` and `np`; double precision that one sets does not reach the next."""
     if not isinstance(request.node, pytest.DoctestItem):
         yield
         return

@@ -117,6 +117,9 @@ class MeanEnergy(Average):
 class Pressure(Average):
     """Mean pressure over equilibrium in GPa, a scalar: the ideal-gas term and the virial; positive under compression.
 
+        liquid = keras_ff.simulation.Sampling(model, atoms, Langevin(2000), frames=200)
+        pressure = Pressure(liquid)()
+
     Args:
         sampling: `keras_ff.simulation.Sampling`.
 
