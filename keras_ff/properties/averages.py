@@ -27,6 +27,13 @@ class Average(Property):
     A subclass computes the observable of one frame in `of_frame`. If the observable depends on the weights of the model and not on
     the positions alone, the subclass sets `explicit = True` and computes it for a batch of structures in `of_structures`.
 
+        class MeanVolume(Average):
+            def of_frame(self, frame):
+                return ops.abs(keras_ff.geometry.determinant(frame["cell"]))
+
+        volume = MeanVolume(Sampling(model, atoms, NPT(300.0)))
+        volume(), volume.gradient(lambda x: x)
+
     Args:
         source: `keras_ff.simulation.Sampling` for averages over equilibrium, or `keras_ff.simulation.Rollout` for averages over a
             short trajectory.

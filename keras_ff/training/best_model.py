@@ -85,6 +85,8 @@ def save_model(model, path):
     `model.save` writes into its target in place (keras/src/saving/saving_lib.py):
     killed meanwhile, it has destroyed the model that was there before.
 
+        save_model(model, "run/last.keras")
+
     Args:
         model: Keras model that is built.
         path: Path of the file, which ends with ".keras".

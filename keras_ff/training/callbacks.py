@@ -51,6 +51,9 @@ class EvaluateAverage(keras.callbacks.Callback):
     was never validated. With this callback `val_loss` and the other validation
     metrics are those of the average; `BestModel` saves the same.
 
+        model.compile(optimizer=keras.optimizers.Adam(1e-3, use_ema=True), loss=...)
+        model.fit(data, validation_data=validation, callbacks=[EvaluateAverage(), BestModel("best.keras")])
+
     `keras.callbacks.SwapEMAWeights` does this too, but rounds the weights at
     each swap on TensorFlow, and with `swap_on_epoch` leaves the weights that
     are not averaged in the model when training stops early. For the same reason
@@ -98,6 +101,13 @@ class StopOnNaN(keras.callbacks.Callback):
 
     Raises:
         FloatingPointError: After a batch whose loss is not finite.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> kff.training.StopOnNaN().on_train_batch_end(0, {"loss": float("nan")})
+        Traceback (most recent call last):
+            ...
+        FloatingPointError: The loss became nan at or shortly before batch 1 of epoch 1. ...
     """
 
     # Keras may call this from another thread and need not wait for each step, so that a later batch can be the first to tell.
