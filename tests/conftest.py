@@ -1,29 +1,9 @@
-"""What all tests share: the backend, its compilation cache, and double precision where a test asks for it."""
+"""What all tests share beside the conftest.py of the root: slow tests of TensorFlow, and double precision where one asks for it."""
 
-import os
-from pathlib import Path
+import keras
+import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
-import keras  # noqa: E402
-import pytest  # noqa: E402
-
-from keras_ff import backend  # noqa: E402
-
-# TensorFlow does not ask with which flags a function was compiled.
-CACHE = Path(__file__).parents[1] / ".cache" / ("with-flags" if os.environ.get("XLA_FLAGS") else "compiled")
-backend.enable_compilation_cache(CACHE / backend.backend_name())
-# The command line takes the same, not that of the user.
-os.environ["KERAS_FF_CACHE"] = str(CACHE)
-
-
-def pytest_report_header():
-    from importlib.metadata import version
-
-    name = backend.backend_name()
-    flags = os.environ.get("XLA_FLAGS") or "no flags"
-    return f"backend: {name} {version(name)}, keras {keras.__version__}, XLA with {flags}"
+from keras_ff import backend
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,5 +1,7 @@
 """All tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST]`.
 
+The examples in the docstrings of keras_ff are a part of their own on each backend.
+
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
 
@@ -22,6 +24,7 @@ WITHOUT_BACKEND = {"data", "test_plots.py", "test_imports.py"}
 SLOWEST = "potentials"
 FILES = {"tensorflow": 8, "jax": 12}
 PROCESSES = 2
+PACKAGE = Path(__file__).parents[1] / "keras_ff"
 # On the CPU these halve the time of compiling, and cost some speed.
 XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
@@ -32,6 +35,7 @@ def main(options):
     for backend in BACKENDS:
         own = [file for file in files if backend == BACKENDS[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]
         parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
+        parts.append((0, backend, ["--doctest-modules", PACKAGE]))
     # Both backends side by side: a stable sort.
     parts = [part for _, *part in sorted(parts, key=lambda part: part[0])]
     bad = 0
@@ -55,7 +59,8 @@ def run(backend, part, options):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    return f"{backend}: {part[0].name} to {part[-1].name}", done.stdout, done.returncode
+    title = "examples in docstrings" if PACKAGE in part else f"{part[0].name} to {part[-1].name}"
+    return f"{backend}: {title}", done.stdout, done.returncode
 
 
 if __name__ == "__main__":

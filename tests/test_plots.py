@@ -137,5 +137,5 @@ def test_roc_has_the_area_of_all_pairs_in_the_right_order():
 
 
 def test_a_watched_simulation_may_end_early():
-    figure = plots.watched([0.0, 10.0, 20.0], {"hot": [0.5, 2.0], "cool": [0.5, 0.6, 0.5]})
+    figure = plots.grades_over_time([0.0, 10.0, 20.0], {"hot": [0.5, 2.0], "cool": [0.5, 0.6, 0.5]})
     assert [len(line.get_xdata()) for line in figure.axes[0].lines[:2]] == [2, 3]

@@ -27,9 +27,10 @@ import numpy as np
 from ase.build import bulk
 
 import keras_ff as kff
+from keras_ff import plots
 from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import CellLengths, ElasticConstants, Phonons, band_path, cubic, plots, relax
+from keras_ff.properties import CellLengths, ElasticConstants, Phonons, band_path, cubic, relax
 
 kff.enable_float64()
 

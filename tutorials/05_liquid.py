@@ -30,9 +30,10 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import keras_ff as kff
+from keras_ff import plots
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import ZBL, NeuralIL, StillingerWeber, Sum
-from keras_ff.properties import RadialDistribution, plots, radial_distribution
+from keras_ff.properties import RadialDistribution, radial_distribution
 from keras_ff.simulation import Dynamics, Langevin, Sampling
 
 RADII = np.linspace(1.5, 5.3, 77)

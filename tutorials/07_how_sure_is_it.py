@@ -176,7 +176,7 @@ warm = simulated(model, 600)
 times = 5.0 * np.arange(len(warm[0]))
 print(f"expected error of the forces at the end: {cold[1][-5:].mean():.2f} at 100 K, {warm[1][-5:].mean():.2f} eV/Å at 600 K")
 assert warm[0][-5:].mean() > cold[0][-5:].mean() and len(warm[2]) > len(cold[2])
-kff.plots.watched(times, {"100 K": cold[0], "600 K": warm[0]})
+kff.plots.grades_over_time(times, {"100 K": cold[0], "600 K": warm[0]})
 
 # %% [markdown]
 # ## What does it want to see?
@@ -194,7 +194,7 @@ assert wiser_hot < 0.6 * of_hot
 warm_again = simulated(wiser, 600)
 print(f"grade at 600 K: {warm[0][5:].mean():.1f} before, {warm_again[0][5:].mean():.1f} after")
 assert warm_again[0][5:].mean() < warm[0][5:].mean()
-kff.plots.watched(times, {"600 K, before": warm[0], "600 K, after six hot structures": warm_again[0]})
+kff.plots.grades_over_time(times, {"600 K, before": warm[0], "600 K, after six hot structures": warm_again[0]})
 
 # %% [markdown]
 # ## Made to order

@@ -1,4 +1,8 @@
-"""Structures made by gradient: where the members of an ensemble disagree at an energy that is plausible."""
+"""Adversarial structures: where the members of an ensemble disagree, at a plausible energy, found by following gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import units
@@ -12,34 +16,46 @@ from keras_ff.data import neighbor_list
 from keras_ff.interfaces.ase import Calculator
 from keras_ff.models.force_field import stress
 
-# A first displacement of the atoms in Å: at a symmetric point the spread has no slope.
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from keras_ff.models import Ensemble
+
+# Random displacement of the atoms at the start in Å: at a symmetric point the disagreement has no gradient.
 FIRST_STEP = 0.02
 
-# Å² of (eV/Å)², so that the logarithm of no spread at all is finite.
+# Added to the variance, in (eV/Å)², so that the logarithm is finite where all members agree.
 SMALLEST_VARIANCE = 1e-12
 
 
 class UncertaintyBias(Calculator):
-    """A `Calculator` whose energy falls where the members of an ensemble disagree:
+    """ASE calculator whose energy is low where the members of an ensemble disagree, to search for structures worth learning.
 
-        U = E - N k T ln σ,    σ² the mean over the N atoms of the variances of the forces, in (eV/Å)²
+        U = E - N k T ln σ,    σ² the mean over the N atoms of the variances of the force components, in (eV/Å)²
 
-    Its minimum is the structure that maximises σ exp(-E / (N k T)). Minimisers and molecular dynamics of ASE on it look for
-    structures that a model should learn; forces and stress are the derivatives of U. The spreads are those of the model.
+    Its minimum is the structure with the largest σ exp(-E / (N k T)): a large disagreement at a plausible energy. Optimizers and
+    molecular dynamics of ASE run on it; forces and stress are the derivatives of U. The results `energy_std`, `forces_std` and
+    `stress_std` are those of the ensemble.
+
+        atoms.calc = UncertaintyBias(model, temperature=1000)
+        ase.optimize.FIRE(atoms).run(steps=50)
+
+    `adversarial` does that in one call, and stops before atoms come too close.
 
     Args:
         model: `Ensemble`.
-        temperature: In K: the mean potential energy per atom, in units of k, that the search is willing to pay for a factor e in σ.
+        temperature: Temperature T in K: an increase of the energy per atom by kT outweighs a growth of σ by a factor of e.
+        **kwargs: Other arguments of `keras_ff.Calculator`.
 
     Raises:
-        ValueError: If the model is no `Ensemble`, or the temperature is not positive.
+        ValueError: If the model is not an `Ensemble`, or the temperature is not positive.
 
     Reference:
-        Schwalbe-Koda, Tan and Gómez-Bombarelli, Nat. Commun. 12, 5104 (2021), with the energy per atom in the place of that of the
-        structure, so that it means the same for cells of any size.
+        Schwalbe-Koda, Tan and Gómez-Bombarelli, Nat. Commun. 12, 5104 (2021), with the energy per atom in place of the energy of
+        the structure, so that the temperature means the same for cells of any size.
     """
 
-    def __init__(self, model, temperature, **kwargs):
+    def __init__(self, model: Ensemble, temperature: float, **kwargs):
         check_ensemble(model)
         if not temperature > 0:
             raise ValueError(f"The temperature is positive, in K. Received temperature={temperature}.")
@@ -69,52 +85,63 @@ class UncertaintyBias(Calculator):
         self._function = backend.jit(biased, layer=model)
 
 
-def adversarial(model, atoms, temperature=1000.0, steps=50, closest=0.7, seed=0):
-    """A structure where the members of an ensemble disagree, found from another by following the gradient of the disagreement.
+def adversarial(
+    model: Ensemble, atoms: Atoms, temperature: float = 1000.0, steps: int = 50, closest: float = 0.7, seed: int = 0
+) -> Atoms:
+    """Move the atoms of a structure to where the members of an ensemble disagree, along the gradient of the disagreement.
 
-    Atoms move downhill in `UncertaintyBias`, in a cell that stays.
+    The atoms move downhill in the energy of `UncertaintyBias`, and the cell stays as it is. The results are candidates for labels,
+    such as those of `ActiveLearning`.
+
+        candidates = [adversarial(model, atoms, temperature=1000) for atoms in structures]
 
     Args:
         model: `Ensemble`.
-        atoms: `ase.Atoms` to start from.
-        temperature: In K, see `UncertaintyBias`.
-        steps: Most steps of the search (FIRE of ASE).
-        closest: The search ends before two atoms come closer than this part of the sum of their covalent radii: a first-principles
-            program does not converge there.
-        seed: Of the small displacements at the start.
+        atoms: Structure to start from; it is not changed.
+        temperature: Temperature in K that weighs the energy against the disagreement, see `UncertaintyBias`.
+        steps: Largest number of steps of the search (FIRE of ASE).
+        closest: The search ends before two atoms come closer than this fraction of the sum of their covalent radii, where
+            first-principles programs do not converge.
+        seed: Seed of the small random displacements at the start.
 
     Returns:
-        `ase.Atoms` without labels; `info["uncertainty"]` has σ in eV/Å before and after.
+        `ase.Atoms` without labels; `info["uncertainty"]` has the root mean square of the standard deviations of the forces in eV/Å,
+        before and after.
 
     Raises:
-        ValueError: See `UncertaintyBias`. If atoms are too close at the start.
+        ValueError: If the model is not an `Ensemble`, the temperature is not positive, or atoms are too close at the start.
+
+    Reference:
+        Schwalbe-Koda, Tan and Gómez-Bombarelli, Nat. Commun. 12, 5104 (2021).
     """
-    found = atoms.copy()
-    found.calc = UncertaintyBias(model, temperature)
-    found.positions += np.random.default_rng(seed).normal(scale=FIRST_STEP, size=found.positions.shape)
-    if _too_close(found, closest):
+    moved = atoms.copy()
+    moved.calc = UncertaintyBias(model, temperature)
+    moved.positions += np.random.default_rng(seed).normal(scale=FIRST_STEP, size=moved.positions.shape)
+    if _too_close(moved, closest):
         raise ValueError(
             f"Atoms of {atoms.get_chemical_formula()} are closer than {closest} of the sum of their covalent radii at the start. "
             "Give another structure, or a smaller closest=."
         )
-    before, kept = _spread(found), found.positions.copy()
-    for _ in FIRE(found, logfile=None, maxstep=0.1).irun(fmax=1e-3, steps=steps):
-        if _too_close(found, closest) or not np.isfinite(found.get_forces()).all():
-            found.positions = kept
+    before, kept = _spread(moved), moved.positions.copy()
+    for _ in FIRE(moved, logfile=None, maxstep=0.1).irun(fmax=1e-3, steps=steps):
+        if _too_close(moved, closest) or not np.isfinite(moved.get_forces()).all():
+            moved.positions = kept
             break
-        kept = found.positions.copy()
-    after = _spread(found)
-    found.calc = None
-    found.info["uncertainty"] = [before, after]
-    return found
+        kept = moved.positions.copy()
+    after = _spread(moved)
+    moved.calc = None
+    moved.info["uncertainty"] = [before, after]
+    return moved
 
 
 def _spread(atoms):
+    """Root mean square of the standard deviations of the forces on the atoms, in eV/Å."""
     atoms.get_potential_energy()
     return float(np.sqrt(np.mean(atoms.calc.results["forces_std"] ** 2)))
 
 
 def _too_close(atoms, closest):
+    """Whether two atoms are closer than a fraction of the sum of their covalent radii."""
     radii = closest * covalent_radii[atoms.numbers]
     i, j, shifts = neighbor_list(atoms, 2.0 * radii.max())
     vectors = atoms.positions[j] - atoms.positions[i] + shifts @ atoms.cell.array

@@ -1,4 +1,9 @@
-"""Candidates from molecular dynamics with the model itself."""
+"""Candidates for labels from molecular dynamics with the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.md.langevin import Langevin
@@ -9,25 +14,45 @@ from tqdm import tqdm
 from keras_ff.active.picking import check_ensemble
 from keras_ff.interfaces.ase import Calculator
 
+if TYPE_CHECKING:
+    from ase import Atoms
 
-def explored(model, starts, temperature, steps, every=20, timestep=1.0, limit=2.0, seed=0):
-    """Frames of molecular dynamics (Langevin of ASE, constant volume), up to where the model no longer knows what it does.
+    from keras_ff.models import Ensemble
+
+
+def explore(
+    model: Ensemble,
+    starts: Iterable[Atoms],
+    temperature: float,
+    steps: int,
+    every: int = 20,
+    timestep: float = 1.0,
+    limit: float = 2.0,
+    seed: int = 0,
+) -> list[Atoms]:
+    """Run molecular dynamics until the members of an ensemble disagree, and return frames as candidates for labels.
+
+    The simulations have constant volume (Langevin dynamics of ASE).
+
+        candidates = explore(model, structures, temperature=1000, steps=5000)
 
     Args:
         model: `Ensemble`.
-        starts: List of `ase.Atoms`; a simulation starts from each.
-        temperature: In K.
-        steps: Of each simulation.
-        every: Steps between frames.
-        timestep: In fs.
-        limit: In eV/Å. A simulation ends with the frame in which the standard deviation of the forces on an atom is above.
-        seed: Of velocities and noise.
+        starts: Structures; a simulation starts from each.
+        temperature: Temperature in K.
+        steps: Number of steps of each simulation.
+        every: Number of steps between frames.
+        timestep: Time step in fs.
+        limit: Standard deviation of the forces on an atom in eV/Å. A simulation ends with the first frame in which an atom exceeds
+            it; that frame is the last one returned.
+        seed: Seed of velocities and noise.
 
     Returns:
-        List of `ase.Atoms` without labels, the largest standard deviation of the forces on an atom as `info["forces_std"]`.
+        Frames as `ase.Atoms` without labels, with the largest standard deviation of the forces on an atom as `info["forces_std"]`,
+        in eV/Å.
 
     Raises:
-        ValueError: If the model is no `Ensemble`.
+        ValueError: If the model is not an `Ensemble`.
     """
     check_ensemble(model)
     rng, calculator, frames = np.random.default_rng(seed), Calculator(model), []

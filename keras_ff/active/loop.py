@@ -1,7 +1,11 @@
-"""Train, pick, compute, again: a loop that may be killed at any time."""
+"""The loop of active learning: train, pick, label, again; it may be killed at any time."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.io import read, write
@@ -14,12 +18,18 @@ from keras_ff.data.labels import KEYS, Labels
 from keras_ff.models import load
 from keras_ff.whole_files import replace_when_complete
 
-# Of the loop's folder, and of that of a round.
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+    from keras_ff.models import Ensemble
+
+# Names of files: the first in the folder of the loop, the others in that of a round.
 RECORD, MODEL, SUMMARY, PICKED = "loop.json", "model.keras", "summary.json", "picked.xyz"
 
 
 class ActiveLearning:
-    """Rounds of training an ensemble, picking the structures that would teach it most, and computing these.
+    """Active learning: rounds of training an ensemble, picking the structures that would teach it most, and labeling these.
 
         def train(structures, number):
             model = kff.Ensemble(NeuralIL(["Si"], members=4))
@@ -29,33 +39,46 @@ class ActiveLearning:
         loop = ActiveLearning(Espresso(...), train, pool, start, count=10, folder="active")
         model = loop.run(rounds=5)
 
-    Everything is in the folder as soon as it is known: `round_000/model.keras`, `picked.xyz`, and a file for each label. The same
-    script, started again after a kill, goes on where it was: no round is trained twice, no structure picked anew, and no label
-    computed twice that was complete.
+    Everything is written into the folder as soon as it is known: `round_000/model.keras`, `picked.xyz`, and a file for each label.
+    The same script, started again after a kill, continues where it was: no round is trained twice, no structure is picked anew, and
+    no complete label is computed twice.
 
     Args:
-        oracle: Calculator of ASE that computes energies and forces, and stresses if it has them.
-        train: Function of a list of structures with labels and the number of the round that returns a trained `Ensemble`.
-        candidates: List of `ase.Atoms`, the pool, from which each is picked once; or a function of the model and the number of the
-            round that returns such a list, made for this round: see `explored` and `adversarial`.
-        start: List of `ase.Atoms` with labels to begin with.
-        count: Number of structures to compute in a round.
-        folder: Where everything is kept.
-        select: Function of the model, the candidates, the known structures, the count and the `scores` of the candidates that
-            returns places in the candidates; `pick` by default.
+        oracle: Calculator of ASE that computes the labels: energies and forces, and stresses if it has them.
+        train: Function of a list of labeled structures and the number of the round, counted from 0, that returns a trained
+            `Ensemble`.
+        candidates: List of `ase.Atoms`, a pool from which each is picked at most once; or a function of the model and the number of
+            the round that returns such a list for this round, see `explore` and `adversarial`.
+        start: List of labeled `ase.Atoms` for the first round.
+        count: Number of structures to label in a round.
+        folder: Folder for models, structures and labels.
+        select: Function that chooses structures: of the model, the candidates, the labeled structures, the count, and the `scores`
+            of the candidates; it returns indices of the candidates. `pick` by default.
 
     Attributes:
-        history: List of dicts, one for each round of `run`: the number of `known` structures, and the mean `uncertainty` of the
-            forces in eV/Å of those that were `picked` and of all `candidates`.
+        history: List of dicts, one for each round of `run`: the number of labeled structures as `known`, and the mean
+            `uncertainty` of the forces in eV/Å over the structures that were `picked` and over all `candidates`.
 
     Raises:
-        ValueError: If `start` has no labels, the pool is broken (see `checked_candidates`), the count is not positive, or
-            the folder holds a loop with another start or count.
+        ValueError: If `start` has no labels, a candidate has no atoms or positions that are not finite, the count is not positive,
+            or the folder holds a loop with another start or count.
+
+    Reference:
+        Settles, Active Learning Literature Survey, University of Wisconsin-Madison (2009), on pools and queries.
     """
 
-    def __init__(self, oracle, train, candidates, start, count, folder, select=pick):
+    def __init__(
+        self,
+        oracle: Calculator,
+        train: Callable[[list[Atoms], int], Ensemble],
+        candidates: Sequence[Atoms] | Callable[[Ensemble, int], list[Atoms]],
+        start: Sequence[Atoms],
+        count: int,
+        folder: str | Path,
+        select: Callable = pick,
+    ):
         if count < 1:
-            raise ValueError(f"A round computes at least one structure. Received count={count}.")
+            raise ValueError(f"A round labels at least one structure. Received count={count}.")
         self.oracle, self.train, self.select = oracle, train, select
         self.candidates = candidates if callable(candidates) else checked_candidates(candidates)
         self.start, self.count, self.folder = list(start), int(count), Path(folder)
@@ -68,6 +91,7 @@ class ActiveLearning:
         self._record()
 
     def _record(self):
+        """Write what the folder belongs to, or compare it with what is there."""
         record = {"count": self.count, "start": [round(float(labels(atoms)["energy"]), 6) for atoms in self.start]}
         path = self.folder / RECORD
         if not path.exists():
@@ -76,14 +100,18 @@ class ActiveLearning:
         elif json.loads(path.read_text()) != record:
             raise ValueError(f"{self.folder} holds a loop with another start or count. Give this loop another folder.")
 
-    def run(self, rounds):
-        """Do so many rounds, counted from the first, and train on all that is known then.
+    def run(self, rounds: int) -> Ensemble:
+        """Run the loop up to a number of rounds, and train once more on all labels.
 
         Args:
-            rounds: Number of rounds. A loop that has done five and is run for eight does three more.
+            rounds: Number of rounds, counted from the first: a loop that has done five and is run for eight does three more. It
+                ends earlier if the pool is empty.
 
         Returns:
-            The model of the last training. If the pool is empty before, the loop ends with what is known.
+            Model of the last training.
+
+        Raises:
+            ValueError: If the oracle returns an energy, forces or a stress that are not finite.
         """
         known, self.history = list(self.start), []
         for number in range(rounds):
@@ -91,36 +119,41 @@ class ActiveLearning:
             picked = self._picked(number, model, known)
             if not picked:
                 break
-            known += self._labelled(number, picked)
+            known += self._labeled(number, picked)
         else:
             number = rounds
         return self.model(number, known)
 
-    def model(self, number, known):
-        """The ensemble of a round, trained if it is not there."""
-        path = self._place(number) / MODEL
+    def model(self, number: int, known: Sequence[Atoms]) -> Ensemble:
+        """Return the ensemble of a round: the one in the folder, or one that is trained now.
+
+        Args:
+            number: Number of the round, counted from 0.
+            known: Labeled structures to train on.
+        """
+        path = self._folder(number) / MODEL
         if not path.exists():
             model = self.train(list(known), number)
             model.save(path)
-        # Also of the first time, so that a loop that was killed is the same as one that was not.
+        # Loaded also after training, so that a loop that was killed is the same as one that was not.
         return load(path)
 
-    def known(self):
-        """The structures with labels so far: the start, and those of the rounds."""
-        found, number = list(self.start), 0
-        while (folder := self._place(number)).exists():
-            found += [_read_label(file) for file in sorted(folder.glob("label_*.xyz"))]
+    def known(self) -> list[Atoms]:
+        """Return all labeled structures so far: the start, and those in the folder."""
+        structures, number = list(self.start), 0
+        while (folder := self._folder(number)).exists():
+            structures += [_read_label(file) for file in sorted(folder.glob("label_*.xyz"))]
             number += 1
-        return found
+        return structures
 
-    def _place(self, number):
+    def _folder(self, number):
         return self.folder / f"round_{number:03d}"
 
     def _picked(self, number, model, known):
-        """Structures of a round without labels, as they are in the file."""
-        path, summary = self._place(number) / PICKED, self._place(number) / SUMMARY
+        """Structures that are to be labeled in a round, as they are in the file, which is written if it is not there."""
+        path, summary = self._folder(number) / PICKED, self._folder(number) / SUMMARY
         if not path.exists():
-            candidates, places = self._candidates(number, model)
+            candidates, indices = self._candidates(number, model)
             if not candidates:
                 return []
             spreads = uncertainty(model, candidates)
@@ -129,54 +162,55 @@ class ActiveLearning:
             values = {"known": len(known), "picked": float(spreads[chosen].mean()), "candidates": float(spreads.mean())}
             with replace_when_complete(summary) as part:
                 part.write_text(json.dumps(values))
-            picked = [_bare(candidates[place], candidate=places[place], uncertainty=float(spreads[place])) for place in chosen]
+            picked = [_bare(candidates[i], candidate=indices[i], uncertainty=float(spreads[i])) for i in chosen]
             with replace_when_complete(path) as part:
                 write(part, picked, format="extxyz")
         self.history.append(json.loads(summary.read_text()))
         return read(path, ":", format="extxyz")
 
     def _candidates(self, number, model):
-        """Candidates of a round, and their places in the pool."""
+        """Candidates of a round, and their indices in the pool."""
         if callable(self.candidates):
             made = checked_candidates(self.candidates(model, number))
             return made, list(range(len(made)))
         taken = {
             atoms.info["candidate"]
             for earlier in range(number)
-            for atoms in read(self._place(earlier) / PICKED, ":", format="extxyz")
+            for atoms in read(self._folder(earlier) / PICKED, ":", format="extxyz")
         }
-        places = [place for place in range(len(self.candidates)) if place not in taken]
-        return [self.candidates[place] for place in places], places
+        indices = [index for index in range(len(self.candidates)) if index not in taken]
+        return [self.candidates[index] for index in indices], indices
 
-    def _labelled(self, number, picked):
-        found = []
-        for place, atoms in enumerate(tqdm(picked, f"labels of round {number}", leave=False, delay=2)):
-            path = self._place(number) / f"label_{place:03d}.xyz"
+    def _labeled(self, number, picked):
+        """Structures of a round with the labels that are in the folder or computed now."""
+        structures = []
+        for index, atoms in enumerate(tqdm(picked, f"labels of round {number}", leave=False, delay=2)):
+            path = self._folder(number) / f"label_{index:03d}.xyz"
             if not path.exists():
                 with replace_when_complete(path) as part:
                     write(part, self._computed(atoms), format="extxyz")
-            found.append(_read_label(path))
-        return found
+            structures.append(_read_label(path))
+        return structures
 
     def _computed(self, atoms):
-        """A copy of atoms with what the oracle says of them."""
-        asked = atoms.copy()
-        asked.calc = self.oracle
-        found = {"energy": asked.get_potential_energy(), "forces": asked.get_forces()}
+        """The structure with labels that the oracle computes."""
+        copy = atoms.copy()
+        copy.calc = self.oracle
+        results = {"energy": copy.get_potential_energy(), "forces": copy.get_forces()}
         if "stress" in self.oracle.implemented_properties and atoms.cell.rank == 3:
-            found["stress"] = asked.get_stress()
-        for name, value in found.items():
+            results["stress"] = copy.get_stress()
+        for name, value in results.items():
             if not np.isfinite(value).all():
                 raise ValueError(
-                    f"The oracle gives a {name} that is not finite for {atoms.get_chemical_formula()}. The structure is in "
-                    f"{self.folder} and is computed again when the loop goes on."
+                    f"The oracle returned {name} that are not finite for {atoms.get_chemical_formula()}. The structure is in "
+                    f"{self.folder} and is computed again when the loop continues."
                 )
-        atoms.calc = Labels(atoms, **found)
+        atoms.calc = Labels(atoms, **results)
         return atoms
 
 
 def _bare(atoms, **info):
-    """A copy without labels."""
+    """Copy of a structure without labels and constraints."""
     copy = atoms.copy()
     copy.calc = None
     for name in (name for names in KEYS.values() for name in names):

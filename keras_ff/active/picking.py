@@ -1,4 +1,9 @@
-"""Choosing structures that are uncertain and unlike each other."""
+"""Choice of structures whose predictions are uncertain and that are unlike each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -7,23 +12,35 @@ from keras_ff import backend
 from keras_ff.data import Dataset
 from keras_ff.models import Ensemble
 
-# Structures in a batch.
+if TYPE_CHECKING:
+    from keras_ff.models import ForceField
+
+# Number of structures in a batch.
 BATCH = 8
 
 
-def uncertainty(model, structures):
-    """How much the members of an ensemble disagree.
+def uncertainty(model: Ensemble, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
+    """Uncertainty of the predictions for structures: how much the members of an ensemble disagree.
 
     Args:
         model: `Ensemble`.
         structures: List of `ase.Atoms`.
 
     Returns:
-        Dict of arrays `(structures,)`: `forces` in eV/Å, the root of the mean square of the standard deviations of the forces on
-        the atoms, and `energy_per_atom` in eV, the standard deviation of the energies per atom.
+        Dict of arrays `(structures,)`: `forces` in eV/Å, the root mean square over the atoms of the standard deviations of the
+        forces, and `energy_per_atom` in eV, the standard deviation of the energy per atom.
 
     Raises:
-        ValueError: If the model is no `Ensemble`, or the structures are none: see `checked_candidates`.
+        ValueError: If the model is not an `Ensemble`, there are no structures, or one has no atoms or positions that are not
+            finite.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> model = kff.Ensemble(kff.potentials.NeuralIL(["Cu"], cutoff=3.0, n_max=1, members=2))
+        >>> spreads = kff.active.uncertainty(model, [bulk("Cu"), bulk("Cu", a=3.9)])
+        >>> sorted(spreads), spreads["forces"].shape
+        (['energy_per_atom', 'forces'], (2,))
     """
     check_ensemble(model)
     data = _data(model, checked_candidates(structures))
@@ -33,52 +50,78 @@ def uncertainty(model, structures):
         return outputs["forces_std"][..., 0], outputs["energy_per_atom_std"][:, 0]
 
     function = backend.jit(spreads, layer=model)
-    found = {name: np.zeros(len(structures)) for name in ("forces", "energy_per_atom")}
+    results = {name: np.zeros(len(structures)) for name in ("forces", "energy_per_atom")}
     for index in range(len(data)):
         batch, _ = data[index]
         forces, energy = (np.asarray(values, dtype="float64") for values in function(batch))
         is_atom, members = batch["species"] >= 0, data.indices(index)
         there = members >= 0
-        found["forces"][members[there]] = np.sqrt(np.sum(forces**2 * is_atom, axis=1)[there] / is_atom.sum(axis=1)[there])
-        found["energy_per_atom"][members[there]] = energy[there]
-    return found
+        results["forces"][members[there]] = np.sqrt(np.sum(forces**2 * is_atom, axis=1)[there] / is_atom.sum(axis=1)[there])
+        results["energy_per_atom"][members[there]] = energy[there]
+    return results
 
 
-def check_ensemble(model):
-    """Raise a ValueError unless the model has members that can disagree."""
+def check_ensemble(model: Ensemble) -> None:
+    """Check that a model is an `Ensemble`, whose members can disagree.
+
+    Raises:
+        ValueError: If it is not.
+    """
     if not isinstance(model, Ensemble):
         raise ValueError(f"Uncertainty needs the members of a keras_ff.Ensemble. Received a {type(model).__name__}.")
 
 
-def scores(spreads):
-    """One score for each structure from its `uncertainty`: the root of the sum of squares, each in units of its mean.
+def scores(spreads: dict[str, np.ndarray]) -> np.ndarray:
+    """Score of each structure from its uncertainties, `(structures,)`: the larger, the more worth labeling.
 
-    With the forces alone, crystals under strain, whose forces vanish by symmetry, would never be picked, and their energies never
-    learned.
+    It is the root of the sum of the squares of all uncertainties, each divided by its mean over the structures. With the forces
+    alone, strained crystals, whose forces vanish by symmetry, would never be picked, and their energies never learned.
+
+    Args:
+        spreads: Dict of arrays `(structures,)`, as from `uncertainty`.
+
+    Returns:
+        Array `(structures,)` without a unit.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> values = {"forces": np.array([1.0, 3.0]), "energy_per_atom": np.array([0.02, 0.02])}
+        >>> kff.active.scores(values).round(3).tolist()
+        [1.118, 1.803]
     """
     return np.sqrt(sum((values / max(values.mean(), 1e-300)) ** 2 for values in spreads.values()))
 
 
-def pick(model, candidates, known, count, worth):
-    """Structures that are uncertain and unlike those that are known, and unlike each other.
+def pick(model: ForceField, candidates: Sequence[Atoms], known: Sequence[Atoms], count: int, worth: Sequence[float]) -> list[int]:
+    """Pick structures to label: uncertain ones that are unlike those already labeled, and unlike each other.
 
-    One after the other is taken: the one with the largest product of its worth and its distance to the nearest structure that is
-    known or taken already. A structure is described by the means of the descriptors of its atoms, in units of their
+    They are taken one after the other, each time the structure with the largest product of its worth and its distance to the
+    nearest structure that is known or taken already. The distance is that of the mean descriptors of their atoms, in units of the
     standard deviations over all structures.
 
     Args:
-        model: `ForceField` with descriptors.
+        model: `ForceField` whose potential has descriptors, such as NeuralIL.
         candidates: List of `ase.Atoms`.
-        known: List of `ase.Atoms` with labels already.
-        count: How many to pick; all, if there are fewer candidates.
-        worth: `(candidates,)`, such as `scores(uncertainty(model, candidates))`.
+        known: List of `ase.Atoms` that are labeled already; may be empty.
+        count: Number of structures to pick; all of them, if there are fewer candidates.
+        worth: How much each candidate is worth, `(candidates,)`, such as `scores(uncertainty(model, candidates))`.
 
     Returns:
-        List of places in `candidates`, in the order in which they were taken.
+        Indices of the picked structures in `candidates`, in the order in which they were taken.
 
     Raises:
-        ValueError: If the model has no descriptors, the count is not positive, there is no number for each candidate, or one is
-            broken: see `checked_candidates`.
+        ValueError: If the model has no descriptors, the count is not positive, `worth` is not one number for each candidate, or a
+            candidate has no atoms or positions that are not finite.
+
+    Example:
+        A copy of a known structure is not picked, however much it is worth:
+
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> model = kff.ForceField(kff.potentials.NeuralIL(["Cu"], cutoff=3.0, n_max=1))
+        >>> candidates = [bulk("Cu"), bulk("Cu", a=3.8), bulk("Cu", a=3.9)]
+        >>> kff.active.pick(model, candidates, known=[bulk("Cu")], count=1, worth=[9.0, 1.0, 1.0])
+        [2]
 
     Reference:
         Zaverkin, Holzmüller, Steinwart and Kästner, Digital Discovery 1, 605 (2022), on batches that are informative and diverse.
@@ -91,42 +134,46 @@ def pick(model, candidates, known, count, worth):
     described = np.array([rows.mean(axis=0) for rows in model.describe(_data(model, [*candidates, *known]))], dtype="float64")
     scale = described.std(axis=0)
     described = described / np.where(scale > 0, scale, 1.0)
-    places, others = described[: len(candidates)], described[len(candidates) :]
-    # With nothing known the first is the one that is farthest from the middle.
-    others = others if len(others) else places.mean(axis=0, keepdims=True)
-    distances = np.min([_distances(places, other) for other in others], axis=0)
+    points, others = described[: len(candidates)], described[len(candidates) :]
+    # With nothing known the first structure is the one that is farthest from the mean.
+    others = others if len(others) else points.mean(axis=0, keepdims=True)
+    distances = np.min([_distances(points, other) for other in others], axis=0)
     taken = []
     for _ in range(min(count, len(candidates))):
         gains = worth * distances
         # Copies of what is known gain nothing, but are picked before a structure is picked twice.
         gains[taken] = -1.0
         taken.append(int(np.argmax(gains)))
-        distances = np.minimum(distances, _distances(places, places[taken[-1]]))
+        distances = np.minimum(distances, _distances(points, points[taken[-1]]))
     return taken
 
 
-def checked_candidates(structures):
-    """The structures as a list.
+def checked_candidates(structures: Iterable[Atoms]) -> list[Atoms]:
+    """Candidates as a list, after a check of each.
+
+    Args:
+        structures: `ase.Atoms` each.
 
     Raises:
-        ValueError: If there is none, one is no `ase.Atoms`, or one has no atoms or positions that are not finite.
+        ValueError: If there are none, one is not an `ase.Atoms`, or one has no atoms or positions that are not finite.
     """
     structures = list(structures)
     if not structures:
         raise ValueError("There are no candidates: the pool is empty.")
-    for place, atoms in enumerate(structures):
+    for index, atoms in enumerate(structures):
         if not isinstance(atoms, Atoms):
             raise ValueError(
-                f"Candidates are ase.Atoms with positions. Received {type(atoms).__name__} at place {place} of the pool."
+                f"Candidates are ase.Atoms with positions. Received {type(atoms).__name__} at index {index} of the pool."
             )
         if not len(atoms) or not np.isfinite(atoms.positions).all():
             raise ValueError(
-                f"Candidate {place}, {atoms.get_chemical_formula() or 'empty'}, has no positions, or some that are not finite."
+                f"Candidate {index}, {atoms.get_chemical_formula() or 'empty'}, has no positions, or some that are not finite."
             )
     return structures
 
 
 def _data(model, structures):
+    """Dataset of structures without labels."""
     bare = []
     for atoms in structures:
         atoms = atoms.copy()

@@ -1,4 +1,4 @@
-"""Fitting models to properties and to data, through the simulation."""
+"""Fits of models to properties, averages over simulations, and labeled structures."""
 
 from keras_ff.fitting.fit import Fit
 from keras_ff.fitting.targets import DataTarget, Target

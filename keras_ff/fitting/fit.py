@@ -1,7 +1,10 @@
-"""An outer optimiser around properties."""
+"""Fits of models to properties and data."""
+
+from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.optimize
@@ -11,39 +14,62 @@ from tqdm import tqdm
 from keras_ff.properties.base import derivative
 from keras_ff.training.state_file import read_state, write_state
 
-# Length of the first quasi-Newton step, in the units of the weights: relative for parameters of classical potentials.
+if TYPE_CHECKING:
+    import keras
+
+    from keras_ff.fitting.targets import DataTarget, Target
+    from keras_ff.models import ForceField
+
+# Length of the first quasi-Newton step in the units of the weights, which for classical potentials are relative changes.
 FIRST_STEP = 0.02
 
-# A loss that is not finite counts as this many times the best one: a line search retreats from it.
+# A loss that is not finite counts as this many times the best one, so that a line search retreats from it.
 LOST = 100.0
 
-# Of the folder: the best weights, their losses and the history, in one file that is whole or absent.
+# Name of the file with the best weights, their losses and the history, which is complete or absent at any time.
 STATE = "fit.state"
 
 
 class Fit:
-    """Fits the trainable weights of a model to several targets, whose losses are added.
+    """Fit of the trainable weights of a model to properties, energies and forces: minimizes the sum of the losses of targets.
 
         fit = Fit(model, {
             "elastic": Target(ElasticConstants(model, silicon), measured),
             "forces": DataTarget(structures, model, weight=0.1),
         }, folder="fit")
         fit.minimize()
-        keras_ff.properties.plots.fit_history(fit.history)
+        keras_ff.plots.fit_history(fit.history)
 
-    With a folder the best weights so far and the history are on disk at any time, and a fit that was killed goes on from there when
-    it is made again.
+    With a folder the best model so far and the history are on disk at any time, and a fit that was killed continues from there when
+    the same script runs again.
 
     Args:
-        model: `ForceField`, in float64 for second derivatives.
-        targets: Dict from names to `Target`, `DataTarget`, or anything with `inputs()` and `loss(inputs)`.
-        folder: Where the best model and the history are kept.
+        model: `ForceField` with trainable weights, in float64 if a property is a second derivative of the energy.
+        targets: Dict from names to `Target`, `DataTarget`, or any object with the methods `inputs()` and `loss(inputs)`.
+        folder: Folder for the best model, `best.keras`, and the history; nothing is written without it.
 
     Attributes:
-        history: List of dicts, one for each evaluation: the losses of the targets and their sum, `total`.
+        history: List of dicts, one for each evaluation: the losses of the targets by name, and their sum as `total`.
+        best: Tuple of the losses of the best weights so far and these weights; None before the first evaluation.
+
+    Raises:
+        ValueError: If the model has no trainable weights, or the folder holds a fit of weights of other shapes.
+
+    Example:
+        A potential with bonds that are 10 % too weak, and the cohesive energy that it should have:
+
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> potential = kff.potentials.StillingerWeber.silicon(train=["epsilon"])
+        >>> potential.set_parameters(epsilon=1.95)
+        >>> model = kff.ForceField(potential)
+        >>> energy = kff.properties.CohesiveEnergy(model, bulk("Si", a=5.431))
+        >>> losses = kff.fitting.Fit(model, {"cohesion": kff.fitting.Target(energy, 4.3366)}).minimize(verbose=0)
+        >>> round(float(potential.parameters()["epsilon"].item()), 2)
+        2.17
     """
 
-    def __init__(self, model, targets, folder=None):
+    def __init__(self, model: ForceField, targets: dict[str, Target | DataTarget], folder: str | Path | None = None):
         if not model.trainable_weights:
             raise ValueError("The model has no trainable weights. Make the potential with train=True, or the names of parameters.")
         self.model, self.targets = model, dict(targets)
@@ -57,30 +83,40 @@ class Fit:
         losses = {name: target.loss(inputs[name]) for name, target in self.targets.items()}
         return sum(losses.values()), losses
 
-    def evaluate(self):
-        """Losses with the weights as they are now, and the derivatives of their sum.
+    def evaluate(self) -> tuple[dict[str, float], list[np.ndarray]]:
+        """Compute the losses with the weights as they are now, and the derivatives of their sum.
 
         Returns:
-            Tuple of a dict of floats with the sum as `total`, and a list of NumPy arrays in the order of `model.trainable_weights`.
+            Tuple of a dict from the names of the targets and `total`, their sum, to floats, and a list of the derivatives of the
+            sum, NumPy arrays of float64 in the order of `model.trainable_weights`.
+
+        Raises:
+            ValueError: If a structure cannot be relaxed, or atoms of a simulation fly apart.
         """
         inputs = {name: target.inputs() for name, target in self.targets.items()}
         (total, losses), gradients = self._derivative(inputs)
         losses = {**{name: float(loss) for name, loss in losses.items()}, "total": float(total)}
         return losses, [ops.convert_to_numpy(gradient).astype("float64") for gradient in gradients]
 
-    def minimize(self, steps=200, tolerance=1e-10, verbose=1):
-        """Quasi-Newton steps (L-BFGS of SciPy) until the loss or its gradient no longer changes. The weights end as the best found.
+    def minimize(self, steps: int = 200, tolerance: float = 1e-10, verbose: int = 1) -> dict[str, float]:
+        """Minimize the sum of the losses with a quasi-Newton method (L-BFGS of SciPy), then give the model the best weights.
+
+        It is the fastest way for a few up to a few thousand weights and losses without noise. For averages over simulations that
+        are made anew use `train`.
 
         Args:
-            steps: Most steps.
-            tolerance: Change of the sum of the losses, relative to it, at which the fit ends.
-            verbose: 0 shows no progress.
+            steps: Largest number of steps.
+            tolerance: Relative change of the sum of the losses in a step at which the fit ends.
+            verbose: 1 for a progress bar, 0 for none.
 
         Returns:
-            Losses of the best weights.
+            Losses of the best weights: dict from the names of the targets and `total` to floats.
 
         Raises:
             ValueError: If the loss is not finite at the start.
+
+        Reference:
+            Byrd, Lu, Nocedal and Zhu, SIAM J. Sci. Comput. 16, 1190 (1995).
         """
         weights = self.model.trainable_weights
         shapes = [tuple(weight.shape) for weight in weights]
@@ -114,16 +150,22 @@ class Fit:
         self.restore()
         return self.best[0]
 
-    def train(self, optimizer, steps, verbose=1):
-        """Steps of a Keras optimizer. The weights end as the best found.
+    def train(self, optimizer: keras.optimizers.Optimizer, steps: int, verbose: int = 1) -> dict[str, float]:
+        """Take steps of a Keras optimizer along the gradient of the sum of the losses, then give the model the best weights.
 
         Args:
-            optimizer: `keras.optimizers.Optimizer`.
+            optimizer: Optimizer such as `keras.optimizers.Adam(0.01)`.
             steps: Number of steps.
-            verbose: 0 shows no progress.
+            verbose: 1 for a progress bar, 0 for none.
 
         Returns:
-            Losses of the best weights.
+            Losses of the best weights: dict from the names of the targets and `total` to floats.
+
+        Raises:
+            ValueError: If a structure cannot be relaxed, or atoms of a simulation fly apart, at the start.
+
+        Warns:
+            UserWarning: If the loss is no longer finite, which ends the training.
         """
         optimizer.build(self.model.trainable_weights)
         for _ in (bar := tqdm(range(steps), "fit", disable=not verbose, leave=False)):
@@ -136,20 +178,20 @@ class Fit:
         self.restore()
         return self.best[0]
 
-    def restore(self):
-        """Give the model the best weights so far."""
+    def restore(self) -> None:
+        """Give the model the best weights so far; after an evaluation at least."""
         for weight, value in zip(self.model.trainable_weights, self.best[1]):
             weight.assign(value)
 
     def _checked(self, bar):
-        """`evaluate`, noted and shown; where a structure is lost, infinite losses that a line search retreats from."""
+        """Evaluate, record and show the losses; infinite ones where a structure cannot be relaxed or a simulation fails."""
         weights = self.model.trainable_weights
         try:
             losses, gradients = self.evaluate()
         except ValueError as error:
             if not self.history:
                 raise
-            warnings.warn(f"Weights that were tried leave no structure to look at: {error}", stacklevel=2)
+            warnings.warn(f"These weights are left out, as a property cannot be computed with them: {error}", stacklevel=2)
             losses, gradients = {"total": np.inf}, [np.zeros(weight.shape) for weight in weights]
         if not np.isfinite(losses["total"]) or not all(np.isfinite(gradient).all() for gradient in gradients):
             losses = {**losses, "total": np.inf}

@@ -1,29 +1,50 @@
-"""Figures of errors."""
+"""Figures of the errors of predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.plots.figures import BLUE, GRAY, new_figure, note
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 # More points than this are drawn as a density.
 _MANY_POINTS = 3000
 
 
-def parity(reference, predicted, quantity="energy", unit="eV/atom", error_unit=None, error_factor=1.0):
-    """Prediction against reference, with the mean absolute and the root-mean-square error.
+def parity(
+    reference,
+    predicted,
+    quantity: str = "energy",
+    unit: str = "eV/atom",
+    error_unit: str | None = None,
+    error_factor: float = 1.0,
+) -> Figure:
+    """Parity plot: predictions over reference values, with mean absolute and root-mean-square error.
+
+    More than 3000 values are drawn as a density.
 
     Args:
-        reference: Values of any shape; NaN is left out.
-        predicted: The same shape.
-        quantity: Name for the title and the axes.
-        unit: Of the values.
-        error_unit: Of the errors that are written into the figure, by default `unit`.
-        error_factor: From `unit` to `error_unit`.
+        reference: Reference values of any shape; NaN, a missing label, is left out.
+        predicted: Predictions in the same shape.
+        quantity: Name of the quantity, the title of the figure.
+        unit: Unit of the values, for the axes.
+        error_unit: Unit of the errors that are written into the figure; by default `unit`.
+        error_factor: Factor that converts errors from `unit` to `error_unit`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
 
     Raises:
         ValueError: If the shapes differ or no value is finite.
+        ImportError: If matplotlib is not installed.
 
     Example:
-        >>> figure = parity([1.0, 2.0], [1.1, 1.9], "energy", "eV/atom", "meV/atom", 1e3)
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.parity([1.0, 2.0], [1.1, 1.9], "energy", "eV/atom", "meV/atom", 1e3)
         >>> figure.axes[0].get_xlabel()
         'reference (eV/atom)'
     """
@@ -55,10 +76,36 @@ def parity(reference, predicted, quantity="energy", unit="eV/atom", error_unit=N
     return figure
 
 
-def error_histogram(reference, predicted, quantity="force components", unit="eV/Å", error_unit=None, error_factor=1.0):
-    """Distribution of the errors on a logarithmic scale, where outliers show.
+def error_histogram(
+    reference,
+    predicted,
+    quantity: str = "force components",
+    unit: str = "eV/Å",
+    error_unit: str | None = None,
+    error_factor: float = 1.0,
+) -> Figure:
+    """Histogram of the errors of predictions on a logarithmic scale, where outliers show.
 
-    Args and errors as `parity`.
+    Args:
+        reference: Reference values of any shape; NaN, a missing label, is left out.
+        predicted: Predictions in the same shape.
+        quantity: Name of the quantity, for the title.
+        unit: Unit of the values.
+        error_unit: Unit of the errors in the figure; by default `unit`.
+        error_factor: Factor that converts errors from `unit` to `error_unit`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If the shapes differ or no value is finite.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.error_histogram([1.0, 2.0], [1.1, 1.9], "forces", "eV/Å", "meV/Å", 1e3)
+        >>> figure.axes[0].get_xlabel()
+        'predicted - reference (meV/Å)'
     """
     reference, predicted = _flat_pair(reference, predicted)
     error = error_factor * (predicted - reference)

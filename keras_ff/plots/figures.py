@@ -1,4 +1,4 @@
-"""How all figures look."""
+"""The common style of all figures."""
 
 import contextlib
 import functools
@@ -26,7 +26,16 @@ _STYLE = {
 
 
 @contextlib.contextmanager
-def new_figure(width, height):
+def new_figure(width: float, height: float):
+    """Context that yields an empty `matplotlib.figure.Figure` in the style of the library, which a notebook can show.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -46,18 +55,20 @@ def _png(figure):
 
 
 def shades():
+    """Return the color map for series of curves: a function from 0 to 1 to a color."""
     import matplotlib
 
     return matplotlib.colormaps["viridis"]
 
 
-def note(axes, text):
+def note(axes, text: str) -> None:
+    """Write a few lines of text into the upper left corner of the axes."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
     axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", ha="left", fontsize=8.5, bbox=box, zorder=5)
 
 
-def log_axis(axes):
-    """Logarithmic, with plain numbers where the axis spans less than a decade or two."""
+def log_axis(axes) -> None:
+    """Make the vertical axis logarithmic if all values are positive, with plain numbers where it spans only a decade or two."""
     values = np.concatenate([line.get_ydata() for line in axes.lines])
     if not (values > 0).all():
         return
@@ -67,7 +78,8 @@ def log_axis(axes):
         plain_numbers(axes.yaxis)
 
 
-def plain_numbers(axis, digits=(1, 2, 5)):
+def plain_numbers(axis, digits: tuple = (1, 2, 5)) -> None:
+    """Label a logarithmic axis with plain numbers, not powers of ten, at `digits` times each power."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axis.set_major_locator(LogLocator(subs=digits))

@@ -1,23 +1,46 @@
-"""Figures of what models look like, what they see, and what they simulate."""
+"""Figures of energy curves, filters and descriptors of models, and of simulations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure, note, shades
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def curves(x, energies, x_label="distance (Å)", y_label="energy (eV)", limits=None, title=None):
-    """Several curves over one axis, such as the energy of a dimer after several models.
+
+def curves(
+    x,
+    energies: dict,
+    x_label: str = "distance (Å)",
+    y_label: str = "energy (eV)",
+    limits: tuple[float, float] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Curves of several models over one axis, such as the energy of a dimer over the distance.
 
     Args:
-        x: `(points,)`.
-        energies: Dict from names to `(points,)`.
-        x_label: Of the horizontal axis, with its unit.
-        y_label: Of the vertical axis, with its unit.
-        limits: Lowest and highest value shown; by default all are.
-        title: Of the figure.
+        x: Values on the horizontal axis, `(points,)`.
+        energies: Dict from the names of the curves to their values, `(points,)`.
+        x_label: Label of the horizontal axis, with its unit.
+        y_label: Label of the vertical axis, with its unit.
+        limits: Lowest and highest value that is shown; by default all are.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
 
     Raises:
         ValueError: If a curve has another number of points than `x`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.curves([2.0, 2.5, 3.0], {"one": [1.0, 0.0, 0.5], "two": [1.2, 0.0, 0.4]})
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['one', 'two']
     """
     styles = [(color, line) for line in ("-", "--", ":") for color in (BLUE, ORANGE, GREEN, GRAY)]
     with new_figure(4.6, 3.4) as figure:
@@ -31,19 +54,28 @@ def curves(x, energies, x_label="distance (Å)", y_label="energy (eV)", limits=N
     return figure
 
 
-def filters(curves, distances=None, title=None):
-    """Spline filters over distance and angle, with the distances of the data behind them.
+def filters(curves: dict, distances=None, title: str | None = None) -> Figure:
+    """Spline filters of a `SplineNetwork` over distance and angle, in front of a histogram of the distances in the data.
 
     Args:
-        curves: Dict from names to `(x, values)` with values `(points, filters)`, as from `SplineFilters.curves`. The filters named
-            "g" are over the cosine of an angle, all others over a distance in Å.
-        distances: Distances of neighbors in the data, in Å, for a histogram of neighbor shells.
-        title: Of the figure.
+        curves: Dict from names to `(x, values)`, with x `(points,)` and values `(points, filters)`, as from `SplineFilters.curves`.
+            The filters named "g" are over the cosine of an angle, all others over a distance in Å.
+        distances: Distances of neighbors in the data, in Å, any shape; without them there is no histogram.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure` with one panel for each name.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.filters({"rho": (np.linspace(1.0, 5.0, 9), np.ones((9, 2)))})
+        >>> figure.axes[0].get_title()
+        'rho, 2 filters'
     """
     with new_figure(3.6 * len(curves), 3.2) as figure:
         colormap = shades()
-        for place, (name, (x, values)) in enumerate(curves.items(), 1):
-            axes = figure.add_subplot(1, len(curves), place)
+        for panel, (name, (x, values)) in enumerate(curves.items(), 1):
+            axes = figure.add_subplot(1, len(curves), panel)
             for number, column in enumerate(np.transpose(values)):
                 axes.plot(x, column, color=colormap(number / max(1, values.shape[1] - 1)), linewidth=1.2)
             angular = name == "g"
@@ -54,19 +86,33 @@ def filters(curves, distances=None, title=None):
                 shells.spines["right"].set_visible(False)
                 axes.set(zorder=shells.get_zorder() + 1, frame_on=False)
             axes.set(title=f"{name}, {values.shape[1]} filters", xlabel="cosine of the angle" if angular else "distance (Å)")
-            if place == 1:
+            if panel == 1:
                 axes.set_ylabel("filter")
         figure.suptitle(title)
     return figure
 
 
-def projection(features, groups, title="Environments, two principal components"):
-    """Features of atoms in the plane of their two largest principal components, colored by group.
+def projection(features, groups, title: str = "Environments, two principal components") -> Figure:
+    """Descriptors of atoms in the plane of their two largest principal components, colored by group.
+
+    Each feature is divided by its standard deviation first.
 
     Args:
-        features: `(atoms, features)`.
-        groups: Name of the group of each atom, `(atoms,)`.
-        title: Of the figure.
+        features: Descriptors `(atoms, features)`, such as `np.concatenate(model.describe(dataset))`.
+        groups: Name of the group of each atom, `(atoms,)`, such as its element or the file it comes from.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If there is not one group for each atom.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.projection([[0.0, 0.0], [2.0, 2.0], [1.0, 1.0]], ["Si", "Si", "O"])
+        >>> figure.axes[0].get_xlabel()
+        'component 1 (100 %)'
     """
     features, groups = np.asarray(features, dtype="float64"), np.asarray(groups)
     if len(features) != len(groups):
@@ -75,7 +121,7 @@ def projection(features, groups, title="Environments, two principal components")
     spread = centered.std(axis=0)
     _, sizes, axes_of_spread = np.linalg.svd(centered / np.where(spread > 0, spread, 1.0), full_matrices=False)
     points = (centered / np.where(spread > 0, spread, 1.0)) @ axes_of_spread[:2].T
-    share = 100 * sizes**2 / np.sum(sizes**2)
+    percent = 100 * sizes**2 / np.sum(sizes**2)
     with new_figure(4.6, 4.0) as figure:
         axes = figure.add_subplot()
         names = list(dict.fromkeys(groups.tolist()))
@@ -83,22 +129,31 @@ def projection(features, groups, title="Environments, two principal components")
             chosen = groups == name
             color = shades()(number / max(1, len(names) - 1))
             axes.scatter(*points[chosen].T, s=4, alpha=0.5, color=color, label=name, linewidths=0)
-        axes.set(xlabel=f"component 1 ({share[0]:.0f} %)", ylabel=f"component 2 ({share[1]:.0f} %)", title=title)
+        axes.set(xlabel=f"component 1 ({percent[0]:.0f} %)", ylabel=f"component 2 ({percent[1]:.0f} %)", title=title)
         axes.legend(markerscale=3)
     return figure
 
 
-def energy_conservation(times, energies, n_atoms, temperatures=None):
-    """Total energy of a simulation at constant energy, per atom and relative to its mean, with its drift.
+def energy_conservation(times, energies, n_atoms: int, temperatures=None) -> Figure:
+    """Total energy of a simulation at constant energy over time, per atom and relative to its mean, with its drift.
 
     Args:
-        times: In fs, (steps,).
-        energies: Total energy, potential and kinetic, in eV, (steps,).
+        times: Times in fs, `(steps,)`.
+        energies: Total energies, potential and kinetic, in eV, `(steps,)`.
         n_atoms: Number of atoms.
-        temperatures: In K, (steps,), drawn below if given.
+        temperatures: Temperatures in K, `(steps,)`, for a second panel; without them there is none.
+
+    Returns:
+        `matplotlib.figure.Figure`.
 
     Raises:
         ValueError: If the lengths differ or there are fewer than two steps.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.energy_conservation([0.0, 1000.0, 2000.0], [1.0, 1.1, 1.2], n_atoms=10)
+        >>> "drift +10 meV/atom/ps" in figure.axes[0].texts[0].get_text()
+        True
     """
     times, energies = np.asarray(times, dtype="float64"), np.asarray(energies, dtype="float64")
     if times.shape != energies.shape or times.ndim != 1 or len(times) < 2:
@@ -118,25 +173,26 @@ def energy_conservation(times, energies, n_atoms, temperatures=None):
     return figure
 
 
-def energy_drift(times, energies, n_atoms):
-    """How well a simulation conserves its energy.
+def energy_drift(times, energies, n_atoms: int) -> tuple[np.ndarray, float, float]:
+    """Drift and fluctuation of the total energy of a simulation at constant energy.
 
     Args:
-        times: In fs, (steps,).
-        energies: Total energy in eV, (steps,).
+        times: Times in fs, `(steps,)`.
+        energies: Total energies, potential and kinetic, in eV, `(steps,)`.
         n_atoms: Number of atoms.
 
     Returns:
-        Tuple of the deviation from the mean in meV/atom, (steps,), the slope of a straight line through it in meV/atom/ps, and the
-        root mean square of what the line leaves in meV/atom.
+        Tuple of the deviations from the mean in meV/atom, `(steps,)`, the slope of a straight line through them in meV/atom/ps, and
+        the root mean square of the differences to that line in meV/atom.
 
     Example:
-        >>> _, drift, fluctuation = energy_drift([0.0, 1000.0, 2000.0], [1.0, 1.1, 1.2], n_atoms=10)
+        >>> import keras_ff as kff
+        >>> _, drift, fluctuation = kff.plots.energy_drift([0.0, 1000.0, 2000.0], [1.0, 1.1, 1.2], n_atoms=10)
         >>> round(drift, 6), round(fluctuation, 6)
         (10.0, 0.0)
     """
     times, energies = np.asarray(times, dtype="float64"), np.asarray(energies, dtype="float64")
     deviation = 1e3 * (energies - energies.mean()) / n_atoms
     slope, start = np.polyfit(times / 1000, deviation, 1)
-    rest = deviation - slope * times / 1000 - start
-    return deviation, float(slope), float(np.sqrt(np.mean(rest**2)))
+    difference = deviation - slope * times / 1000 - start
+    return deviation, float(slope), float(np.sqrt(np.mean(difference**2)))

@@ -1,22 +1,39 @@
-"""Figures of training."""
+"""Figures of training: learning curves, and errors over costs and over the number of structures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, log_axis, new_figure, plain_numbers, shades
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 # Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
 EV_PER_A3_IN_GPA = 160.2176634
 
 
-def learning_curves(history):
-    """Loss and mean absolute errors over the epochs.
+def learning_curves(history: dict) -> Figure:
+    """Learning curves: loss and mean absolute errors over the epochs, of training and validation.
 
     Args:
-        history: Dictionary of lists with one number for each epoch: `model.fit(...).history`, or the columns of `CSVLog`. Metrics
-            are those of `keras_ff.training.default_metrics`.
+        history: Dict of lists with one number for each epoch: `model.fit(...).history`, or the columns of `CSVLog`. Errors are
+            drawn for the metrics of `keras_ff.training.default_metrics`.
+
+    Returns:
+        `matplotlib.figure.Figure` with a panel for the loss and one for each kind of label.
 
     Raises:
-        ValueError: If there is no loss.
+        ValueError: If the history has no loss.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.learning_curves({"loss": [1.0, 0.5], "val_loss": [1.2, 0.7], "forces_mae": [0.3, 0.2]})
+        >>> [axes.get_title() for axes in figure.axes]
+        ['Loss', 'Force components']
     """
     if not len(history.get("loss", ())):
         raise ValueError(f"Learning curves need the loss of at least one epoch. Received the names {sorted(history)}.")
@@ -29,8 +46,8 @@ def learning_curves(history):
         if name in history or f"val_{name}" in history:
             panels.append((name, title, unit, factor))
     with new_figure(3.3 * len(panels), 3.0) as figure:
-        for place, (name, title, label, factor) in enumerate(panels, 1):
-            axes = figure.add_subplot(1, len(panels), place)
+        for panel, (name, title, label, factor) in enumerate(panels, 1):
+            axes = figure.add_subplot(1, len(panels), panel)
             for key, color, text in ((name, GRAY, "training"), (f"val_{name}", BLUE, "validation")):
                 values = factor * np.asarray(history.get(key, ()), dtype="float64")
                 known = np.isfinite(values)
@@ -40,23 +57,32 @@ def learning_curves(history):
             axes.set(title=title, xlabel="epoch", ylabel=label)
             if axes.lines:
                 log_axis(axes)
-            if place == 1:
+            if panel == 1:
                 axes.legend()
             axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
-def tradeoff(models, x_labels, y_label="force error (meV/Å)", title=None):
-    """What models cost and how good they are: one panel for each cost, both axes logarithmic.
+def tradeoff(models: dict, x_labels: Sequence[str], y_label: str = "force error (meV/Å)", title: str | None = None) -> Figure:
+    """Errors of models over their costs, one panel for each kind of cost, both axes logarithmic.
 
     Args:
         models: Dict from the names of models to `(*costs, error)`.
         x_labels: Names of the costs with their units, one for each panel.
         y_label: Name of the error with its unit.
-        title: Of the figure.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
 
     Raises:
         ValueError: If a model has another number of costs than there are panels.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.tradeoff({"small": (2.0, 90.0), "large": (25.0, 30.0)}, ["time (µs/atom)"])
+        >>> figure.axes[0].get_xlabel()
+        'time (µs/atom)'
     """
     with new_figure(3.3 * len(x_labels) + 1.8, 3.2) as figure:
         panels = figure.subplots(1, len(x_labels), sharey=True, squeeze=False)[0]
@@ -78,17 +104,28 @@ def tradeoff(models, x_labels, y_label="force error (meV/Å)", title=None):
     return figure
 
 
-def learning_by_number(curves, y_label, x_label="structures with labels", title="Learning curves"):
-    """Errors over the size of the training set, means and standard deviations over the seeds, both axes logarithmic.
+def learning_by_number(
+    curves: dict, y_label: str, x_label: str = "structures with labels", title: str = "Learning curves"
+) -> Figure:
+    """Errors over the size of the training set, as means and standard deviations over several seeds, both axes logarithmic.
 
     Args:
-        curves: Dict from names to `(numbers, errors)`: sizes `(points,)`, errors `(seeds, points)`.
+        curves: Dict from names to `(numbers, errors)`: sizes of the training set `(points,)`, and errors `(seeds, points)`.
         y_label: Name of the error with its unit.
         x_label: Name of the size.
-        title: Of the figure.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: If a curve has not one column of errors for each size.
+        ValueError: If a curve does not have one error for each size.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.learning_by_number({"active": ([10, 20], [[90.0, 60.0], [80.0, 50.0]])}, "RMSE (meV/Å)")
+        >>> figure.axes[0].lines[0].get_label()
+        'active, 2 seeds'
     """
     with new_figure(4.6, 3.4) as figure:
         axes = figure.add_subplot()

@@ -1,23 +1,40 @@
-"""Figures of what models know of their own errors."""
+"""Figures of predicted errors and of extrapolation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def reliability_diagram(points, quantity="forces", unit="eV/Å", title="Reliability"):
-    """True against predicted errors of values that are alike in the predicted ones. A perfect prediction is on the diagonal.
+
+def reliability_diagram(points: dict, quantity: str = "forces", unit: str = "eV/Å", title: str = "Reliability") -> Figure:
+    """Reliability diagram: true errors over predicted errors, in groups of similar prediction; a perfect one is on the diagonal.
 
     Args:
-        points: Dict from names to `(predicted, true)` errors, as from `keras_ff.models.reliability`.
-        quantity: What the errors are of.
-        unit: Of the errors.
-        title: Of the figure.
+        points: Dict from names to `(predicted, true)` root-mean-square errors, each `(groups,)`, as from
+            `keras_ff.models.reliability`.
+        quantity: Name of the quantity that has the errors.
+        unit: Unit of the errors.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.reliability_diagram({"ensemble": ([0.1, 0.2], [0.15, 0.3])})
+        >>> figure.axes[0].get_xlabel()
+        'predicted error of forces (eV/Å)'
     """
     with new_figure(3.9, 3.7) as figure:
         axes = figure.add_subplot()
-        for (name, (predicted, found)), color in zip(points.items(), (BLUE, ORANGE, GREEN, GRAY)):
-            axes.plot(predicted, found, "o-", color=color, markersize=4, label=name)
+        for (name, (predicted, true)), color in zip(points.items(), (BLUE, ORANGE, GREEN, GRAY)):
+            axes.plot(predicted, true, "o-", color=color, markersize=4, label=name)
         highest = 1.05 * max(np.max(values) for pair in points.values() for values in pair)
         axes.plot([0, highest], [0, highest], color=GRAY, linewidth=0.8, zorder=1)
         axes.set(title=title, xlabel=f"predicted error of {quantity} ({unit})", ylabel=f"true error ({unit})", aspect="equal")
@@ -25,16 +42,31 @@ def reliability_diagram(points, quantity="forces", unit="eV/Å", title="Reliabil
     return figure
 
 
-def roc(inside, outside, title="Extrapolation"):
-    """How well a score tells structures apart: part of those outside that are found over the part inside that is taken for them.
+def roc(inside, outside: dict, title: str = "Extrapolation") -> Figure:
+    """Receiver operating characteristic of a score that is to detect structures unlike the training set.
+
+    For each threshold of the score: the fraction of unlike structures above it (true positives) over the fraction of structures
+    like the training set above it (false positives). The area under the curve is 1 for a perfect score and 0.5 for chance.
 
     Args:
-        inside: Scores of structures like the training set.
-        outside: Dict from names to scores of other structures.
-        title: Of the figure.
+        inside: Scores of structures like the training set, any shape.
+        outside: Dict from names to scores of structures unlike it.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`, with the areas in the legend.
 
     Raises:
         ValueError: If a set is empty.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.roc([0.1, 0.2], {"hot": [0.3, 0.4]})
+        >>> figure.axes[0].lines[0].get_label()
+        'hot: 1.000'
+
+    Reference:
+        Fawcett, Pattern Recognit. Lett. 27, 861 (2006).
     """
     inside = np.sort(np.ravel(inside))[::-1]
     with new_figure(3.9, 3.7) as figure:
@@ -44,24 +76,40 @@ def roc(inside, outside, title="Extrapolation"):
             if not len(inside) or not len(scores):
                 raise ValueError(f"A curve needs scores of both sets. Received {len(inside)} inside and {len(scores)} of {name!r}.")
             thresholds = np.concatenate([[np.inf], np.sort(np.concatenate([inside, scores]))[::-1]])
-            wrong, right = (np.mean(values[None] >= thresholds[:, None], axis=1) for values in (inside, scores))
-            area = np.trapezoid(right, wrong)
-            axes.plot(wrong, right, color=color, label=f"{name}: {area:.3f}")
+            false_positives, true_positives = (np.mean(values[None] >= thresholds[:, None], axis=1) for values in (inside, scores))
+            area = np.trapezoid(true_positives, false_positives)
+            axes.plot(false_positives, true_positives, color=color, label=f"{name}: {area:.3f}")
         axes.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, zorder=1)
-        axes.set(title=title, xlabel="part taken for extrapolation inside", ylabel="part found outside", aspect="equal")
+        axes.set(title=title, xlabel="fraction inside above the threshold", ylabel="fraction outside above it", aspect="equal")
         axes.legend(loc="lower right", title="area under the curve")
     return figure
 
 
-def watched(times, grades, threshold=1.0, y_label="largest grade of an atom", title="A simulation under watch"):
-    """Grades along simulations, with the threshold above which a model extrapolates.
+def grades_over_time(
+    times,
+    grades: dict,
+    threshold: float = 1.0,
+    y_label: str = "largest grade of an atom",
+    title: str = "A simulation under watch",
+) -> Figure:
+    """Extrapolation grades along simulations, with the threshold above which a model extrapolates.
 
     Args:
-        times: In fs, `(points,)`, or a dict like `grades`.
+        times: Times in fs, `(points,)`, or a dict of them with the names of `grades`. A simulation that ended early may have fewer
+            grades than times.
         grades: Dict from names to grades `(points,)`, such as `Watch.grades`.
-        threshold: Drawn as a line.
+        threshold: Grade that is drawn as a line.
         y_label: Name of the grade.
-        title: Of the figure.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.grades_over_time([0.0, 10.0, 20.0], {"600 K": [0.5, 0.9, 1.4]})
+        >>> figure.axes[0].get_xlabel()
+        'time (fs)'
     """
     with new_figure(5.2, 3.0) as figure:
         axes = figure.add_subplot()

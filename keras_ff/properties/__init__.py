@@ -1,9 +1,9 @@
-"""Properties of structures as differentiable functions of the weights of a model."""
+"""Properties of structures and averages over simulations, differentiable with respect to the weights of a model."""
 
 from keras_ff.properties.averages import Average, Density, MeanEnergy, Pressure, RadialDistribution, radial_distribution
 from keras_ff.properties.base import Property
 from keras_ff.properties.cell import CellLengths
-from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, elastic_constants, mandel
+from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
 from keras_ff.properties.hessians import HessianProducts, hessian, third_order
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
@@ -38,7 +38,6 @@ __all__ = [
     "bulk_modulus",
     "cubic",
     "density_of_states",
-    "elastic_constants",
     "entropy",
     "free_energy",
     "heat_capacity",

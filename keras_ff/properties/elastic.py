@@ -1,6 +1,9 @@
 """Elastic constants."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.units import GPa
@@ -12,35 +15,41 @@ from keras_ff.geometry import determinant
 from keras_ff.properties.base import Property
 from keras_ff.properties.structure import derivatives, without_translations
 
-# A larger force in eV/Å than this is none of a structure at rest.
+if TYPE_CHECKING:
+    import keras
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+# A structure with a larger force component than this, in eV/Å, is not relaxed.
 LARGEST_FORCE = 1e-2
 
 
 class ElasticConstants(Property):
-    """Elastic constants of a crystal, `(6, 6)` in GPa: second derivatives of the energy by strain over the volume.
+    """Elastic constants of a crystal in GPa, `(6, 6)`: second derivatives of the energy with respect to strain, per volume.
 
         C_IJ = [ E_IJ - sum_ab E_Ia (E_uu)^-1_ab E_bJ ] / V,   E_Ia = d²E / d strain_I d u_a
 
-    in the order xx yy zz yz xz xy of ASE, shear strains as the sum of both halves. The second term lets the atoms within the cell
-    follow the strain. At a stress of zero these are the constants of any definition. The primitive cell gives the numbers of larger
-    cells, and is fastest.
+    with u the displacements of the atoms. Rows and columns are in the order xx yy zz yz xz xy of ASE, and a shear strain is the
+    sum of both off-diagonal elements (Voigt). The second term lets the atoms within the cell follow the strain. At zero stress
+    these are the constants of any definition. The primitive cell gives the same numbers as larger cells, and is fastest.
 
     Args:
-        model: `ForceField`.
-        atoms: Crystal.
+        model: `ForceField`, in float64.
+        atoms: Relaxed crystal, periodic in three directions: `ase.Atoms` or a `Structure` of pymatgen.
         relaxed: Whether the atoms within the cell follow the strain; False gives clamped-ion constants.
-        free: See `Property`.
+        free: Which coordinates are relaxed before the crystal is strained: None, "atoms" or "cell". See `Property`.
 
     Raises:
-        ValueError: If the structure does not repeat in three directions.
+        ValueError: If the structure is not periodic in three directions.
 
     Warns:
-        If `relaxed` and the atoms are not at rest.
+        UserWarning: If the forces on the atoms are not zero, so that the crystal has to be relaxed first.
 
     Example:
         >>> import keras_ff as kff
         >>> from ase.build import bulk
-        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon(dtype="float64"), dtype="float64")
+        >>> kff.enable_float64()
+        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
         >>> elastic = kff.properties.ElasticConstants(model, bulk("Si", a=5.430949778405213))
         >>> elastic().round(1)[[0, 0, 3], [0, 1, 3]].tolist()
         [151.4, 76.4, 56.4]
@@ -49,16 +58,17 @@ class ElasticConstants(Property):
         Born and Huang, Dynamical Theory of Crystal Lattices (1954), section 11; Lutsko, J. Appl. Phys. 65, 2991 (1989).
     """
 
-    def __init__(self, model, atoms, relaxed=True, free=None):
+    def __init__(self, model: keras.Model, atoms: Atoms | Structure, relaxed: bool = True, free: str | None = None):
         atoms = to_atoms(atoms)
         if not atoms.pbc.all():
-            raise ValueError(f"{atoms.get_chemical_formula()} is no crystal: pbc={atoms.pbc.tolist()}. Give one with pbc=True.")
+            raise ValueError(f"{atoms.get_chemical_formula()} is no crystal: pbc={atoms.pbc.tolist()}. Set atoms.pbc = True.")
         super().__init__(model, atoms, free)
         self.relaxed = bool(relaxed)
         if relaxed and not free:
             warn_of_forces(model, self.batch, atoms)
 
-    def compute(self, batch):
+    def compute(self, batch: dict):
+        """Compute the elastic constants of a batch of one structure, `(6, 6)` in GPa."""
         n = 3 * len(self.atoms)
         _, second = derivatives(self.model, batch, cell=True)
         constants = second[n:, n:]
@@ -69,18 +79,33 @@ class ElasticConstants(Property):
         return constants / (ops.abs(determinant(ops.convert_to_tensor(batch["cell"]))[0]) * GPa)
 
 
-def elastic_constants(model, atoms, relaxed=True):
-    """`ElasticConstants(model, atoms, relaxed)()`: the constants as they are now, NumPy `(6, 6)` in GPa."""
-    return ElasticConstants(model, atoms, relaxed)()
-
-
 def bulk_modulus(constants):
-    """Voigt average, in the units of the elastic constants `(6, 6)`; exact for cubic crystals."""
+    """Bulk modulus as the Voigt average of elastic constants, a scalar tensor in their unit; exact for cubic crystals.
+
+    Args:
+        constants: Elastic constants `(6, 6)` in the order of `ElasticConstants`, NumPy or tensor.
+
+    Returns:
+        (C11 + C22 + C33 + 2 C12 + 2 C13 + 2 C23) / 9.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> round(float(kff.properties.bulk_modulus(kff.properties.cubic(151.4, 76.4, 56.4))), 1)
+        101.4
+
+    Reference:
+        Hill, Proc. Phys. Soc. A 65, 349 (1952), eq. 1.
+    """
     return ops.sum(constants[:3, :3]) / 9.0
 
 
-def cubic(C11, C12, C44):
-    """Elastic constants of a cubic crystal written out, NumPy `(6, 6)` in GPa, in the order of `ElasticConstants`.
+def cubic(C11: float, C12: float, C44: float) -> np.ndarray:
+    """Matrix of the elastic constants of a cubic crystal, NumPy `(6, 6)`, in the order of `ElasticConstants`.
+
+    Args:
+        C11: Constant of a uniaxial strain along a cube edge, in GPa.
+        C12: Constant that couples two cube edges, in GPa.
+        C44: Constant of a shear along a cube face, in GPa.
 
     Example:
         >>> import keras_ff as kff
@@ -94,17 +119,36 @@ def cubic(C11, C12, C44):
 
 
 def mandel(constants):
-    """Elastic constants `(6, 6)` in an orthonormal basis: shear rows and columns times the square root of 2."""
+    """Elastic constants in an orthonormal basis of strains (Mandel's notation), `(6, 6)`, in the unit of `constants`.
+
+    Rows and columns of shear are multiplied by the square root of 2. Then the sum of the squares of all entries does not depend on
+    the orientation of the crystal, as a measure of errors should not.
+
+    Args:
+        constants: Elastic constants `(6, 6)` in Voigt's notation, as from `ElasticConstants`.
+
+    Returns:
+        Tensor `(6, 6)`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> constants = kff.properties.mandel(kff.properties.cubic(151.4, 76.4, 56.4))
+        >>> round(float(constants[3, 3]), 1)
+        112.8
+
+    Reference:
+        Mehrabadi and Cowin, Q. J. Mech. Appl. Math. 43, 15 (1990).
+    """
     factors = np.array(3 * [1.0] + 3 * [2.0**0.5])
     return constants * ops.convert_to_tensor(np.outer(factors, factors), dtype=constants.dtype)
 
 
-def warn_of_forces(model, batch, atoms):
-    """Warn of a structure that is not at rest."""
+def warn_of_forces(model: keras.Model, batch: dict, atoms: Atoms) -> None:
+    """Warn if a structure is not relaxed: if a force component exceeds `LARGEST_FORCE`."""
     largest = float(np.abs(ops.convert_to_numpy(backend.jit(model.atomic, layer=model)(batch)["forces"])).max())
     if largest > LARGEST_FORCE:
         warnings.warn(
-            f"{atoms.get_chemical_formula()} is not at rest: a force component is {largest:.3g} eV/Å. What follows is that of a "
-            'minimum: relax it with keras_ff.properties.relax, or give free="atoms" or free="cell".',
+            f"{atoms.get_chemical_formula()} is not relaxed: a force component is {largest:.3g} eV/Å. The result is that of a "
+            'minimum of the energy: relax the structure with keras_ff.properties.relax, or give free="atoms" or free="cell".',
             stacklevel=3,
         )

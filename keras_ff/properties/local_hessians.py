@@ -1,4 +1,4 @@
-"""Second derivatives of atomic energies: all that is harmonic follows from them, at a cost linear in the number of atoms."""
+"""Second derivatives of atomic energies: force constants and phonons follow from them, at a cost linear in the number of atoms."""
 
 import numpy as np
 from keras import ops
@@ -8,21 +8,22 @@ from keras_ff.geometry import Neighborhood
 
 
 def local_hessians(model, batch):
-    """Second derivatives of each atomic energy by the positions of the neighbors and of the atom itself.
+    """Second derivatives of each atomic energy with respect to the positions of its neighbors and of the atom itself.
 
     Args:
-        model: `ForceField` without a part of long range.
-        batch: Of one structure.
+        model: `ForceField` without a long-range part.
+        batch: Dict of arrays of one structure.
 
     Returns:
-        `(atoms, neighbors + 1, 3, neighbors + 1, 3)`, in eV/Å²; the atom comes last, padding has zeros.
+        Tensor `(atoms, neighbors + 1, 3, neighbors + 1, 3)` in eV/Å². The atom itself comes last; padding has zeros.
+        `block_atoms` says which atoms the entries belong to.
 
     Raises:
-        ValueError: If the model has a part of long range, whose energies are no function of neighbors.
+        ValueError: If the model has a long-range part, whose energy is not a function of neighbors.
     """
     if model.wave_cutoff > 0:
         raise ValueError(
-            "The potential has a part of long range (an Ewald sum), whose second derivatives are not those of neighbors. Use "
+            "The potential has a part of long range (an Ewald sum), whose energy is not a function of neighbors. Use "
             "DampedShiftedForce in its place, or ForceConstants of a supercell."
         )
     vectors, is_neighbor, center, others = model.pairs(batch)
@@ -48,12 +49,15 @@ def local_hessians(model, batch):
     return ops.concatenate([second, -ops.sum(second, axis=3, keepdims=True)], axis=3)
 
 
-def members(batch):
-    """Whom the places of `local_hessians` are about.
+def block_atoms(batch):
+    """Indices of the atoms that the entries of `local_hessians` belong to, and the cells that these atoms are in.
+
+    Args:
+        batch: Dict of arrays of one structure.
 
     Returns:
-        Tuple of the atoms, int `(atoms, neighbors + 1)`, and the cells they are in, `(atoms, neighbors + 1, 3)`. Padding is the
-        atom itself: its zeros add nothing.
+        Tuple of the indices, int `(atoms, neighbors + 1)`, and the cells as whole lattice translations, `(atoms, neighbors + 1,
+        3)`. Padding has the index of the atom itself: its zeros add nothing.
     """
     neighbors, shifts = (ops.convert_to_tensor(batch[name])[0] for name in ("neighbors", "shifts"))
     own = ops.arange(neighbors.shape[0], dtype=neighbors.dtype)[:, None]

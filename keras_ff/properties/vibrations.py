@@ -1,4 +1,9 @@
-"""Vibrations seen in the velocities of a simulation."""
+"""Vibrations from the velocities of a simulation: autocorrelation function and vibrational density of states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -6,103 +11,188 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.properties.averages import Average
 
+if TYPE_CHECKING:
+    from keras_ff.simulation import Rollout, Trajectory
+
 
 class VelocityAutocorrelation(Average):
-    """Correlation of velocities with later ones, weighted by mass, `(lags,)`; 1 at the lag 0.
+    """Velocity autocorrelation function of a short trajectory, `(lags,)`, weighted by mass and normalized to 1 at lag 0.
 
-    The lags are the multiples of the distance in time between frames, the time step times `every` of the rollout.
+    It is differentiable with respect to the weights of the model, backward through the simulation. For a trajectory that is stored
+    use the function `velocity_autocorrelation`, which returns NumPy and needs no model. The lags are multiples of the time between
+    frames: the time step times `every` of the rollout.
+
+        rollout = keras_ff.simulation.Rollout(model, atoms, steps=200)
+        correlation = VelocityAutocorrelation(rollout)
 
     Args:
         rollout: `keras_ff.simulation.Rollout`.
-        longest: Number of lags; half of the frames by default.
+        lags: Number of lags; by default half the number of frames.
 
     Raises:
-        ValueError: If there are not that many frames, or there is no rollout: times are lost among frames drawn from equilibrium.
+        ValueError: If the rollout has fewer frames than lags, or something else is given: frames drawn from equilibrium have no
+            order in time.
+
+    Reference:
+        Allen and Tildesley, Computer Simulation of Liquids (2017), section 2.7.
     """
 
-    def __init__(self, rollout, longest=None):
+    def __init__(self, rollout: Rollout, lags: int | None = None):
         if not hasattr(rollout, "frames"):
-            raise ValueError(f"Velocities are followed through a Rollout. Received {type(rollout).__name__}.")
+            raise ValueError(f"Autocorrelation needs frames in order of time: give a Rollout. Received {type(rollout).__name__}.")
         frames = rollout.steps // rollout.every
-        self.longest = checked_lags(longest, frames)
+        self.lags = checked_lags(lags, frames)
         self.interval = rollout.timestep * rollout.every
         super().__init__(rollout)
 
-    def compute(self, batch):
+    def compute(self, batch: dict):
+        """Compute the autocorrelation function of the trajectory, `(lags,)`."""
         velocities = self.source.frames(batch["source"])["velocities"][self.source.every - 1 :: self.source.every]
-        return autocorrelation(velocities, self.source.atoms.get_masses(), self.longest)
+        return autocorrelation(velocities, self.source.atoms.get_masses(), self.lags)
 
 
 class VibrationalDensity(VelocityAutocorrelation):
-    """Vibrational density of states, `(frequencies,)` in 1/THz, the spectrum of the velocities; its integral is 1.
+    """Vibrational density of states of a short trajectory in 1/THz, `(frequencies,)`: the spectrum of its velocities.
+
+    Its integral over all positive frequencies is 1. It is differentiable with respect to the weights of the model, backward through
+    the simulation. For a trajectory that is stored use the function `vibrational_density`, which returns NumPy and needs no model.
 
     Args:
         rollout: `keras_ff.simulation.Rollout`.
-        frequencies: In THz, `(frequencies,)`.
-        longest: Number of lags, which sets the resolution; half of the frames by default.
+        frequencies: Frequencies at which the density is computed, `(frequencies,)` in THz.
+        lags: Number of lags of the autocorrelation function, which sets the resolution; by default half the number of frames.
+
+    Raises:
+        ValueError: As `VelocityAutocorrelation`.
+
+    Reference:
+        Dickey and Paskin, Phys. Rev. 188, 1407 (1969).
     """
 
-    def __init__(self, rollout, frequencies, longest=None):
+    def __init__(self, rollout: Rollout, frequencies: Sequence[float], lags: int | None = None):
         self.frequencies = np.asarray(frequencies, dtype="float64")
-        super().__init__(rollout, longest)
+        super().__init__(rollout, lags)
 
-    def compute(self, batch):
+    def compute(self, batch: dict):
+        """Compute the vibrational density of states of the trajectory, `(frequencies,)` in 1/THz."""
         return spectrum(super().compute(batch), self.interval, self.frequencies)
 
 
-def velocity_autocorrelation(trajectory, longest=None):
-    """Of a stored trajectory, NumPy `(lags,)`; see `VelocityAutocorrelation`.
+def velocity_autocorrelation(trajectory: Trajectory, lags: int | None = None) -> np.ndarray:
+    """Velocity autocorrelation function of a stored trajectory, NumPy `(lags,)`, weighted by mass and normalized to 1 at lag 0.
+
+    The class `VelocityAutocorrelation` is the same for a `Rollout`, differentiable with respect to the weights of a model.
 
     Args:
         trajectory: `keras_ff.simulation.Trajectory`.
-        longest: Number of lags; half of the frames by default.
+        lags: Number of lags, multiples of the time between frames; by default half the number of frames.
+
+    Returns:
+        Array `(lags,)`.
+
+    Raises:
+        ValueError: If the trajectory has fewer frames than lags.
+
+    Example:
+        An atom that swings with 10 THz, a frame every 25 fs: after two frames the velocity has changed sign.
+
+        >>> import keras_ff as kff
+        >>> from ase import Atoms
+        >>> trajectory = kff.simulation.Trajectory(Atoms("Si"), interval=25.0)
+        >>> trajectory.velocities = np.cos(2 * np.pi * 0.25 * np.arange(40)).reshape(40, 1, 1) * [1.0, 0.0, 0.0]
+        >>> trajectory.positions = np.zeros((40, 1, 3))
+        >>> kff.properties.velocity_autocorrelation(trajectory, lags=3).round(1).tolist()[::2]
+        [1.0, -1.0]
     """
-    longest = checked_lags(longest, len(trajectory))
+    lags = checked_lags(lags, len(trajectory))
     masses = trajectory.atoms.get_masses()
-    found = backend.jit(lambda velocities: autocorrelation(velocities, masses, longest))(trajectory.velocities)
-    return ops.convert_to_numpy(found)
+    correlation = backend.jit(lambda velocities: autocorrelation(velocities, masses, lags))(trajectory.velocities)
+    return ops.convert_to_numpy(correlation)
 
 
-def vibrational_density(trajectory, frequencies, longest=None):
-    """Of a stored trajectory, NumPy `(frequencies,)` in 1/THz; see `VibrationalDensity`.
+def vibrational_density(trajectory: Trajectory, frequencies: Sequence[float], lags: int | None = None) -> np.ndarray:
+    """Vibrational density of states of a stored trajectory in 1/THz, NumPy `(frequencies,)`: the spectrum of its velocities.
+
+    The class `VibrationalDensity` is the same for a `Rollout`, differentiable with respect to the weights of a model.
 
     Args:
         trajectory: `keras_ff.simulation.Trajectory`.
-        frequencies: In THz.
-        longest: Number of lags; half of the frames by default.
+        frequencies: Frequencies at which the density is computed, `(frequencies,)` in THz.
+        lags: Number of lags of the autocorrelation function, which sets the resolution; by default half the number of frames.
+
+    Returns:
+        Array `(frequencies,)`; its integral over all positive frequencies is 1.
+
+    Raises:
+        ValueError: If the trajectory has fewer frames than lags.
+
+    Example:
+        An atom that swings with 10 THz, a frame every 10 fs:
+
+        >>> import keras_ff as kff
+        >>> from ase import Atoms
+        >>> trajectory = kff.simulation.Trajectory(Atoms("Si"), interval=10.0)
+        >>> trajectory.velocities = np.cos(2 * np.pi * 0.1 * np.arange(400)).reshape(400, 1, 1) * [1.0, 0.0, 0.0]
+        >>> trajectory.positions = np.zeros((400, 1, 3))
+        >>> frequencies = [8.0, 9.0, 10.0, 11.0, 12.0]
+        >>> density = kff.properties.vibrational_density(trajectory, frequencies)
+        >>> frequencies[density.argmax()]
+        10.0
     """
-    correlation = velocity_autocorrelation(trajectory, longest)
+    correlation = velocity_autocorrelation(trajectory, lags)
     return ops.convert_to_numpy(spectrum(ops.convert_to_tensor(correlation), trajectory.interval, frequencies))
 
 
-def autocorrelation(velocities, masses, longest):
-    """Mass-weighted correlation `(lags,)` of velocities `(frames, atoms, 3)`, 1 at the lag 0: by fast Fourier transform."""
+def autocorrelation(velocities, masses: np.ndarray, lags: int):
+    """Autocorrelation function of velocities by fast Fourier transform, `(lags,)`, weighted by mass and 1 at lag 0.
+
+    Args:
+        velocities: `(frames, atoms, 3)` in any unit.
+        masses: `(atoms,)` in any unit.
+        lags: Number of lags.
+
+    Returns:
+        Tensor `(lags,)`.
+    """
     frames = velocities.shape[0]
     roots = ops.convert_to_tensor(np.sqrt(masses)[:, None], dtype=velocities.dtype)
     rows = ops.transpose(ops.reshape(velocities * roots, (frames, -1)))
-    # Zeros after the end keep it from meeting the start.
+    # Zeros after the end: the transform is periodic, and the end must not be correlated with the start.
     rows = ops.pad(rows, [(0, 0), (0, frames)])
     real, imaginary = ops.rfft(rows)
     power = ops.sum(real * real + imaginary * imaginary, axis=0)
-    products = ops.irfft((power[None], ops.zeros_like(power[None])), fft_length=2 * frames)[0, :longest]
-    correlation = products / ops.convert_to_tensor(frames - np.arange(longest), dtype=products.dtype)
+    products = ops.irfft((power[None], ops.zeros_like(power[None])), fft_length=2 * frames)[0, :lags]
+    correlation = products / ops.convert_to_tensor(frames - np.arange(lags), dtype=products.dtype)
     return correlation / correlation[0]
 
 
-def spectrum(correlation, interval, frequencies):
-    """Cosine transform of a correlation `(lags,)` under Hann's window, `(frequencies,)` in 1/THz; interval in fs, THz."""
+def spectrum(correlation, interval: float, frequencies):
+    """Cosine transform of an autocorrelation function under a Hann window, `(frequencies,)` in 1/THz.
+
+    Args:
+        correlation: `(lags,)`.
+        interval: Time between two lags in fs.
+        frequencies: `(frequencies,)` in THz.
+
+    Returns:
+        Tensor `(frequencies,)`.
+    """
     lags = np.arange(correlation.shape[0])
     window = 0.5 * (1.0 + np.cos(np.pi * lags / len(lags)))
-    # Of the lag 0 only half lies at positive times.
+    # Only half of lag 0 lies at positive times.
     window[0] *= 0.5
     picoseconds = 1e-3 * interval
     waves = 4.0 * picoseconds * window * np.cos(2.0 * np.pi * np.asarray(frequencies)[:, None] * picoseconds * lags)
     return ops.matmul(ops.convert_to_tensor(waves, dtype=correlation.dtype), correlation[:, None])[:, 0]
 
 
-def checked_lags(longest, frames):
-    """The number of lags, or a ValueError."""
-    longest = frames // 2 if longest is None else int(longest)
-    if not 1 < longest <= frames:
-        raise ValueError(f"Of {frames} frames at most {frames} lags are known, and two are needed. Received longest={longest}.")
-    return longest
+def checked_lags(lags: int | None, frames: int) -> int:
+    """Return the number of lags: what is asked for, or half the number of frames.
+
+    Raises:
+        ValueError: If it is less than two or more than the number of frames.
+    """
+    lags = frames // 2 if lags is None else int(lags)
+    if not 1 < lags <= frames:
+        raise ValueError(f"From {frames} frames between 2 and {frames} lags can be computed. Received lags={lags}.")
+    return lags

@@ -1,4 +1,4 @@
-"""Training: losses, metrics, schedules and callbacks that Keras lacks."""
+"""Training: losses and metrics that leave out missing labels, schedules, and callbacks that Keras lacks."""
 
 from keras_ff.training import losses, metrics
 from keras_ff.training.best_model import BestModel, save_model

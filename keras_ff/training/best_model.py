@@ -1,4 +1,4 @@
-"""Keep the best model of a run."""
+"""A callback that keeps the best model of a training run."""
 
 import math
 import warnings
@@ -11,18 +11,25 @@ from keras_ff.whole_files import replace_when_complete
 
 
 class BestModel(keras.callbacks.Callback):
-    """Save the model, as one complete `.keras` file, each time a logged number improves.
+    """Callback that saves the model, as one complete `.keras` file, each time a logged number improves.
 
     If the optimizer averages the weights, their average is saved; validate the
     same with `EvaluateAverage`.
 
+        model.fit(data, validation_data=validation, callbacks=[BestModel("best.keras", "val_forces_mae")])
+
     Args:
-        path: The file, ends with ".keras".
+        path: Path of the file, which ends with ".keras".
         monitor: Name in the logs, such as "val_loss" or "val_forces_mae".
-        mode: "min" or "max": whether less or more is better.
+        mode: "min" if a smaller number is better, "max" if a larger one is.
+
+    Attributes:
+        best: Best value so far; None before the first epoch.
+        best_epoch: Epoch of the best value, counted from 1.
 
     Raises:
-        ValueError: At the end of an epoch, if `monitor` is not among the logs.
+        ValueError: If `path` or `mode` is not as described or, at the end of an
+            epoch, if `monitor` is not among the logs.
     """
 
     # keras.callbacks.ModelCheckpoint writes into the file in place, and cannot tell that a metric of one of
@@ -41,18 +48,22 @@ class BestModel(keras.callbacks.Callback):
         self.best_epoch = None
 
     def get_state(self):
+        """Return the best value and its epoch, for `RunState`."""
         return {"best": self.best, "best_epoch": self.best_epoch}
 
     def set_state(self, state):
+        """Take over what `get_state` returned; a best model whose file is missing is forgotten with a warning."""
         if state["best"] is not None and not self.path.exists():
             warnings.warn(f"The best model so far, {self.path}, is missing; the next epoch is taken for it.", stacklevel=2)
             return
         self.best, self.best_epoch = state["best"], state["best_epoch"]
 
     def on_train_begin(self, logs=None):
+        """Forget the best value of an earlier training."""
         self.best = self.best_epoch = None
 
     def on_epoch_end(self, epoch, logs=None):
+        """Save the model if the monitored number has improved."""
         logs = logs or {}
         validated = any(name.startswith("val_") for name in logs)
         if self.monitor.startswith("val_") and not validated and self.params["epochs"] > epoch + 1:
@@ -69,14 +80,19 @@ class BestModel(keras.callbacks.Callback):
 
 
 def save_model(model, path):
-    """`model.save(path)` that never leaves half a file.
+    """Save a model so that the file is complete or as before, whenever the process is killed.
 
-    `model.save` opens its target and writes into it (keras/src/saving/saving_lib.py):
+    `model.save` writes into its target in place (keras/src/saving/saving_lib.py):
     killed meanwhile, it has destroyed the model that was there before.
 
+        save_model(model, "run/last.keras")
+
     Args:
-        model: A built Keras model.
-        path: Ends with ".keras".
+        model: Keras model that is built.
+        path: Path of the file, which ends with ".keras".
+
+    Raises:
+        ValueError: If `path` does not end with ".keras".
     """
     if Path(path).suffix != ".keras":
         raise ValueError(f'Expected the name of a model file to end with ".keras". Received path={str(path)!r}.')

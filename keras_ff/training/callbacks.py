@@ -1,4 +1,4 @@
-"""Callbacks that Keras lacks: averaged weights, stop at NaN."""
+"""Callbacks that Keras lacks: validation of averaged weights, and an error when the loss is NaN."""
 
 import contextlib
 import math
@@ -8,19 +8,33 @@ from keras import ops
 
 
 def has_average(model):
-    """Whether the optimizer of `model` keeps a running average of the weights."""
+    """Return whether the optimizer of a model keeps a running average of the weights (`use_ema=True`).
+
+    Args:
+        model: Keras model, compiled or not.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile(optimizer=keras.optimizers.Adam(1e-3, use_ema=True), loss="mse")
+        >>> kff.training.has_average(model)
+        True
+    """
     return any(getattr(part, "use_ema", False) for part in _optimizers(model))
 
 
 @contextlib.contextmanager
 def averaged_weights(model):
-    """Inside the block the weights of `model` are their running averages.
+    """Context in which the weights of a model are their running averages.
 
-    Afterwards they are what they were, bit for bit. Nothing happens if the
-    optimizer keeps no average or has made no step yet.
+    Afterwards they are what they were, bit for bit. Nothing changes if the
+    optimizer keeps no average or has taken no step yet.
+
+        with averaged_weights(model):
+            model.save("averaged.keras")
 
     Args:
-        model: Compiled with an optimizer such as `Adam(..., use_ema=True)`.
+        model: Keras model, compiled with an optimizer such as `Adam(..., use_ema=True)`.
     """
     own = _put_averages(model)
     try:
@@ -30,12 +44,15 @@ def averaged_weights(model):
 
 
 class EvaluateAverage(keras.callbacks.Callback):
-    """Validate the running average of the weights, not the weights of the last step.
+    """Callback that validates the running average of the weights, not the weights of the last step.
 
     With `use_ema=True` Keras trains the weights, validates the weights, and
     replaces them by their average when `fit` ends: the model that is returned
-    was never validated. With this callback `val_loss` and its companions are
-    those of the average; `BestModel` saves the same.
+    was never validated. With this callback `val_loss` and the other validation
+    metrics are those of the average; `BestModel` saves the same.
+
+        model.compile(optimizer=keras.optimizers.Adam(1e-3, use_ema=True), loss=...)
+        model.fit(data, validation_data=validation, callbacks=[EvaluateAverage(), BestModel("best.keras")])
 
     `keras.callbacks.SwapEMAWeights` does this too, but rounds the weights at
     each swap on TensorFlow, and with `swap_on_epoch` leaves the weights that
@@ -52,6 +69,7 @@ class EvaluateAverage(keras.callbacks.Callback):
         self._own = []
 
     def on_train_begin(self, logs=None):
+        """Check that the optimizer keeps an average."""
         if not has_average(self.model):
             raise ValueError(
                 "EvaluateAverage needs an optimizer that averages the weights, such as "
@@ -59,27 +77,37 @@ class EvaluateAverage(keras.callbacks.Callback):
             )
 
     def on_train_end(self, logs=None):
+        """Separate the weights from their average, which Keras has made one array."""
         # Keras has made the average the weights, and on JAX both are then one array in memory, which the next
         # compiled step consumes: `evaluate` would destroy the average, `save` and a second `fit` would fail.
         for variable, average in _averages(self.model):
             variable.assign(ops.copy(ops.convert_to_tensor(average)))
 
     def on_test_begin(self, logs=None):
+        """Give the model the averages."""
         self._own = _put_averages(self.model)
 
     def on_test_end(self, logs=None):
+        """Give the model its own weights again."""
         _put_back(self._own)
         self._own = []
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """End the training with an error that says what to do when the loss is NaN or infinite.
+    """Callback that ends the training with an error, which names the usual causes, when the loss is NaN or infinite.
 
-    `keras.callbacks.TerminateOnNaN` stops quietly, and the weights that are not
-    numbers go on to be saved.
+    `keras.callbacks.TerminateOnNaN` stops without an error, and the weights that
+    are not numbers are saved.
 
     Raises:
         FloatingPointError: After a batch whose loss is not finite.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> kff.training.StopOnNaN().on_train_batch_end(0, {"loss": float("nan")})
+        Traceback (most recent call last):
+            ...
+        FloatingPointError: The loss became nan at or shortly before batch 1 of epoch 1. ...
     """
 
     # Keras may call this from another thread and need not wait for each step, so that a later batch can be the first to tell.
@@ -90,9 +118,11 @@ class StopOnNaN(keras.callbacks.Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
+        """Note the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
+        """Raise an error if the loss of the batch is not finite."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             where = f"at or shortly before batch {batch + 1} of epoch {self._epoch + 1}"
@@ -100,6 +130,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 def explain_nan(what):
+    """Return the text of an error about NaN: what happened, and the usual causes."""
     return (
         f"{what} The weights are lost; what was saved after earlier epochs is good. Usual causes, in this order: "
         "a learning rate that is too high (divide it by 10, or give the optimizer clipnorm=1.0); labels with "

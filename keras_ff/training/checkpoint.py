@@ -1,4 +1,4 @@
-"""Resume a killed run exactly."""
+"""A callback by which a killed training run continues exactly."""
 
 import random
 import re
@@ -12,7 +12,7 @@ from keras import ops
 from keras_ff.training.callbacks import explain_nan
 from keras_ff.training.state_file import DamagedFile, read_state, write_state
 
-# What these callbacks of Keras change while they run; all of it is reset when training begins.
+# Attributes that these callbacks of Keras change while they run; all of them are reset when training begins.
 _KERAS_CALLBACKS = {
     keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch", "best_weights"),
     keras.callbacks.ReduceLROnPlateau: ("wait", "cooldown_counter", "best"),
@@ -24,7 +24,7 @@ _NEVER = 2**62
 
 
 class RunState(keras.callbacks.Callback):
-    """Write the state of the training after each epoch, and go on from it.
+    """Callback that writes the state of the training after each epoch, and continues from it.
 
     A run that is killed at any moment and started again, by the same script in
     the same folder, ends with the weights, history and best model that it would
@@ -41,18 +41,18 @@ class RunState(keras.callbacks.Callback):
         callbacks = [StopOnNaN(), BestModel("run/best.keras"), CSVLog("run/log.csv")]
         model.fit(data, epochs=100, callbacks=[*callbacks, RunState("run/state", callbacks)])
 
-    To begin anew, remove the folder. To train on, raise `epochs`; a run that
-    `EarlyStopping` ended stays ended.
+    To start again from the beginning, remove the folder. To train longer, raise
+    `epochs`; a run that `EarlyStopping` ended stays ended.
 
     Args:
-        folder: Where the states are written, made if it does not exist.
-        callbacks: Those whose state belongs to the run. In `fit` this callback
+        folder: Folder for the states, made if it does not exist.
+        callbacks: Callbacks whose state belongs to the run. In `fit` this one
             comes after them. Known are EarlyStopping, ReduceLROnPlateau and
             ModelCheckpoint of Keras, and any callback with `get_state()`, which
             returns a dictionary of numbers, strings and arrays, and
-            `set_state(state)`. The others have no state to keep.
-        every: Epochs between two writes. A resumed run repeats those since the
-            last write.
+            `set_state(state)`. Other callbacks have no state to keep.
+        every: Number of epochs between two writes. A resumed run repeats the
+            epochs since the last write.
 
     Raises:
         ValueError: When training begins, if all states in the folder are
@@ -78,10 +78,11 @@ class RunState(keras.callbacks.Callback):
 
     @property
     def latest(self):
-        """The newest state file, or None."""
+        """Path of the newest state file, or None."""
         return next(iter(self._files()), None)
 
     def set_model(self, model):
+        """Check that all callbacks whose state is kept stand before this one."""
         super().set_model(model)
         late = [type(callback).__name__ for callback in self.callbacks if callback._model is not model]
         if late:
@@ -91,6 +92,7 @@ class RunState(keras.callbacks.Callback):
             )
 
     def on_train_begin(self, logs=None):
+        """Restore the newest state that is complete, if there is one."""
         if not self.model.built:
             raise ValueError(
                 "RunState needs a model that is built before `fit`, to find its weights when the run is resumed. "
@@ -112,9 +114,11 @@ class RunState(keras.callbacks.Callback):
         print(f"Continuing after epoch {done} ({what}) from {path}{rest}. To begin anew, remove {self.folder}.", flush=True)
 
     def on_epoch_begin(self, epoch, logs=None):
+        """Undo the change of the first epoch, which holds for this `fit` only."""
         self.model._initial_epoch = None  # Or the next `fit` would start from there as well.
 
     def on_epoch_end(self, epoch, logs=None):
+        """Add the logs to the history, and write the state every few epochs and at the end."""
         self._epochs.append(epoch)
         for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(value)
@@ -123,6 +127,7 @@ class RunState(keras.callbacks.Callback):
             self._write(epoch + 1)
 
     def on_train_end(self, logs=None):
+        """Give the model the history of the whole run, earlier parts included."""
         self.model._initial_epoch = None
         # Keras' own record begins with the epoch that was resumed.
         self.model.history.epoch = list(self._epochs)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 
 def append(path, step, scalars):
-    """Append the values of one step.
+    """Append the values of one step to an event file of TensorBoard.
 
     Args:
-        path: Made if it does not exist, with its folder. TensorBoard looks for
-            names with "tfevents" in them.
-        step: Not negative.
-        scalars: Dictionary of floats; kept in float32.
+        path: Path of the file, made with its folder if it does not exist.
+            TensorBoard looks for names with "tfevents" in them.
+        step: Number of the step, not negative.
+        scalars: Dictionary from names to floats, which are kept in float32.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,9 +29,16 @@ def append(path, step, scalars):
 
 
 def read(path, before):
-    """The records of steps less than `before` in a file that `append` wrote.
+    """Read the records of steps less than `before` from a file that `append` wrote.
 
     A last record that is not complete is left out.
+
+    Args:
+        path: Path of the file.
+        before: First step that is left out.
+
+    Returns:
+        List of records as bytes.
     """
     content, position, records = Path(path).read_bytes(), 0, []
     while position + 12 <= len(content):

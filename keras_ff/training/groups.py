@@ -1,25 +1,33 @@
-"""Learning rates of their own for groups of weights."""
+"""An optimizer with different learning rates for groups of weights."""
 
 import keras
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class GroupedAdam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam` with other learning rates for some weights, as fine-tuning wants them.
+    """Adam optimizer with different learning rates for some layers, for fine-tuning.
 
         GroupedAdam(1e-3, groups=[(model.potential.network, 0.1)])
 
     Weights that are not to change at all are frozen instead: `layer.trainable = False`.
 
     Args:
-        learning_rate: Number or schedule.
-        groups: List of pairs of a layer and the factor of the learning rate of its weights. Those of several groups that a weight
-            belongs to are multiplied.
-        rates: Factors of all weights in their order, in place of groups: how a file knows.
-        kwargs: Of `keras.optimizers.Adam`.
+        learning_rate: Learning rate, a number or a schedule of Keras.
+        groups: List of pairs of a layer and a factor by which the learning rate of its weights is multiplied. For a weight in
+            several groups the factors are multiplied.
+        rates: Factors of all weights in the order of `model.trainable_variables`, as a saved file holds them; leave it out.
+        **kwargs: Other arguments of `keras.optimizers.Adam`.
 
     Raises:
-        ValueError: If a factor is negative. In `fit`, if a group has no weight that is trained.
+        ValueError: If a factor is negative or, in `fit`, if a group has no trainable weight.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1), keras.layers.Dense(1)])
+        >>> optimizer = kff.training.GroupedAdam(1e-3, groups=[(model.layers[0], 0.1)])
+        >>> optimizer.build(model.trainable_variables)
+        >>> optimizer.rates
+        [0.1, 0.1, 1.0, 1.0]
     """
 
     def __init__(self, learning_rate=1e-3, groups=(), rates=None, **kwargs):
@@ -31,6 +39,7 @@ class GroupedAdam(keras.optimizers.Adam):
             raise ValueError(f"Factors of learning rates are not negative. Received {[factor for *_, factor in self._groups]}.")
 
     def build(self, variables):
+        """Make the variables of the optimizer, and find the factor of each weight."""
         super().build(variables)
         if self.rates is None:
             self.rates = [1.0] * len(variables)
@@ -42,7 +51,9 @@ class GroupedAdam(keras.optimizers.Adam):
                 self.rates = [rate * (factor if inside else 1.0) for rate, inside in zip(self.rates, chosen)]
 
     def update_step(self, gradient, variable, learning_rate):
+        """Update one weight with its own learning rate."""
         super().update_step(gradient, variable, learning_rate * self.rates[self._get_variable_index(variable)])
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {**super().get_config(), "rates": self.rates and list(self.rates)}

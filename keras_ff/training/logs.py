@@ -12,11 +12,11 @@ from keras_ff.whole_files import replace_when_complete
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Base of logs with one record for each epoch.
+    """Base class of callbacks that log one record for each epoch.
 
     When training begins at epoch n, the records of epoch n and later are removed:
     they were left by a run that was killed before it wrote its state. No kill
-    loses a record; a power cut may lose the last ones, since to wait for the
+    loses a record; a power failure may lose the last ones, since waiting for the
     disk would slow down short epochs.
     """
 
@@ -25,9 +25,11 @@ class EpochLog(keras.callbacks.Callback):
         self._begun = False
 
     def on_train_begin(self, logs=None):
+        """Note that a training begins."""
         self._begun = False
 
     def on_epoch_end(self, epoch, logs=None):
+        """Add the record of the epoch, with the learning rate."""
         values = {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
         values.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
         if not self._begun:
@@ -45,7 +47,7 @@ class EpochLog(keras.callbacks.Callback):
 
 
 class CSVLog(EpochLog):
-    """Write the logs of each epoch to a table of comma-separated values.
+    """Callback that writes the logs of each epoch to a table of comma-separated values.
 
     Columns are `epoch`, counted from 1, the logs of `fit` in their order, and
     `learning_rate`. Numbers are written so that they read back exactly; an
@@ -54,8 +56,10 @@ class CSVLog(EpochLog):
     `keras.callbacks.CSVLogger(append=True)` writes an epoch twice if the run was
     killed between writing the line and writing the state.
 
+        model.fit(data, callbacks=[CSVLog("run/log.csv")])
+
     Args:
-        path: The file, such as "run/log.csv".
+        path: Path of the file.
     """
 
     def __init__(self, path):
@@ -65,11 +69,13 @@ class CSVLog(EpochLog):
         self._columns = ["epoch"]
 
     def keep_before(self, epoch):
+        """Remove the rows of `epoch`, counted from 1, and later."""
         self._rows = [row for row in self._read() if int(row["epoch"]) < epoch] if epoch > 1 else []
         self._columns = ["epoch"]
         self._rewrite()
 
     def add(self, epoch, values):
+        """Append the row of `epoch`, counted from 1."""
         row = {"epoch": str(epoch), **{name: repr(value) for name, value in values.items()}}
         self._rows.append(row)
         if set(row) <= set(self._columns):
@@ -95,7 +101,7 @@ class CSVLog(EpochLog):
 
 
 class TensorBoardLog(EpochLog):
-    """Write the logs of each epoch for TensorBoard.
+    """Callback that writes the logs of each epoch for TensorBoard.
 
     Training and validation are two folders with the same tags, which TensorBoard
     draws into the same figures: `tensorboard --logdir run/tensorboard`.
@@ -105,7 +111,7 @@ class TensorBoardLog(EpochLog):
     twice in two files. This one needs neither TensorFlow nor TensorBoard.
 
     Args:
-        folder: Gets the folders "train" and "validation".
+        folder: Folder in which the folders "train" and "validation" are made.
     """
 
     def __init__(self, folder):
@@ -113,6 +119,7 @@ class TensorBoardLog(EpochLog):
         self.folder = Path(folder)
 
     def keep_before(self, epoch):
+        """Remove the records of `epoch`, counted from 1, and later."""
         for part in ("train", "validation"):
             path = self._path(part)
             kept = event_file.read(path, before=epoch) if epoch > 1 and path.exists() else []
@@ -123,6 +130,7 @@ class TensorBoardLog(EpochLog):
                 path.unlink(missing_ok=True)
 
     def add(self, epoch, values):
+        """Append the records of `epoch`, counted from 1."""
         training = {name: value for name, value in values.items() if not name.startswith("val_")}
         validation = {name.removeprefix("val_"): value for name, value in values.items() if name.startswith("val_")}
         for part, scalars in (("train", training), ("validation", validation)):

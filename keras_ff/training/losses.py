@@ -1,7 +1,7 @@
 """Losses that leave out missing labels.
 
-A label that does not exist is NaN: an energy without stress, the atoms and
-structures that pad a batch. These losses average over the labels that exist.
+A missing label is NaN: the stress of a structure that only has an energy, or the
+forces of the atoms that pad a batch. These losses average over the labels that exist.
 """
 
 import math
@@ -15,16 +15,20 @@ _LN2 = math.log(2.0)
 
 
 class LabelLoss(keras.losses.Loss):
-    """Mean of a penalty over the finite labels of a batch.
+    """Base class of losses that average a penalty over the finite labels of a batch.
 
-    Subclasses implement `penalty`. A missing label (NaN) changes neither value
-    nor gradient, whatever the model predicts there; without any label the loss
+    Subclasses implement `penalty`. A missing label (NaN) changes neither the value
+    nor the gradient, whatever the model predicts there; without any label the loss
     is 0. The mean runs over labels, not structures: each force component of a
     batch counts the same.
 
-    Sample weights are one number for a structure, of shape (structures,) or
-    (structures, 1), or one for each label. They weight the mean: the sum of
+    Sample weights are one number for each structure, of shape (structures,) or
+    (structures, 1), or one for each label. They weight the mean: the sum of the
     weighted penalties is divided by the sum of the weights of existing labels.
+
+    Args:
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
     """
 
     def __init__(self, name=None, dtype=None):
@@ -33,21 +37,29 @@ class LabelLoss(keras.losses.Loss):
         super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
         self._given_dtype = dtype
 
-    # Whether the prediction has one more component, its variance.
+    # Whether the prediction has its variance as one more component at the end.
     takes_variance = False
 
     def penalty(self, error):
-        """Penalty of each error, in the shape of `error`."""
+        """Compute the penalty of each error, in the shape of `error`."""
         raise NotImplementedError
 
     def exists(self, y_true):
-        """Which labels exist, of a shape that broadcasts to `y_true`."""
+        """Return which labels exist, a boolean tensor whose shape broadcasts to that of `y_true`."""
         return ops.isfinite(y_true)
 
     def call(self, y_true, y_pred):
+        """Compute the penalty of each label, from labels and predictions without NaN."""
         return self.penalty(y_pred - y_true)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        """Return the weighted mean of the penalties over the labels that exist, a scalar tensor.
+
+        Args:
+            y_true: Labels `(structures, ...)`; NaN where there is none.
+            y_pred: Predictions in the same shape.
+            sample_weight: Weights of structures or labels, as described in the class.
+        """
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         exists = self.exists(y_true)
@@ -64,16 +76,17 @@ class LabelLoss(keras.losses.Loss):
         return loss * (count / ops.where(mean > 0, mean, ops.ones_like(mean)))
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {"name": self.name, "dtype": self._given_dtype}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class LogCosh(LabelLoss):
-    """Log-cosh: half of `p` times the squared error near zero, the error itself far out.
+    """Log-cosh loss: `p / 2` times the squared error for small errors, the absolute error for large ones.
 
         L_p(x) = (softplus(2 p x) - ln 2) / p - x = ln(cosh(p x)) / p
 
-    It has the unit of the label. The loss of NeuralIL is
+    It has the unit of the label. The loss that NeuralIL was published with is
 
         loss={"energy_per_atom": LogCosh(p=1 / 0.020), "forces": ForceNorm(LogCosh(p=1 / 0.200))},
         loss_weights={"energy_per_atom": 0.5, "forces": 0.5},
@@ -83,14 +96,15 @@ class LogCosh(LabelLoss):
     Args:
         p: Inverse of the error at which the parabola turns into a line, in the
             inverse unit of the label: 1/eV for energies, Å/eV for forces.
-        name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
 
     Raises:
         ValueError: If `p` is not a positive number.
 
     Example:
-        >>> loss = LogCosh(p=10.0)
+        >>> import keras_ff as kff
+        >>> loss = kff.losses.LogCosh(p=10.0)
         >>> round(float(loss([[0.0, 0.0, float("nan")]], [[0.5, -0.5, 7.0]])), 4)
         0.4307
 
@@ -103,6 +117,7 @@ class LogCosh(LabelLoss):
         self.p = _positive("p", p)
 
     def penalty(self, error):
+        """Compute the penalty of each error, in the shape of `error`."""
         size = ops.abs(error) * self.p
         near = size < 1.0
         # ln cosh u = -ln(1 - tanh(u)^2) / 2 keeps its digits near zero, where
@@ -115,21 +130,28 @@ class LogCosh(LabelLoss):
         return value / self.p
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {"p": self.p, **super().get_config()}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class Huber(LabelLoss):
-    """Half the squared error up to `delta`, a line of the same slope beyond.
+    """Huber loss: half the squared error up to `delta`, a line of the same slope beyond.
 
     Args:
         delta: Error at which the parabola turns into a line, in the unit of the
             label: eV for energies, eV/Å for forces.
-        name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
 
     Raises:
         ValueError: If `delta` is not a positive number.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> loss = kff.losses.Huber(delta=1.0)
+        >>> float(loss([[0.0]], [[1.0]])), float(loss([[0.0]], [[3.0]]))
+        (0.5, 2.5)
 
     Reference:
         Huber, Ann. Math. Statist. 35, 73 (1964).
@@ -140,52 +162,90 @@ class Huber(LabelLoss):
         self.delta = _positive("delta", delta)
 
     def penalty(self, error):
+        """Compute the penalty of each error, in the shape of `error`."""
         size = ops.abs(error)
         core = ops.minimum(size, self.delta)
         return core * (size - 0.5 * core)
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {"delta": self.delta, **super().get_config()}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class MSE(LabelLoss):
-    """Mean squared error, in the squared unit of the label."""
+    """Mean squared error of the labels that exist, in the squared unit of the label.
+
+    Args:
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> float(kff.losses.MSE()([[0.0, 0.0, float("nan")]], [[1.0, 2.0, 9.0]]))
+        2.5
+    """
 
     def __init__(self, name="mse", dtype=None):
         super().__init__(name=name, dtype=dtype)
 
     def penalty(self, error):
+        """Compute the penalty of each error, in the shape of `error`."""
         return error * error
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class MAE(LabelLoss):
-    """Mean absolute error, in the unit of the label."""
+    """Mean absolute error of the labels that exist, in the unit of the label.
+
+    Args:
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> float(kff.losses.MAE()([[0.0, 0.0, float("nan")]], [[1.0, 2.0, 9.0]]))
+        1.5
+    """
 
     def __init__(self, name="mae", dtype=None):
         super().__init__(name=name, dtype=dtype)
 
     def penalty(self, error):
+        """Compute the penalty of each error, in the shape of `error`."""
         # Not `abs`: its slope at zero is 1 on JAX.
         return error * ops.sign(error)
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class GaussianNLL(LabelLoss):
-    """Negative log-likelihood of normal errors whose variances the model learns: of an `Ensemble` with `learned_noise`.
+    """Negative log-likelihood of normally distributed errors, for models that predict their own variance.
 
-        variance^beta * (error² / variance + ln variance) / 2,    the mean over the components of a label
+    Such a model is an `Ensemble` with `learned_noise`. The loss of a label is
 
-    The factor in front is a constant to the derivative. With beta = 0 it is the likelihood, whose gradient is small where the
-    variance is large, so that bad predictions remain bad; with 1 the mean learns as from squared errors.
+        variance^beta * (error² / variance + ln variance) / 2
+
+    where error² is the mean over the components of the label. The factor in front counts as a constant in derivatives. With
+    beta = 0 this is the likelihood, whose gradient is small where the variance is large, so that bad predictions remain bad; with
+    beta = 1 the prediction learns as from squared errors.
 
     The prediction has the variance as one more component at the end.
 
     Args:
-        beta: From 0 to 1.
-        name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        beta: Exponent of the factor, from 0 to 1.
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
+
+    Raises:
+        ValueError: If `beta` is not between 0 and 1.
+
+    Example:
+        An energy that is wrong by 2, with a predicted variance of 4:
+
+        >>> import keras_ff as kff
+        >>> loss = kff.losses.GaussianNLL(beta=0.0)
+        >>> round(float(loss([[0.0]], [[2.0, 4.0]])), 4)
+        1.1931
 
     Reference:
         Nix and Weigend, Proc. IEEE Int. Conf. Neural Networks 1994, 55; Seitzer et al., ICLR 2022, arXiv 2203.09168, eq. 6.
@@ -200,9 +260,11 @@ class GaussianNLL(LabelLoss):
         self.beta = beta
 
     def exists(self, y_true):
+        """Return which labels have all components, a boolean tensor with a last axis of length 1."""
         return ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
 
     def call(self, y_true, y_pred):
+        """Compute the loss of each label, averaged over its components, with a last axis of length 1."""
         error, variance = y_pred[..., :-1] - y_true, y_pred[..., -1:]
         # Where there is no label there is no variance.
         variance = ops.where(variance > 0, variance, ops.ones_like(variance))
@@ -210,23 +272,30 @@ class GaussianNLL(LabelLoss):
         return 0.5 * ops.stop_gradient(variance) ** self.beta * (squared / variance + ops.log(variance))
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {"beta": self.beta, **super().get_config()}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class ForceNorm(LabelLoss):
-    """A loss of the length of the force error of each atom, |F - F_true|.
+    """Loss of the length of the force error of each atom, |F - F_true|.
 
     Unlike a loss of the three components it does not depend on the orientation
-    of the structure. The mean runs over the atoms with all three components.
+    of the structure. The mean runs over the atoms that have all three components.
 
     Args:
-        loss: The loss to apply, such as `LogCosh(p=5.0)`; its penalty is used.
-        name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        loss: Loss that is applied to the length, such as `LogCosh(p=5.0)`.
+        name: Name of the loss in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
 
     Raises:
-        TypeError: If `loss` is not a loss of this module.
+        TypeError: If `loss` is not one of LogCosh, Huber, MSE and MAE.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> loss = kff.losses.ForceNorm(kff.losses.MAE())
+        >>> float(loss([[[0.0, 0.0, 0.0]]], [[[3.0, 4.0, 0.0]]]))
+        5.0
     """
 
     def __init__(self, loss, name="force_norm", dtype=None):
@@ -238,9 +307,11 @@ class ForceNorm(LabelLoss):
         self.loss = loss
 
     def exists(self, y_true):
+        """Return which atoms have all force components, a boolean tensor with a last axis of length 1."""
         return ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
 
     def penalty(self, error):
+        """Compute the penalty of the length of each error, with a last axis of length 1."""
         squared = ops.sum(error * error, axis=-1, keepdims=True)
         # The square root has no derivative at zero.
         zero = squared == 0.0
@@ -248,10 +319,12 @@ class ForceNorm(LabelLoss):
         return self.loss.penalty(ops.where(zero, ops.zeros_like(norm), norm))
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {"loss": keras.saving.serialize_keras_object(self.loss), **super().get_config()}
 
     @classmethod
     def from_config(cls, config):
+        """Make the loss anew from what `get_config` returned."""
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
 
 
@@ -262,7 +335,11 @@ def _positive(name, value):
 
 
 def with_trailing_axes(weights, values):
-    """`weights` with axes of length 1 at the end, up to the rank of `values`."""
+    """Sample weights with axes of length 1 at the end, up to the rank of `values`.
+
+    Raises:
+        ValueError: If they have more axes than `values`.
+    """
     missing = len(values.shape) - len(weights.shape)
     if missing < 0:
         raise ValueError(

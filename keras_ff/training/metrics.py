@@ -1,4 +1,4 @@
-"""Errors of a model in the units of its outputs, over the labels that exist."""
+"""Metrics: errors of a model in the units of its outputs, over the labels that exist."""
 
 import keras
 from keras import ops
@@ -7,11 +7,15 @@ from keras_ff.training.losses import with_trailing_axes
 
 
 class LabelMetric(keras.metrics.Metric):
-    """Mean of a penalty over all finite labels since the last reset.
+    """Base class of metrics that average a penalty over all finite labels since the last reset.
 
-    Sum and count are kept, not means of batches, so that the number does not
-    depend on how the data were cut into batches or padded. Missing labels (NaN)
-    do not count; without any label the result is NaN, not a perfect 0.
+    Sum and count are kept, not means of batches, so that the result does not
+    depend on how the data were divided into batches or padded. Missing labels
+    (NaN) do not count; without any label the result is NaN, not a perfect 0.
+
+    Args:
+        name: Name of the metric in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
     """
 
     _direction = "down"  # Keras: less is better.
@@ -22,10 +26,11 @@ class LabelMetric(keras.metrics.Metric):
         self.count = self.add_variable(shape=(), initializer="zeros", name="count")
 
     def penalty(self, error):
-        """Penalty of each error, in the shape of `error`."""
+        """Compute the penalty of each error, in the shape of `error`."""
         raise NotImplementedError
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add the labels and predictions of a batch; sample weights as in the losses."""
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         exists = ops.isfinite(y_true)
@@ -37,53 +42,86 @@ class LabelMetric(keras.metrics.Metric):
         self.count.assign_add(ops.sum(weights))
 
     def mean(self):
+        """Return the mean penalty, a scalar tensor."""
         total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
         some = count > 0
         return ops.where(some, total / ops.where(some, count, ops.ones_like(count)), ops.full_like(total, float("nan")))
 
     def result(self):
+        """Return the metric, a scalar tensor."""
         return self.mean()
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class MeanAbsoluteError(LabelMetric):
-    """Mean absolute error of the labels that exist, in the unit of the label."""
+    """Mean absolute error of the labels that exist, in the unit of the label.
+
+    Args:
+        name: Name of the metric in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> metric = kff.metrics.MeanAbsoluteError()
+        >>> metric.update_state([[0.0, 0.0, float("nan")]], [[1.0, 2.0, 9.0]])
+        >>> float(metric.result())
+        1.5
+    """
 
     def __init__(self, name="mae", dtype=None):
         super().__init__(name=name, dtype=dtype)
 
     def penalty(self, error):
+        """Compute the absolute value of each error."""
         return ops.abs(error)
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class RootMeanSquareError(LabelMetric):
-    """Root of the mean squared error of the labels that exist, in the unit of the label."""
+    """Root-mean-square error of the labels that exist, in the unit of the label.
+
+    Args:
+        name: Name of the metric in logs.
+        dtype: Data type of the computation; by default Keras' `floatx`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> metric = kff.metrics.RootMeanSquareError()
+        >>> metric.update_state([[0.0, 0.0, float("nan")]], [[3.0, 4.0, 9.0]])
+        >>> round(float(metric.result()), 4)
+        3.5355
+    """
 
     def __init__(self, name="rmse", dtype=None):
         super().__init__(name=name, dtype=dtype)
 
     def penalty(self, error):
+        """Compute the square of each error."""
         return error * error
 
     def result(self):
+        """Return the root of the mean squared error, a scalar tensor."""
         return ops.sqrt(self.mean())
 
 
 def default_metrics(outputs=("energy_per_atom", "forces", "stress")):
-    """Mean absolute and root-mean-square errors, for `model.compile(metrics=...)`.
+    """Mean absolute and root-mean-square errors of all outputs, for `model.compile(metrics=...)`.
 
     Keras names them after the output: `energy_per_atom_mae` (eV),
     `forces_rmse` (eV/Å, over components), `stress_mae` (eV/Å^3), and with
     `val_` in front for the validation data.
 
     Args:
-        outputs: Which outputs of the model to measure.
+        outputs: Names of the outputs of the model that are measured.
+
+    Returns:
+        Dict from the names of the outputs to lists of metrics.
 
     Example:
-        >>> sorted(default_metrics(["forces"]))
+        >>> import keras_ff as kff
+        >>> sorted(kff.metrics.default_metrics(["forces"]))
         ['forces']
-        >>> [metric.name for metric in default_metrics()["stress"]]
+        >>> [metric.name for metric in kff.metrics.default_metrics()["stress"]]
         ['mae', 'rmse']
     """
     return {output: [MeanAbsoluteError(), RootMeanSquareError()] for output in outputs}

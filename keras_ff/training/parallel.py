@@ -7,9 +7,9 @@ from keras_ff import backend
 
 @contextlib.contextmanager
 def data_parallel(devices=None):
-    """Train on several devices, each with a part of every batch.
+    """Context for training on several devices, each of which takes a part of every batch.
 
-    The model is made (or loaded), compiled and trained inside, with the code that one device takes:
+    The model is made (or loaded), compiled and trained inside, with the same code as on one device:
 
         with keras_ff.training.data_parallel(devices=2):
             model = ForceField(NeuralIL(["Si"]))
@@ -18,20 +18,20 @@ def data_parallel(devices=None):
             model.compile(...)
             model.fit(data)
 
-    Losses and metrics are those of one device, to rounding: a batch has as many structures as without, of which each device takes
-    an equal share. On JAX this is `keras.distribution.DataParallel`, on TensorFlow `tf.distribute.MirroredStrategy`, where
+    Losses and metrics are those of one device, to rounding: a batch has as many structures as on one, and each device takes an
+    equal number of them. On JAX this is `keras.distribution.DataParallel`, on TensorFlow `tf.distribute.MirroredStrategy`, where
     XLA does not compile the step.
 
     On JAX the devices may be those of several processes. Each runs the same script, which begins with
     `keras.distribution.initialize("host:port", num_processes, process_id)`, and makes its part of the batches only. Files that
-    callbacks write need a name for each process, or a process that writes them.
+    callbacks write need a different name in each process, or only one process that writes them.
 
     Args:
-        devices: Number of devices: GPUs, or CPUs where there are none. All by default, of all processes.
+        devices: Number of devices: GPUs, or CPUs where there are none. By default all devices of all processes.
 
     Raises:
-        ValueError: If there are fewer devices. `fit` and `evaluate` raise one if the devices do not divide the batches, or if the
-            model was made outside.
+        ValueError: If there are fewer devices. `fit` and `evaluate` raise it if the batch size is not a multiple of the number of
+            devices, or if the model was made outside.
     """
     with backend.data_parallel(devices):
         yield

@@ -1,4 +1,4 @@
-"""One line for each epoch, in units of the field."""
+"""A callback that prints one line for each epoch, in the units of the field."""
 
 import sys
 import time
@@ -10,17 +10,22 @@ _EV_PER_A3_IN_GPA = 160.2176634
 
 
 class Progress(keras.callbacks.Callback):
-    """Print a line every few epochs: errors, learning rate, time that is left.
+    """Callback that prints a line every few epochs: errors in meV, learning rate, and the time that is left.
 
     For terminals and log files alike; pass `verbose=0` to `fit` in place of
     Keras' own bar. Errors are mean absolute errors of the validation data, or
     of the training data (marked "train") if there is no validation; a column
     appears if `default_metrics` are among the metrics of the model.
 
+        model.fit(data, verbose=0, callbacks=[Progress(every=10)])
+
     Args:
-        every: Epochs between two lines. The first and the last epoch are
-            always printed.
-        stream: Where to write, by default the standard output of the moment.
+        every: Number of epochs between two lines. The first and the last epoch
+            are always printed.
+        stream: Stream to print to; by default the standard output.
+
+    Raises:
+        ValueError: If `every` is not a positive integer.
     """
 
     # Name in the logs, title, unit, factor from eV, eV/Å, eV/Å^3.
@@ -38,11 +43,13 @@ class Progress(keras.callbacks.Callback):
         self.stream = stream
 
     def on_train_begin(self, logs=None):
+        """Start the clock."""
         self._columns = None
         self._ends = [time.monotonic()]
         self._unprinted = None
 
     def on_epoch_end(self, epoch, logs=None):
+        """Print the line of the epoch, or keep it for the end."""
         logs = logs or {}
         self._ends.append(time.monotonic())
         if self._columns is None:
@@ -57,6 +64,7 @@ class Progress(keras.callbacks.Callback):
             self._unprinted = line
 
     def on_train_end(self, logs=None):
+        """Print the last line and the time of all epochs."""
         if self._unprinted is not None:
             self._print(self._unprinted)
         if len(self._ends) > 1:
@@ -100,9 +108,13 @@ class Progress(keras.callbacks.Callback):
 
 
 def duration(seconds):
-    """A time in words, rounded.
+    """A time in words, rounded to seconds, or to minutes above an hour.
+
+    Args:
+        seconds: Time in s.
 
     Example:
+        >>> from keras_ff.training.progress import duration
         >>> [duration(seconds) for seconds in (4.2, 75, 5400)]
         ['4 s', '1 min 15 s', '1 h 30 min']
     """

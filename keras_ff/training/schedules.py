@@ -1,29 +1,33 @@
-"""Learning rate over a run."""
+"""Learning rates over a training run."""
 
 import keras
 
 
 def one_cycle(peak, steps, warmup=0.1, start=0.04, final=0.001):
-    """A learning rate that rises to `peak` in a line and falls in half a cosine wave.
+    """One-cycle schedule: a learning rate that rises linearly to `peak` and then falls along half a cosine wave.
 
-    This is `keras.optimizers.schedules.CosineDecay`, told by the length of the
-    run and where its peak is.
+    It is a `keras.optimizers.schedules.CosineDecay`, given by the length of the
+    run and its peak.
 
     Args:
         peak: Highest learning rate.
-        steps: Training steps of the whole run: epochs times `len(dataset)`.
-        warmup: Part of the steps in which the learning rate rises.
-        start: Learning rate of the first step, as a part of `peak`.
-        final: Learning rate at the end, as a part of `peak`.
+        steps: Number of training steps of the whole run: epochs times `len(dataset)`.
+        warmup: Fraction of the steps in which the learning rate rises.
+        start: Learning rate of the first step, as a fraction of `peak`.
+        final: Learning rate at the end, as a fraction of `peak`.
 
     Returns:
-        A schedule to pass as `learning_rate` to a Keras optimizer.
+        Schedule to pass as `learning_rate` to a Keras optimizer.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If `peak` or `steps` is not positive, or a fraction is not between 0 and 1.
+
+    Reference:
+        Smith and Topin, arXiv 1708.07120 (2018).
 
     Example:
-        >>> schedule = one_cycle(peak=1e-3, steps=1000)
+        >>> import keras_ff as kff
+        >>> schedule = kff.training.one_cycle(peak=1e-3, steps=1000)
         >>> [f"{float(schedule(step)):.1e}" for step in (0, 100, 1000)]
         ['4.0e-05', '1.0e-03', '1.0e-06']
     """

@@ -1,4 +1,4 @@
-"""One file for the state of a run: values and arrays, guarded by a checksum."""
+"""A file for the state of a training run or fit: values and arrays, protected by a checksum."""
 
 import hashlib
 import io
@@ -18,13 +18,13 @@ class DamagedFile(ValueError):
 
 
 def write_state(path, state):
-    """Write a nest of values and arrays, complete or not at all.
+    """Write nested values and arrays to a file that is complete or as before, whenever the process is killed.
 
     Args:
-        path: The file, replaced if it is there.
-        state: Dictionaries with string keys, lists, tuples (which return as
-            lists), strings, numbers, None, and NumPy or backend arrays. Floats
-            and arrays return bit for bit.
+        path: Path of the file, which is replaced if it exists.
+        state: Dictionaries with string keys, lists, tuples (read as lists),
+            strings, numbers, None, and NumPy or backend arrays. Floats and
+            arrays are read bit for bit as they were.
 
     Raises:
         TypeError: If there is something else in `state`.
@@ -39,7 +39,13 @@ def write_state(path, state):
 
 
 def read_state(path):
-    """What `write_state` wrote.
+    """Read what `write_state` wrote.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        The nested values, with NumPy arrays.
 
     Raises:
         DamagedFile: If the file is not complete or its checksum differs.

@@ -5,7 +5,7 @@ import pytest
 from small_data import copper
 
 import keras_ff as kff
-from keras_ff.active import UncertaintyBias, adversarial, explored
+from keras_ff.active import UncertaintyBias, adversarial, explore
 from keras_ff.data import Dataset
 from keras_ff.potentials import NeuralIL
 
@@ -72,14 +72,14 @@ def test_atoms_do_not_come_closer_than_asked(model):
 @pytest.mark.slow_on_tensorflow
 def test_dynamics_end_where_the_members_disagree(model):
     atoms = copper(1)[0]
-    frames = explored(model, [atoms], 300.0, steps=10, every=5)
+    frames = explore(model, [atoms], 300.0, steps=10, every=5)
     assert len(frames) == 2 and frames[0].calc is None
-    assert len(explored(model, [atoms, atoms], 300.0, steps=10, every=5, limit=0.0)) == 2, "one frame of each"
+    assert len(explore(model, [atoms, atoms], 300.0, steps=10, every=5, limit=0.0)) == 2, "one frame of each"
 
 
 def test_bad_input_is_named(model):
     single = kff.ForceField(NeuralIL(["Cu"], cutoff=3.5, n_max=1))
-    for refused in (lambda: adversarial(single, copper(1)[0]), lambda: explored(single, copper(1), 300.0, 10)):
+    for refused in (lambda: adversarial(single, copper(1)[0]), lambda: explore(single, copper(1), 300.0, 10)):
         with pytest.raises(ValueError, match="Ensemble. Received a ForceField"):
             refused()
     with pytest.raises(ValueError, match="temperature is positive"):

@@ -46,7 +46,7 @@ def test_of_structures_equally_far_the_one_worth_most_is_picked(model):
 def test_a_broken_pool_is_named(model):
     with pytest.raises(ValueError, match="pool is empty"):
         pick(model, [], [], 1, [])
-    with pytest.raises(ValueError, match="ase.Atoms with positions. Received str at place 1"):
+    with pytest.raises(ValueError, match="ase.Atoms with positions. Received str at index 1"):
         pick(model, [*copper(1), "Cu4"], [], 1, [1.0, 1.0])
     lost = Atoms("Cu2", positions=[[0, 0, 0], [np.nan, 0, 0]])
     with pytest.raises(ValueError, match="Candidate 0, Cu2, has no positions"):

@@ -6,9 +6,10 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import keras_ff as kff
+from keras_ff import plots
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import ElasticConstants, EnergyPerAtom, cubic, mandel, plots, relax
+from keras_ff.properties import ElasticConstants, EnergyPerAtom, cubic, mandel, relax
 from keras_ff.testing import Probe
 from keras_ff_tools import benchmark_silica_fit as silica
 

@@ -6,9 +6,10 @@ import pytest
 from ase.build import bulk
 
 import keras_ff as kff
+from keras_ff import plots
 from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import RadialDistribution, VibrationalDensity, plots, radial_distribution
+from keras_ff.properties import RadialDistribution, VibrationalDensity, radial_distribution
 from keras_ff.simulation import Dynamics, Langevin, Rollout, Sampling
 
 pytestmark = pytest.mark.usefixtures("float64")

@@ -8,7 +8,7 @@ import keras_ff as kff
 from keras_ff.data import to_structure
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import EquationOfState, Phonons, bulk_modulus, elastic_constants
+from keras_ff.properties import ElasticConstants, EquationOfState, Phonons, bulk_modulus
 
 matcalc = pytest.importorskip("matcalc", reason="matcalc is not installed: pip install matcalc")
 from pymatgen.core import Structure  # noqa: E402
@@ -34,7 +34,7 @@ def silicon():
 
 @pytest.fixture(scope="module")
 def constants(model, silicon):
-    return elastic_constants(model, silicon)
+    return ElasticConstants(model, silicon)()
 
 
 @pytest.fixture(scope="module")

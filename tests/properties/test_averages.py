@@ -9,11 +9,11 @@ from ase.build import bulk
 from keras import ops
 
 import keras_ff as kff
+from keras_ff import plots
 from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import (
     Pressure,
     VibrationalDensity,
-    plots,
     radial_distribution,
     velocity_autocorrelation,
     vibrational_density,
@@ -98,7 +98,7 @@ def test_vibrations_of_a_rollout_have_derivatives():
     silicon = bulk("Si", a=5.43, cubic=True)
     model = kff.ForceField(StillingerWeber.silicon(train=["epsilon"]))
     rollout = Rollout(model, silicon, 60, Langevin(300.0, relaxation=1e4), every=2)
-    density = VibrationalDensity(rollout, np.linspace(1.0, 20.0, 12), longest=20)
+    density = VibrationalDensity(rollout, np.linspace(1.0, 20.0, 12), lags=20)
     _, gradient = density.gradient(lambda x: x[7])
     weight, values = model.trainable_weights[0], []
     for sign in (1, -1):
@@ -110,8 +110,8 @@ def test_vibrations_of_a_rollout_have_derivatives():
     assert figure.axes[0].get_xlabel() == "frequency (THz)"
     with pytest.raises(ValueError, match="The pressure is an average over equilibrium"):
         Pressure(rollout)
-    with pytest.raises(ValueError, match="Of 30 frames at most 30 lags are known"):
-        VibrationalDensity(rollout, [1.0], longest=31)
+    with pytest.raises(ValueError, match="From 30 frames between 2 and 30 lags"):
+        VibrationalDensity(rollout, [1.0], lags=31)
 
 
 def test_what_has_no_distribution():

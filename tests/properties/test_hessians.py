@@ -36,7 +36,7 @@ def test_hessian_has_the_numbers_of_lammps_in_chunks_that_do_not_divide_it(atoms
 
 def test_third_order_is_the_second_difference_of_forces(atoms):
     model, step = silicon(), 2e-3
-    found = third_order(model, atoms, of=[5], chunk=30)
+    found = third_order(model, atoms, indices=[5], chunk=30)
     assert found.shape == (3, 24, 24)
     np.testing.assert_allclose(found, np.swapaxes(found, 1, 2), atol=1e-9)
     rng = np.random.default_rng(0)

@@ -6,6 +6,7 @@ from ase.build import bulk
 from keras import ops
 
 import keras_ff as kff
+from keras_ff import plots
 from keras_ff.potentials import BKS, EDIP, Ewald, StillingerWeber, Sum
 from keras_ff.properties import (
     ForceConstants,
@@ -16,7 +17,6 @@ from keras_ff.properties import (
     free_energy,
     heat_capacity,
     mesh,
-    plots,
 )
 from keras_ff.testing import Probe
 
