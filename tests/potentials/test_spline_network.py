@@ -13,7 +13,7 @@ from keras import ops
 import keras_ff as kff
 from keras_ff.geometry import Neighborhood
 from keras_ff.layers import LinearPlusMLP, SplineFilters
-from keras_ff.potentials import ZBL, ElementNetworks, PairSpline, SplineNetwork, StillingerWeber, Sum, spline_domains
+from keras_ff.potentials import ZBL, ElementNetworks, PairSpline, SplineNetwork, StillingerWeber, Sum
 from keras_ff.testing import Probe, check_potential
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -168,7 +168,7 @@ def test_spline_domains_name_what_lies_outside():
     with pytest.warns(UserWarning, match=r"rho has knots from 2 to 4; the data go from 1.949 .* and 14 % of them"):
         model.adapt(data)
     with pytest.warns(UserWarning, match="f has knots"):
-        domains = spline_domains(model, data)
+        domains = kff.models.spline_domains(model, data)
     assert set(domains) == {"rho", "f", "phi"}
     assert domains["rho"].outside == pytest.approx(4 / 28) and domains["phi"].outside == 0
     assert domains["phi"].smallest == pytest.approx(4.5 * 3**0.5 / 4) and domains["phi"].largest < 4.0
