@@ -8,6 +8,7 @@ from keras_ff import backend
 from keras_ff.layers.atomic_networks import LeCunNormal, LinearPlusMLP, product
 from keras_ff.layers.base import Descriptor
 from keras_ff.potentials.base import Potential
+from keras_ff.potentials.contradictions import refuse_contradictions
 from keras_ff.potentials.copies import copied, copy_weights, require_equal
 from keras_ff.potentials.decorrelation import decorrelation, projection_of_twins
 from keras_ff.potentials.learned import Learned
@@ -25,29 +26,45 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
 
         E_i = energy_scale * (slope * network(features_i, embedding_i) + intercept)
 
-    With a network that has `members` it is a committee: networks, embeddings, slopes and intercepts of their own read the same
-    features, and the energy is the mean of theirs.
+    With `members` it is a committee: networks, embeddings, slopes and intercepts of their own read the same features, and the
+    energy is the mean of theirs. Member m starts with the weights of a single potential with the seed `seed + m`.
 
-    A subclass has a constructor that makes descriptor and network, and takes them as arguments too, as `NeuralIL` does.
+    A subclass has a constructor that makes the descriptor, and takes one as an argument too, as `NeuralIL` does.
 
     Args:
         species: Chemical symbols.
         descriptor: `Descriptor` for as many species.
-        network: `AtomicNetwork` whose inputs are the features and the `embedding`.
+        network: `AtomicNetwork` whose inputs are the features and the `embedding`; by default `LinearPlusMLP` with `units` and
+            `members`.
+        units: Widths of the hidden layers of the network; (16, 16) by default.
+        members: Number of members of a committee; by default there is none.
         embedding: Length of the embedding of the central element.
         seed: Seed of the initial weights.
         learned_noise: Whether each member of the committee learns the variances of its errors too (a deep ensemble), see
             `member_variances`.
 
     Raises:
-        ValueError: If descriptor, network and species do not fit together, or `learned_noise` has no members.
+        ValueError: If descriptor, network and species do not fit together, `learned_noise` has no members, or a network comes
+            together with `units` or `members`, which it has itself.
         TypeError: If the descriptor is none.
     """
 
     # Name of the argument of the constructor that takes the descriptor.
     DESCRIPTOR = "descriptor"
 
-    def __init__(self, species, descriptor, network, embedding=2, seed=0, learned_noise=False, **kwargs):
+    def __init__(
+        self,
+        species,
+        descriptor,
+        network=None,
+        units=None,
+        members=None,
+        embedding=2,
+        seed=0,
+        learned_noise=False,
+        **kwargs,
+    ):
+        refuse_contradictions("network", network, units=units, members=members)
         if not isinstance(descriptor, Descriptor):
             raise TypeError(f"The descriptor is a keras_ff.layers.Descriptor. Received a {type(descriptor).__name__}.")
         n_species = 1 if isinstance(species, str) else len(species)
@@ -55,8 +72,11 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
             raise ValueError(f"The descriptor is made for {descriptor.n_species} species. Received species={list(species)}.")
         super().__init__(species, descriptor.cutoff, **kwargs)
         self.embedding, self.seed = int(embedding), seed
-        self.descriptor, self.network = descriptor, network
         features = descriptor.n_features
+        if network is None:
+            units = (16, 16) if units is None else units
+            network = LinearPlusMLP(features + self.embedding, units, seed, members=members, dtype=self.dtype_policy)
+        self.descriptor, self.network = descriptor, network
         if network.inputs != features + self.embedding:
             raise ValueError(
                 f"The network must take {features + embedding} inputs ({features} features of the descriptor and {embedding} of "

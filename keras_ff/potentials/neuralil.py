@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_ff.layers.atomic_networks import MLP, LinearPlusMLP
+from keras_ff.layers.atomic_networks import MLP
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.potentials.contradictions import refuse_contradictions
 from keras_ff.potentials.descriptor_network import DescriptorNetwork
@@ -35,7 +35,7 @@ class NeuralIL(DescriptorNetwork):
         embedding: Length of the embedding of the central element.
         seed: Seed of the initial weights.
         members: Number of members of a committee; by default there is none.
-        kwargs: Further arguments of `DescriptorNetwork`: `learned_noise`.
+        kwargs: Further arguments of `DescriptorNetwork`: `units` of `LinearPlusMLP`, and `learned_noise`.
 
     Raises:
         ValueError: If descriptor, network and species do not fit together, or arguments contradict each other: a descriptor has a
@@ -49,14 +49,12 @@ class NeuralIL(DescriptorNetwork):
         self, species, cutoff=None, n_max=None, descriptor=None, network=None, embedding=2, seed=0, members=None, **kwargs
     ):
         refuse_contradictions("descriptor", descriptor, cutoff=cutoff, n_max=n_max)
-        refuse_contradictions("network", network, members=members)
-        n_species, dtype = 1 if isinstance(species, str) else len(species), kwargs.get("dtype")
         if descriptor is None:
-            size = 6 if n_max is None else n_max
-            descriptor = FullPowerSpectrum(5.0 if cutoff is None else cutoff, size, n_species, dtype=dtype)
-        if network is None:
-            network = LinearPlusMLP(descriptor.n_features + embedding, seed=seed, members=members, dtype=dtype)
-        super().__init__(species, descriptor, network, embedding, seed, **kwargs)
+            cutoff, n_max = 5.0 if cutoff is None else cutoff, 6 if n_max is None else n_max
+            n_species = 1 if isinstance(species, str) else len(species)
+            descriptor = FullPowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
+        options = {"network": network, "members": members, "embedding": embedding, "seed": seed}
+        super().__init__(species, descriptor, **options, **kwargs)
 
     @classmethod
     def published(cls, species, cutoff=3.5, n_max=4, embedding=2, seed=0, members=None, **kwargs):

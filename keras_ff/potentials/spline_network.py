@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.atomic_networks import LinearPlusMLP
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.layers.splines import CubicSpline
@@ -37,12 +36,8 @@ class SplineNetwork(WithSplines, DescriptorNetwork):
         cutoff: Radius in Å of the pair filters; 4.5 by default.
         triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
         filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
-        units: Widths of the hidden layers of the network; (16, 16) by default.
-        network: `AtomicNetwork` in place of `LinearPlusMLP` with `units` and `members`.
-        embedding: Length of the embedding of the central element.
-        seed: Seed of the initial weights.
-        members: Number of members of a committee, which share the filters; by default there is none. See `NeuralIL`.
-        kwargs: Further arguments of `DescriptorNetwork`: `learned_noise`.
+        kwargs: Arguments of `DescriptorNetwork`: `network`, or `units` and `members` of the default one, `embedding`, `seed`, and
+            `learned_noise`. The members of a committee share the filters.
 
     Raises:
         ValueError: If filters, network and species do not fit together, or arguments contradict each other: filters have radii of
@@ -54,28 +49,12 @@ class SplineNetwork(WithSplines, DescriptorNetwork):
 
     DESCRIPTOR = "filters"
 
-    def __init__(
-        self,
-        species,
-        cutoff=None,
-        triplet_cutoff=None,
-        filters=None,
-        units=None,
-        network=None,
-        embedding=2,
-        seed=0,
-        members=None,
-        **kwargs,
-    ):
+    def __init__(self, species, cutoff=None, triplet_cutoff=None, filters=None, **kwargs):
         refuse_contradictions("filters", filters, cutoff=cutoff, triplet_cutoff=triplet_cutoff)
-        refuse_contradictions("network", network, units=units, members=members)
-        n_species, dtype = 1 if isinstance(species, str) else len(species), kwargs.get("dtype")
         if filters is None:
-            filters = SplineFilters(4.5 if cutoff is None else cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=dtype)
-        if network is None:
-            units = (16, 16) if units is None else units
-            network = LinearPlusMLP(filters.n_features + embedding, units, seed, members=members, dtype=dtype)
-        super().__init__(species, filters, network, embedding, seed, **kwargs)
+            cutoff, n_species = 4.5 if cutoff is None else cutoff, 1 if isinstance(species, str) else len(species)
+            filters = SplineFilters(cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
+        super().__init__(species, filters, **kwargs)
 
     @classmethod
     def on_top_of(cls, potential, **kwargs):
