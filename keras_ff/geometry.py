@@ -27,9 +27,10 @@ class Neighborhood:
         is_atom: Boolean `(atoms,)`; False is padding.
 
     Example:
-        >>> vectors = keras.ops.array([[[1.0, 0.0, 0.0], [0.0, 5.0, 0.0]]])
-        >>> neighborhood = Neighborhood(vectors, vectors[..., 0] < 9.0, np.array([0]), np.array([[0, 0]]), cutoff=4.0)
-        >>> keras.ops.convert_to_numpy(neighborhood.distances).tolist(), keras.ops.convert_to_numpy(neighborhood.mask).tolist()
+        >>> from keras import ops
+        >>> vectors = ops.array([[[1.0, 0.0, 0.0], [0.0, 5.0, 0.0]]])
+        >>> neighborhood = Neighborhood(vectors, ops.array([[True, True]]), ops.array([0]), ops.array([[0, 0]]), cutoff=4.0)
+        >>> ops.convert_to_numpy(neighborhood.distances).tolist(), ops.convert_to_numpy(neighborhood.mask).tolist()
         ([[1.0, 4.0]], [[1.0, 0.0]])
     """
 

@@ -6,6 +6,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.data.dataset import Dataset
 from keras_ff.models.epochs import SetEpoch
 from keras_ff.models.mapping import PER_ATOM, in_order, mapped
 
@@ -52,7 +53,7 @@ class DataModel(keras.Model):
         Raises:
             TypeError: If a `Dataset` comes with arguments that its batches decide.
         """
-        if not hasattr(x, "members"):
+        if not isinstance(x, Dataset):
             return super().predict(x, *args, verbose=verbose, **kwargs)
         if args or kwargs:
             raise TypeError(f"A Dataset is predicted whole, batch by batch: leave out {[*args, *kwargs]}.")
@@ -63,9 +64,9 @@ class DataModel(keras.Model):
         for name, value in found[0][1].items():
             shape = np.max([outputs[name].shape[1:] for _, outputs in found], axis=0)
             whole[name] = np.zeros((len(data.structures), *shape), value.dtype)
-            for members, outputs in found:
-                value, real = outputs[name], members >= 0
-                whole[name][(members[real], *map(slice, value.shape[1:]))] = value[real]
+            for indices, outputs in found:
+                value, real = outputs[name], indices >= 0
+                whole[name][(indices[real], *(slice(length) for length in value.shape[1:]))] = value[real]
         return whole
 
     def map(self, function, dataset, per_atom=PER_ATOM, verbose=1):

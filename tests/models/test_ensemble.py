@@ -111,32 +111,6 @@ def test_a_deep_ensemble_learns_the_sizes_of_its_errors():
     assert np.median(found[gold]) == pytest.approx(0.5, rel=0.3) and np.median(found[~gold]) < 0.15
 
 
-@keras.saving.register_keras_serializable("test_ensemble")
-class WithClub(ZBL):
-    """A class of a user, in whose configuration `members` and `dtype` are something else."""
-
-    def __init__(self, species, club, **kwargs):
-        super().__init__(species, **kwargs)
-        self.club = dict(club)
-
-    def get_config(self):
-        return {**super().get_config(), "club": self.club}
-
-
-def test_members_leave_the_arguments_of_other_classes_alone():
-    club = {"members": 12, "dtype": "wood", "learned_noise": "loud"}
-    ensemble = kff.Ensemble(Sum([neuralil(), WithClub(["Cu", "Au"], club)]))
-    ensemble.potential.parts[0].network.trainable = False
-    single = member(ensemble, 1)
-    assert single.potential.parts[1].club == club and single.potential.parts[0].members is None
-    assert {weight.path for weight in single.trainable_weights} == {
-        weight.path for weight in single.weights if weight.name in ("slope", "intercept", "embedding")
-    }
-    again = joined([member(ensemble, index) for index in range(MEMBERS)])
-    assert again.potential.parts[1].club == club and again.members == MEMBERS
-    assert [weight.trainable for weight in again.weights] == [weight.trainable for weight in ensemble.weights]
-
-
 def test_variances_need_their_loss_and_a_committee():
     model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2, learned_noise=True))
     assert len(member(model, 1).weights) == len(member(kff.Ensemble(NeuralIL(["Cu"], 3.5, 1, members=2)), 1).weights)
@@ -171,23 +145,6 @@ def test_an_ensemble_needs_members():
     for potential in (neuralil(None), neuralil(1), ZBL(["Cu"])):
         with pytest.raises(ValueError, match="two or more members.* Received .* with members="):
             kff.Ensemble(potential)
-
-
-def test_members_that_do_not_fit_together_are_refused():
-    small, large = kff.ForceField(neuralil(None)), kff.ForceField(NeuralIL(["Cu", "Au"], cutoff=3.5, n_max=2))
-    with pytest.raises(ValueError, match="Model 1 differs from model 0"):
-        joined([small, large])
-    other = kff.ForceField(neuralil(None, seed=1))
-    other.reference_energies.assign([1.0, 2.0])
-    with pytest.raises(ValueError, match="share .*reference_energies"):
-        joined([small, other])
-    for models in ([], [small], [small, kff.Ensemble(neuralil())]):
-        with pytest.raises(ValueError, match="Two or more single models"):
-            joined(models)
-    with pytest.raises(ValueError, match="0 to 2"):
-        member(kff.Ensemble(neuralil()), 3)
-    with pytest.raises(ValueError, match=r"\[2, 3\]"):
-        Sum([neuralil(2), neuralil(3)])
 
 
 @pytest.mark.slow_on_tensorflow

@@ -6,8 +6,8 @@ from ase import Atoms
 from ase.build import bulk
 from keras import ops
 
-from keras_ff.layers import MLP, PowerSpectrum, SplineFilters
-from keras_ff.potentials import ElementNetworks, NeuralIL, SplineNetwork
+from keras_ff.layers import MLP, PowerSpectrum
+from keras_ff.potentials import NeuralIL
 from keras_ff.testing import Probe, check_potential
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -85,17 +85,3 @@ def test_parts_that_do_not_fit_are_refused():
         NeuralIL(["Si"], n_max=2, network=MLP(3))
     with pytest.raises(ValueError, match="2 species"):
         NeuralIL(["Si"], descriptor=PowerSpectrum(4.0, 2, n_species=2))
-
-
-def test_contradictions_are_refused_and_name_both_sides():
-    """Nothing that was asked for is dropped."""
-    descriptor, network, filters = PowerSpectrum(4.0, 2), MLP(8), SplineFilters(4.0)
-    with pytest.raises(ValueError, match=r"descriptor=PowerSpectrum\(...\) and cutoff=9, n_max=8"):
-        NeuralIL(["Si"], cutoff=9, n_max=8, descriptor=descriptor)
-    with pytest.raises(ValueError, match=r"network=MLP\(...\) and members=5"):
-        NeuralIL(["Si"], descriptor=descriptor, network=network, members=5)
-    with pytest.raises(ValueError, match=r"network=MLP\(...\) and units=\(8,\), members=2"):
-        SplineNetwork(["Si"], network=network, units=(8,), members=2)
-    for kind in (SplineNetwork, ElementNetworks):
-        with pytest.raises(ValueError, match=r"filters=SplineFilters\(...\) and cutoff=5.0, triplet_cutoff=3.0"):
-            kind(["Si"], cutoff=5.0, triplet_cutoff=3.0, filters=filters)
