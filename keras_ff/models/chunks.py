@@ -42,5 +42,5 @@ def in_chunks(function, neighborhood, potential):
     def of_chunk(carry, arrays):
         return carry, function(Neighborhood(*arrays, neighborhood.cutoff))
 
-    _, results = backend.scan(of_chunk, ops.zeros(()), chunks)
+    _, results = backend.scan(of_chunk, ops.zeros((), neighborhood.dtype), chunks)
     return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
