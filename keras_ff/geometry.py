@@ -19,9 +19,23 @@ class Neighborhood:
             Padding atoms have -1.
         neighbor_species: int `(atoms, neighbors)`. Padding may hold any value.
         cutoff: Radius in Å from which atoms are no neighbors.
+
+    Attributes:
+        arrays: Tuple of the first four arguments as they were given, before anything is masked.
+        vectors, is_neighbor, neighbor_species: As the arguments, and masked.
+        center_species: int `(atoms,)`, 0 or more.
+        is_atom: Boolean `(atoms,)`; False is padding.
+
+    Example:
+        >>> from keras import ops
+        >>> vectors = ops.array([[[1.0, 0.0, 0.0], [0.0, 5.0, 0.0]]])
+        >>> neighborhood = Neighborhood(vectors, ops.array([[True, True]]), ops.array([0]), ops.array([[0, 0]]), cutoff=4.0)
+        >>> ops.convert_to_numpy(neighborhood.distances).tolist(), ops.convert_to_numpy(neighborhood.mask).tolist()
+        ([[1.0, 4.0]], [[1.0, 0.0]])
     """
 
     def __init__(self, vectors, is_neighbor, center_species, neighbor_species, cutoff):
+        self.arrays = (vectors, is_neighbor, center_species, neighbor_species)
         squared = ops.sum(vectors * vectors, axis=-1)
         inside = ops.logical_and(is_neighbor, squared < cutoff**2)
         far = ops.convert_to_tensor([cutoff, 0.0, 0.0], dtype=vectors.dtype)
@@ -58,13 +72,27 @@ class Neighborhood:
         """Unit vectors to the neighbors, `(atoms, neighbors, 3)`; of length 0 at contact."""
         return self.vectors / ops.where(self.distances > 0, self.distances, 1.0)[..., None]
 
+    def with_vectors(self, vectors):
+        """The same atoms and neighbors with other vectors, which are masked anew.
+
+        What is differentiated with respect to the vectors is a function of these. Start from `arrays[0]`: with `vectors`, which
+        are masked already, they would be masked twice.
+
+            def total(vectors):
+                return ops.sum(potential(neighborhood.with_vectors(vectors)))
+
+            gradient = backend.grad(total)(neighborhood.arrays[0])
+
+        Args:
+            vectors: `(atoms, neighbors, 3)`, in Å. Padding may hold anything finite; derivatives there are exactly 0.
+        """
+        return Neighborhood(vectors, *self.arrays[1:], self.cutoff)
+
     def within(self, cutoff):
         """The same atoms with the neighbors closer than `cutoff`, which may not exceed the present one."""
         if cutoff == self.cutoff:
             return self
-        return Neighborhood(
-            self.vectors, self.is_neighbor, ops.where(self.is_atom, self.center_species, -1), self.neighbor_species, cutoff
-        )
+        return Neighborhood(self.vectors, self.is_neighbor, self.arrays[2], self.neighbor_species, cutoff)
 
 
 def pair_vectors(positions, cell, neighbors, shifts):

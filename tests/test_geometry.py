@@ -89,3 +89,19 @@ def test_distances_have_finite_derivatives_at_contact_and_at_padding():
     assert np.isfinite(gradient).all()
     assert gradient[0, :3].any() == 0 and gradient[0, 3, 0] == pytest.approx(-0.25)
     assert np.isfinite(array(backend.hessian(total, ops.convert_to_tensor(vectors)))).all()
+
+
+def test_other_vectors_are_masked_anew_and_padding_has_no_derivative():
+    """Also where neighbors have come within reach, or left it, since the neighborhood was made."""
+    given = ops.convert_to_tensor(np.array([[[1.0, 0, 0], [0, 5.0, 0], [0, 0, 7.0]]]))
+    is_neighbor = ops.convert_to_tensor(np.array([[True, True, False]]))
+    kinds = ops.zeros((1, 3), dtype="int32")
+    start = Neighborhood(given, is_neighbor, kinds[0, :1], kinds, 3.0)
+    moved = start.with_vectors(ops.convert_to_tensor(np.array([[[4.0, 0, 0], [0, 2.0, 0], [0, 0, 1.0]]])))
+    assert array(start.mask).tolist() == [[1.0, 0.0, 0.0]] and array(moved.mask).tolist() == [[0.0, 1.0, 0.0]]
+
+    def total(vectors):
+        return ops.sum(ops.exp(1.0 / (0.1 + start.with_vectors(vectors).distances)))
+
+    gradient = array(backend.grad(total)(start.arrays[0]))
+    assert gradient[0, 0, 0] < 0 and not gradient[0, 1:].any()

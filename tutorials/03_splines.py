@@ -113,9 +113,7 @@ def trained_meam(symbol, cutoff, triplet_cutoff):
     model = kff.ForceField(SplineMEAM.untrained(symbol, cutoff, triplet_cutoff))
     model.reference_energies.trainable = True
     phi = model.potential.functions[f"phi {symbol}-{symbol}"]
-    kff.training.fit_linear(
-        model, kff.data.Dataset(data[symbol][0][::6], model, batch_size=4, max_shapes=2), [phi.values], verbose=0
-    )
+    kff.models.fit_linear(model, kff.data.Dataset(data[symbol][0][::6], model, batch_size=4, max_shapes=2), [phi.values], verbose=0)
     return climb(symbol, "s-MEAM", model, learning_rate=0.02)
 
 
@@ -130,7 +128,7 @@ assert ladder["Si"]["s-MEAM"][-1] < ladder["Si"]["s-MEAM, published"][-1]
 
 # %%
 meam["Mo"].potential.to_lammps(HERE / "Mo.meam.spline")
-for name, domain in kff.potentials.spline_domains(meam["Mo"], batches(["Mo"], meam["Mo"])).items():
+for name, domain in kff.models.spline_domains(meam["Mo"], batches(["Mo"], meam["Mo"])).items():
     print(f"{name:10} knots {domain.first:5.2f} .. {domain.last:5.2f}   data {domain.smallest:5.2f} .. {domain.largest:5.2f}")
 
 # %% [markdown]
@@ -154,7 +152,7 @@ def spline_network(symbol, units):
 def least_squares(symbol, model):
     network, pair = model.potential.parts
     some = kff.data.Dataset(data[symbol][0][::6], model, batch_size=4, max_shapes=2)
-    kff.training.fit_linear(model, some, [network.network.linear.kernel, pair.phi.values], verbose=0)
+    kff.models.fit_linear(model, some, [network.network.linear.kernel, pair.phi.values], verbose=0)
     return model
 
 

@@ -126,7 +126,7 @@ def grades(model, structures):
     rows = [
         {name: np.asarray(values).max(axis=1) for name, values in function(data[place][0]).items()} for place in range(len(data))
     ]
-    kept = np.concatenate([data.members(place) for place in range(len(data))]) >= 0
+    kept = np.concatenate([data.indices(place) for place in range(len(data))]) >= 0
     return {name: np.concatenate([row[name] for row in rows])[kept] for name in rows[0]}
 
 

@@ -14,6 +14,7 @@ from keras import ops
 import keras_ff
 from keras_ff import backend
 from keras_ff.data.batches import structure_batch
+from keras_ff.geometry import Neighborhood
 from keras_ff.interfaces import artifact as standalone
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.files import astype
@@ -98,11 +99,12 @@ def function_of(model):
     """What is exported, as a function from tensors to a dict of them."""
 
     def function(vectors, mask, center_species, neighbor_species):
-        energies, gradient = model.energies_and_gradient(vectors, mask, center_species, neighbor_species)
+        neighborhood = Neighborhood(vectors, mask, center_species, neighbor_species, model.cutoff)
+        energies, gradient = model.energies_and_gradient(neighborhood)
         reference = ops.take(model.reference_energies, ops.maximum(center_species, 0), axis=0)
         found = {"energies": energies + ops.where(center_species >= 0, reference, 0.0), "gradient": gradient}
         if isinstance(model, Ensemble):
-            found["energies_std"] = model.energies_std(vectors, mask, center_species, neighbor_species)
+            found["energies_std"] = model.energies_std(neighborhood)
         return found
 
     return function
@@ -143,7 +145,7 @@ def compare(model, folder, structures):
     largest = {"energy": 0.0, "gradient": 0.0, "milliseconds": 0.0}
     function = backend.jit(function_of(model), layer=model)
     for atoms in structures or [example(model)]:
-        rows = [ops.convert_to_numpy(x) for x in model.pairs(structure_batch(model, atoms))]
+        rows = [ops.convert_to_numpy(x) for x in model.neighborhood(structure_batch(model, atoms)).arrays]
         arguments = dict(zip(("vectors", "mask", "center_species", "neighbor_species"), rows))
         found = {name: ops.convert_to_numpy(values) for name, values in function(*rows).items()}
         with tempfile.TemporaryDirectory() as elsewhere:

@@ -1,6 +1,7 @@
 """Layers without a notion of energy: cutoffs, radial functions, harmonics, descriptors, networks."""
 
 from keras_ff.layers.atomic_networks import MLP, LinearPlusMLP, ResNet
+from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import cosine_cutoff, polynomial_cutoff
 from keras_ff.layers.legendre import LegendreSeries
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
@@ -11,6 +12,7 @@ from keras_ff.layers.splines import CubicSpline, Roughness
 
 __all__ = [
     "CubicSpline",
+    "Descriptor",
     "FullPowerSpectrum",
     "LegendreSeries",
     "LinearPlusMLP",

@@ -38,23 +38,55 @@ class LeCunNormal(keras.initializers.Initializer):
         return {"seed": self.seed, "members": self.members}
 
 
-class Dense(keras.layers.Layer):
+class Stacked(keras.layers.Layer):
+    """A layer that stands for one, or for several of its kind with weights of their own: the members of a committee.
+
+    Their weights lie side by side along a leading axis, and all members are computed together, which takes far less time than
+    one after the other. What a layer computes does not show it: matrices `(members, inputs, units)` multiply by `product`, and
+    vectors `(members, 1, units)` broadcast against `(members, atoms, units)`.
+
+    Args:
+        members: Number of members of a committee; None is a single layer, whose weights have no leading axis.
+
+    Raises:
+        ValueError: If there are no members.
+    """
+
+    def __init__(self, members=None, **kwargs):
+        super().__init__(**kwargs)
+        if members is not None and members < 1:
+            raise ValueError(f"A committee has at least one member. Received members={members}.")
+        self.members = members
+
+    def add_matrix(self, name, shape, seed):
+        """A weight `(inputs, units)` for each member, drawn as `LeCunNormal` does; zeros if the seed is None."""
+        stack = () if self.members is None else (self.members,)
+        initial = "zeros" if seed is None else LeCunNormal(seed, self.members)
+        return self.add_weight(name=name, shape=(*stack, *shape), initializer=initial)
+
+    def add_vector(self, name, length, initializer="zeros"):
+        """A weight `(length,)` for each member."""
+        stack = () if self.members is None else (self.members, 1)
+        return self.add_weight(name=name, shape=(*stack, length), initializer=initializer)
+
+    def get_config(self):
+        return {**super().get_config(), "members": self.members}
+
+
+class Dense(Stacked):
     """A linear layer with the initial weights that all networks here use.
 
     Args:
-        inputs: Length of the last axis of the input,
-        units: and of the output.
-        seed: Of the initial weights; None starts at zero.
-        members: Number of layers with weights of their own, see `AtomicNetwork`.
+        inputs: Length of the last axis of the input.
+        units: Length of the last axis of the output.
+        seed: Seed of the initial weights; None starts at zero.
         use_bias: Whether there is a constant.
     """
 
-    def __init__(self, inputs, units, seed, members=None, use_bias=True, **kwargs):
+    def __init__(self, inputs, units, seed, use_bias=True, **kwargs):
         super().__init__(**kwargs)
-        stack, row = ((), ()) if members is None else ((members,), (1,))
-        start = "zeros" if seed is None else LeCunNormal(seed, members)
-        self.kernel = self.add_weight(name="kernel", shape=(*stack, inputs, units), initializer=start)
-        self.bias = self.add_weight(name="bias", shape=(*stack, *row, units), initializer="zeros") if use_bias else None
+        self.kernel = self.add_matrix("kernel", (inputs, units), seed)
+        self.bias = self.add_vector("bias", units) if use_bias else None
         self.built = True
 
     def call(self, x, projection=None):
@@ -81,7 +113,7 @@ def product(x, kernels):
     return ops.swapaxes(ops.reshape(flat, (-1, members, units)), 0, 1)
 
 
-class LayerNorm(keras.layers.Layer):
+class LayerNorm(Stacked):
     """Layer normalization over the last axis with right derivatives of every order.
 
     Keras takes the variance from `tf.nn.moments`, which holds the mean constant in
@@ -90,16 +122,14 @@ class LayerNorm(keras.layers.Layer):
 
     Args:
         units: Length of the last axis.
-        members: Number of layers with weights of their own, see `AtomicNetwork`.
     """
 
     EPSILON = 1e-6
 
-    def __init__(self, units, members=None, **kwargs):
+    def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        shape = (units,) if members is None else (members, 1, units)
-        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
+        self.gamma = self.add_vector("gamma", units, "ones")
+        self.beta = self.add_vector("beta", units)
         self.built = True
 
     def call(self, x):
@@ -108,21 +138,21 @@ class LayerNorm(keras.layers.Layer):
         return centered / ops.sqrt(variance + self.EPSILON) * self.gamma + self.beta
 
 
-class AtomicNetwork(keras.layers.Layer):
-    """From `(atoms, inputs)` to `(atoms,)`. Subclasses add their layers in the constructor.
+class AtomicNetwork(Stacked):
+    """A network from the features of atoms `(atoms, inputs)` to numbers `(atoms,)`.
 
     `call(x, projection=None)` takes the inputs, or a list of inputs that lie side by side, and a matrix
-    `(inputs, inputs)` that multiplies them first.
+    `(inputs, inputs)` that multiplies them first. Subclasses make their layers of `dense` and `norm` in the constructor.
 
-    With members it is a stack of networks for the same inputs, and the result is `(members, atoms)`. Member m starts
+    With `members` it is a stack of networks for the same inputs, and the result is `(members, atoms)`. Member m starts
     with the weights that a single network has with the seed `seed + m`. The inputs may have a leading axis of members
     too, where each member has its own.
 
     Args:
         inputs: Number of features.
         units: Widths of the hidden layers.
-        seed: Of the initial weights.
-        members: Number of members of a committee; None is a single network.
+        seed: Seed of the initial weights.
+        kwargs: Arguments of `Stacked` (`members`) and of Keras layers.
 
     Raises:
         ValueError: If there are too few hidden layers, one without units, or no members.
@@ -130,10 +160,8 @@ class AtomicNetwork(keras.layers.Layer):
 
     FEWEST_LAYERS = 1
 
-    def __init__(self, inputs, units, seed=0, members=None, **kwargs):
+    def __init__(self, inputs, units, seed=0, **kwargs):
         super().__init__(**kwargs)
-        if members is not None and members < 1:
-            raise ValueError(f"A committee has at least one member. Received members={members}.")
         if len(units) < self.FEWEST_LAYERS or min(units, default=1) < 1:
             fewest = self.FEWEST_LAYERS
             raise ValueError(
@@ -142,11 +170,29 @@ class AtomicNetwork(keras.layers.Layer):
         self.inputs = int(inputs)
         self.units = tuple(int(width) for width in units)
         self.seed = seed
-        self.members = members
         self.built = True
 
+    def dense(self, inputs, units, place, **kwargs):
+        """A linear layer, with members as the network has.
+
+        Args:
+            inputs: Length of the last axis of the input.
+            units: Length of the last axis of the output.
+            place: Indices that tell the layers of a network apart: they follow the seed of the network in that of the layer.
+            kwargs: Further arguments of `Dense`.
+        """
+        return Dense(inputs, units, [self.seed, *place], members=self.members, dtype=self.dtype_policy, **kwargs)
+
+    def norm(self, units):
+        """A layer normalization, with members as the network has."""
+        return LayerNorm(units, members=self.members, dtype=self.dtype_policy)
+
+    def rebuilt(self, **changes):
+        """A network of the same class with other arguments of the constructor, such as `members`, and initial weights."""
+        return type(self).from_config({**self.get_config(), **changes})
+
     def get_config(self):
-        return {**super().get_config(), "inputs": self.inputs, "units": self.units, "seed": self.seed, "members": self.members}
+        return {**super().get_config(), "inputs": self.inputs, "units": self.units, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -156,20 +202,19 @@ class MLP(AtomicNetwork):
     Args:
         inputs: Number of features.
         units: Widths of the hidden layers.
-        seed: Of the initial weights.
-        members: Of a committee.
+        seed: Seed of the initial weights.
+        kwargs: See `AtomicNetwork`.
 
     Reference:
         Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022), figure 1.
     """
 
-    def __init__(self, inputs, units=(64, 32, 16, 16, 16), seed=0, members=None, **kwargs):
-        super().__init__(inputs, units, seed, members, **kwargs)
+    def __init__(self, inputs, units=(64, 32, 16, 16, 16), seed=0, **kwargs):
+        super().__init__(inputs, units, seed, **kwargs)
         widths = (self.inputs, *self.units)
-        options = {"members": members, "dtype": self.dtype_policy}
-        self.layers = [Dense(a, b, [seed, i], **options) for i, (a, b) in enumerate(zip(widths, self.units))]
-        self.norms = [LayerNorm(width, **options) for width in self.units]
-        self.readout = Dense(widths[-1], 1, [seed, len(self.units)], **options)
+        self.layers = [self.dense(a, b, [i]) for i, (a, b) in enumerate(zip(widths, self.units))]
+        self.norms = [self.norm(width) for width in self.units]
+        self.readout = self.dense(widths[-1], 1, [len(self.units)])
 
     def call(self, x, projection=None):
         for layer, norm in zip(self.layers, self.norms):
@@ -189,25 +234,24 @@ class ResNet(AtomicNetwork):
     Args:
         inputs: Number of features.
         units: Widths of the blocks.
-        seed: Of the initial weights.
-        members: Of a committee.
+        seed: Seed of the initial weights.
+        kwargs: See `AtomicNetwork`.
 
     Reference:
         Carrete et al., J. Chem. Phys. 158, 204801 (2023), section II.
     """
 
-    def __init__(self, inputs, units=(64, 32, 16), seed=0, members=None, **kwargs):
-        super().__init__(inputs, units, seed, members, **kwargs)
-        options = {"members": members, "dtype": self.dtype_policy}
+    def __init__(self, inputs, units=(64, 32, 16), seed=0, **kwargs):
+        super().__init__(inputs, units, seed, **kwargs)
         self.long, self.long_norms, self.short, self.short_norms = [], [], [], []
         width = self.inputs
         for block, units in enumerate(self.units):
-            self.long.append([Dense(a, units, [seed, block, i], **options) for i, a in enumerate((width, units, units))])
-            self.long_norms.append([LayerNorm(units, **options) for _ in range(3)])
-            self.short.append(Dense(width, units, [seed, block, 3], **options))
-            self.short_norms.append(LayerNorm(units, **options))
+            self.long.append([self.dense(a, units, [block, i]) for i, a in enumerate((width, units, units))])
+            self.long_norms.append([self.norm(units) for _ in range(3)])
+            self.short.append(self.dense(width, units, [block, 3]))
+            self.short_norms.append(self.norm(units))
             width = units
-        self.readout = Dense(width, 1, [seed, len(self.units)], **options)
+        self.readout = self.dense(width, 1, [len(self.units)])
 
     def call(self, x, projection=None):
         for long, norms, short, short_norm in zip(self.long, self.long_norms, self.short, self.short_norms):
@@ -226,24 +270,23 @@ class LinearPlusMLP(AtomicNetwork):
     The hidden layers are Dense and Swish-1, scaled by 1.6766 to keep unit variance.
     No layer normalises: that the size of the features counts makes these networks
     generalise better from few structures than those of `MLP`. With `units=()`
-    only the linear model is there, whose weights `training.fit_linear` finds.
+    only the linear model is there, whose weights `keras_ff.models.fit_linear` finds.
 
     Args:
         inputs: Number of features.
         units: Widths of the hidden layers.
-        seed: Of the initial weights.
-        members: Of a committee.
+        seed: Seed of the initial weights.
+        kwargs: See `AtomicNetwork`.
     """
 
     FEWEST_LAYERS = 0
 
-    def __init__(self, inputs, units=(16, 16), seed=0, members=None, **kwargs):
-        super().__init__(inputs, units, seed, members, **kwargs)
+    def __init__(self, inputs, units=(16, 16), seed=0, **kwargs):
+        super().__init__(inputs, units, seed, **kwargs)
         widths = (self.inputs, *self.units)
-        options = {"members": members, "dtype": self.dtype_policy}
-        self.layers = [Dense(a, b, [seed, i], **options) for i, (a, b) in enumerate(zip(widths, self.units))]
-        self.readout = Dense(widths[-1], 1, [seed, len(self.units)], **options) if self.units else None
-        self.linear = Dense(self.inputs, 1, seed=None, use_bias=False, **options)
+        self.layers = [self.dense(a, b, [i]) for i, (a, b) in enumerate(zip(widths, self.units))]
+        self.readout = self.dense(widths[-1], 1, [len(self.units)]) if self.units else None
+        self.linear = Dense(self.inputs, 1, None, use_bias=False, members=self.members, dtype=self.dtype_policy)
 
     def call(self, x, projection=None):
         linear = self.linear(x, projection)

@@ -42,13 +42,9 @@ class PowerSpectrum(Descriptor):
     """
 
     def __init__(self, cutoff, n_max, n_species=1, **kwargs):
-        super().__init__(**kwargs)
-        if n_species < 1:
-            raise ValueError(f"There must be at least one species. Received n_species={n_species}.")
+        super().__init__(cutoff, n_species, **kwargs)
         self.radial = SphericalBessel(cutoff, n_max, dtype=self.dtype_policy)
-        self.cutoff = self.radial.cutoff
         self.n_max = self.radial.n_max
-        self.n_species = int(n_species)
 
     @property
     def n_coefficients(self):
@@ -91,9 +87,8 @@ class PowerSpectrum(Descriptor):
             blocks.append(ops.reshape(block, (-1, (self.n_species - first) * self.n_coefficients)))
         return ops.concatenate(blocks, axis=-1)
 
-    def with_pullback(self, vectors, surroundings):
+    def with_pullback(self, neighborhood):
         # A neighbor has the same derivatives of its functions for all members: these need one product of matrices.
-        neighborhood = surroundings(vectors)
         densities = self.densities(neighborhood)
 
         def pullback(slopes):
@@ -118,7 +113,7 @@ class PowerSpectrum(Descriptor):
         return self.products(densities), pullback
 
     def _derivatives(self, neighborhood):
-        """Of the functions of each neighbor by its vector, `(atoms, (l, n, m), (xyz, neighbors))`."""
+        """Derivatives of the functions of each neighbor with respect to its vector, `(atoms, (l, n, m), (xyz, neighbors))`."""
         vectors = neighborhood.vectors / self.cutoff
         squared = squared_length(vectors)
         radial, slopes = backend.jvp(self.radial.reduced, (squared,), (ops.ones_like(squared),))
@@ -147,15 +142,7 @@ class PowerSpectrum(Descriptor):
         ]
 
     def with_twins(self, twins):
-        """The descriptor of more elements, each of which is to be taken for one that is there.
-
-        Args:
-            twins: For each element whom it is taken for; at first 0, 1, .. for those that are there.
-
-        Returns:
-            Tuple of the descriptor, a matrix `(its features, features)` that makes of its features those of atoms with their
-            elements replaced by their twins, and the places of the features that were there, `(features,)`.
-        """
+        """See `Descriptor.with_twins`."""
         descriptor = type(self).from_config({**self.get_config(), "n_species": len(twins)})
         place = {product: number for number, product in enumerate(self.product_terms())}
         products = descriptor.product_terms()
@@ -181,7 +168,7 @@ class PowerSpectrum(Descriptor):
         return [slice(0, self.n_features)]
 
     def get_config(self):
-        return {**super().get_config(), "cutoff": self.cutoff, "n_max": self.n_max, "n_species": self.n_species}
+        return {**super().get_config(), "n_max": self.n_max}
 
 
 @keras.saving.register_keras_serializable("keras_ff")

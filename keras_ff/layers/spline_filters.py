@@ -65,8 +65,8 @@ class SplineFilters(Descriptor):
         roughness=0.0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.cutoff, self.n_species, self.shortest = float(cutoff), int(n_species), float(shortest)
+        super().__init__(cutoff, n_species, **kwargs)
+        self.shortest = float(shortest)
         self.triplet_cutoff = self.cutoff if triplet_cutoff is None else float(triplet_cutoff)
         self.n_pairs, self.triplets = int(pairs), triplets if np.ndim(triplets) == 0 else tuple(triplets)
         self.all_meet = np.ndim(triplets) == 1
@@ -159,7 +159,7 @@ class SplineFilters(Descriptor):
         return copy
 
     def with_twins(self, twins):
-        """See `PowerSpectrum.with_twins`: the features stay, and elements have the amplitudes of their twins."""
+        """See `Descriptor.with_twins`: the features stay, and elements have the amplitudes of their twins."""
         copy = self.for_species(len(twins))
         copy.amplitudes.assign(ops.take(self.amplitudes, np.array(twins), axis=0))
         return copy, np.eye(self.n_features), np.arange(self.n_features)
@@ -174,7 +174,7 @@ class SplineFilters(Descriptor):
         return ops.concatenate(features, axis=-1)
 
     def spline_arguments(self, neighborhood):
-        """See `SplineMEAM.spline_arguments`; cosines are always within the knots of g."""
+        """See `keras_ff.potentials.WithSplines.spline_arguments`; cosines are always within the knots of g."""
         r, there = neighborhood.distances, neighborhood.is_neighbor
         found = {"rho": (self.rho, r, there), "f": (self.f, r, ops.logical_and(there, r < self.triplet_cutoff))}
         return {name: values for name, values in found.items() if values[0] is not None}
@@ -243,8 +243,6 @@ class SplineFilters(Descriptor):
     def get_config(self):
         return {
             **super().get_config(),
-            "cutoff": self.cutoff,
-            "n_species": self.n_species,
             "pairs": self.n_pairs,
             "triplets": self.triplets,
             "triplet_cutoff": self.triplet_cutoff,

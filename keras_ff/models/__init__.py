@@ -5,7 +5,9 @@ from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.extrapolation import Extrapolation, extrapolation_grades, learn_extrapolation
 from keras_ff.models.files import astype, load
 from keras_ff.models.force_field import ForceField
+from keras_ff.models.linear import fit_linear
 from keras_ff.models.members import joined, member
+from keras_ff.models.spline_domains import spline_domains
 
 __all__ = [
     "Ensemble",
@@ -16,10 +18,12 @@ __all__ = [
     "astype",
     "correlation",
     "extrapolation_grades",
+    "fit_linear",
     "joined",
     "learn_extrapolation",
     "load",
     "member",
     "miscalibration",
     "reliability",
+    "spline_domains",
 ]

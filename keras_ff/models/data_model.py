@@ -6,7 +6,9 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
-from keras_ff.data.epochs import SetEpoch
+from keras_ff.data.dataset import Dataset
+from keras_ff.models.epochs import SetEpoch
+from keras_ff.models.mapping import PER_ATOM, in_order, mapped
 
 # Of a batch.
 INTEGERS = ("species", "neighbors", "waves")
@@ -51,7 +53,7 @@ class DataModel(keras.Model):
         Raises:
             TypeError: If a `Dataset` comes with arguments that its batches decide.
         """
-        if not hasattr(x, "indices"):
+        if not isinstance(x, Dataset):
             return super().predict(x, *args, verbose=verbose, **kwargs)
         if args or kwargs:
             raise TypeError(f"A Dataset is predicted whole, batch by batch: leave out {[*args, *kwargs]}.")
@@ -64,8 +66,34 @@ class DataModel(keras.Model):
             whole[name] = np.zeros((len(data.structures), *shape), value.dtype)
             for indices, outputs in found:
                 value, real = outputs[name], indices >= 0
-                whole[name][(indices[real], *map(slice, value.shape[1:]))] = value[real]
+                whole[name][(indices[real], *(slice(length) for length in value.shape[1:]))] = value[real]
         return whole
+
+    def map(self, function, dataset, per_atom=PER_ATOM, verbose=1):
+        """Results of a function of batches for every structure of a data set.
+
+        The function is compiled once for each shape of batch, and sees the weights of the model as they are now. Padding is
+        removed. For the outputs of the model alone use `predict`; here a function can look at labels and at anything inside.
+
+            def error(batch, labels):
+                outputs = model(batch)
+                return {"forces": outputs["forces"] - labels["forces"], "energy": outputs["energy"]}
+
+            errors = model.map(error, dataset)
+            errors[7]["forces"].shape  # (atoms of the structure 7, 3)
+
+        Args:
+            function: From a batch and its labels (dicts of arrays as `dataset[index]` has them; a missing label is NaN) to a dict
+                of arrays whose first axis is that of the structures of the batch.
+            dataset: `keras_ff.data.Dataset`.
+            per_atom: Names of the results whose second axis is that of the atoms, from which padding atoms are removed.
+            verbose: 0 shows no progress; otherwise a bar appears after 2 s.
+
+        Returns:
+            List of dicts of NumPy arrays, one for each of `dataset.structures` in their order: rows of the results, without the
+            axis of the structures.
+        """
+        return in_order(mapped(self, function, dataset, per_atom, verbose=verbose), len(dataset.structures))
 
     def _divided(self, data):
         """The batches of a `Dataset` as several devices take them: of several processes, each makes its own part."""

@@ -5,9 +5,10 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.geometry import Neighborhood
 from keras_ff.models import calibration
 from keras_ff.models.force_field import OUTPUTS, ForceField
+from keras_ff.models.mapping import mapped
+from keras_ff.potentials.with_members import members_of
 
 SPREADS = ("energy_std", "energy_per_atom_std", "forces_std", "stress_std")
 
@@ -48,10 +49,10 @@ class Ensemble(ForceField):
     """
 
     def __init__(self, potential, bootstrap=None, **kwargs):
-        if potential.members is None or potential.members < 2:
+        if (members_of(potential) or 0) < 2:
             raise ValueError(
                 f"An ensemble needs a potential with two or more members, such as NeuralIL(species, members=10). Received "
-                f"{type(potential).__name__} with members={potential.members}."
+                f"{type(potential).__name__} with members={members_of(potential)}."
             )
         super().__init__(potential, **kwargs)
         self.bootstrap = bootstrap
@@ -62,18 +63,18 @@ class Ensemble(ForceField):
         return self.potential.members
 
     def call(self, batch, training=False):
-        outputs = self.atomic(batch, training)
+        outputs = (self.atomic_at_once if training else self.atomic)(batch)
         names = (*OUTPUTS, *SPREADS, *(["members"] if training else []))
         return {name: outputs[name] for name in names}
 
-    def atomic(self, batch, training=False):
+    def _atomic(self, batch, evaluate):
         """What `ForceField.atomic` returns, the spreads, and `members`: a dict of the outputs of each member.
 
         The first axis of these holds all structures of the first member, then all of the second, and so on.
         """
-        rows = self.pairs(batch)
-        far = self._long_range(batch) if self.wave_cutoff > 0 else None
-        energies, gradients, *variances = self.member_rows(*rows) if training else self._in_chunks(self.member_rows, rows)
+        neighborhood, far = self.neighborhood(batch), self._long_range(batch)
+        rows = neighborhood.arrays
+        energies, gradients, *variances = evaluate(self.member_rows, neighborhood, self.potential)
         means = self._summed(batch, rows[0], backend.mean(energies, axis=1), backend.mean(gradients, axis=1), far)
         copies = {name: self._copies(batch[name]) for name in ("species", "neighbors", "cell")}
         energies = ops.swapaxes(energies, 0, 1)
@@ -107,29 +108,23 @@ class Ensemble(ForceField):
             "members": members,
         }
 
-    def member_rows(self, vectors, is_neighbor, center_species, neighbor_species):
-        """`energies_and_gradient` of each member: energies `(atoms, members)`, gradients `(atoms, members, neighbors, 3)`.
+    def member_rows(self, neighborhood):
+        """Energies `(atoms, members)` in eV of each member, and derivatives `(atoms, members, neighbors, 3)` in eV/Å.
 
         With learned noise the variances of energies and forces `(atoms, members, 2)` come third.
         """
-
-        def surroundings(vectors):
-            return Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
-
-        rows = [ops.swapaxes(x, 0, 1) for x in self.potential.member_gradients(vectors, surroundings)]
+        rows = [ops.swapaxes(x, 0, 1) for x in self.potential.member_gradients(neighborhood)]
         if self.potential.learned_noise:
-            neighborhood = surroundings(vectors)
             variances = ops.swapaxes(self.potential.member_variances(neighborhood), 0, 1)
             rows.append(ops.where(neighborhood.is_atom[:, None, None], variances, 0.0))
         return tuple(rows)
 
-    def energies_std(self, vectors, is_neighbor, center_species, neighbor_species):
+    def energies_std(self, neighborhood):
         """Standard deviations of the members' atomic energies, `(atoms,)` in eV: what of the spread is a function of neighbors.
 
         Args:
-            vectors, is_neighbor, center_species, neighbor_species: As of `energies_and_gradient`.
+            neighborhood: The `Neighborhood` of any number of atoms.
         """
-        neighborhood = Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
         return _root(ops.where(neighborhood.is_atom, _variance(self.potential.member_energies(neighborhood)), 0.0))
 
     def _copies(self, x):
@@ -199,24 +194,29 @@ class Ensemble(ForceField):
             forces also of each element alone, as `forces of Si`. The error of the forces on an atom is the root of the mean of the
             squares of its three components.
         """
-        function = backend.jit(lambda batch: self(batch), layer=self)
-        names = ("energy_per_atom", "stress", "forces", *self._forces_of())
-        found = {name: ([], []) for name in names}
-        for index in range(len(dataset)):
-            batch, labels = dataset[index]
-            outputs = {name: ops.convert_to_numpy(value) for name, value in function(batch).items()}
-            errors = {name: outputs[name] - labels[name] for name in names[:3]}
-            errors["forces"] = np.sqrt(np.mean(errors["forces"] ** 2, axis=-1, keepdims=True))
-            for name, (spreads, sizes) in found.items():
+
+        def rows(batch, labels):
+            outputs, names = self(batch), ("energy_per_atom", "stress", "forces")
+            return {
+                "species": batch["species"],
+                **{name: outputs[f"{name}_std"] for name in names},
+                **{f"error of {name}": outputs[name] - labels[name] for name in names},
+            }
+
+        per_atom = ("species", "forces", "error of forces")
+        results = {name: ([], []) for name in ("energy_per_atom", "stress", "forces", *self._forces_of())}
+        for _, row in mapped(self, rows, dataset, per_atom, "spread and error"):
+            row["error of forces"] = np.sqrt(np.mean(row["error of forces"] ** 2, axis=-1, keepdims=True))
+            for name, (spreads, errors) in results.items():
                 quantity, _, element = name.partition(" of ")
-                error, spread = errors[quantity], outputs[f"{quantity}_std"]
+                error = row[f"error of {quantity}"]
                 known = np.isfinite(error)
                 if element:
-                    known &= batch["species"][..., None] == self.species.index(element)
-                spreads.append(spread[known])
-                sizes.append(error[known])
-        found = {name: tuple(np.concatenate(rows).astype("float64") for rows in pair) for name, pair in found.items()}
-        return {name: pair for name, pair in found.items() if len(pair[0])}
+                    known &= row["species"][:, None] == self.species.index(element)
+                spreads.append(row[quantity][known])
+                errors.append(error[known])
+        results = {name: tuple(np.concatenate(rows).astype("float64") for rows in pair) for name, pair in results.items()}
+        return {name: pair for name, pair in results.items() if len(pair[0])}
 
     def _forces_of(self):
         return [f"forces of {symbol}" for symbol in self.species]

@@ -5,7 +5,10 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.geometry import Neighborhood
+from keras_ff.models.mapping import mapped
+from keras_ff.potentials.base import terms_with
+from keras_ff.potentials.learned import Learned
+from keras_ff.potentials.with_splines import WithSplines
 
 # Principal components with less than this part of the largest variance do not count: what is left is noise.
 SMALLEST_VARIANCE = 1e-5
@@ -70,7 +73,7 @@ def learn_extrapolation(model, dataset, quantile=0.99):
     Args:
         model: `ForceField` with descriptors, or `Ensemble` of such, after its training.
         dataset: `keras_ff.data.Dataset` that the model was trained on.
-        quantile: Part of the training set that lies below the thresholds.
+        quantile: Fraction of the training set that lies below the thresholds.
 
     Raises:
         ValueError: If the model has no descriptors, or the quantile is not between 0 and 1.
@@ -82,14 +85,14 @@ def learn_extrapolation(model, dataset, quantile=0.99):
     species = [np.array([model.species.index(symbol) for symbol in some]) for some in symbols]
     model.extrapolation = Extrapolation(rows[0].shape[1], len(model.species), dtype=model.dtype_policy)
     model.extrapolation.fit(np.concatenate(rows), np.concatenate(species))
-    function, largest = extrapolation_grades(model), {"distance": [], "spread": []}
-    for index in range(len(dataset)):
-        grades = function(dataset[index][0])
-        there = dataset.indices(index) >= 0
-        for name in set(grades) & set(largest):
-            largest[name].extend(ops.convert_to_numpy(grades[name]).max(axis=1)[there])
-    found = [float(np.quantile(values, quantile)) if values else 1.0 for values in largest.values()]
-    model.extrapolation.thresholds.assign(np.maximum(found, 1e-12))
+    grades = _grades_of(model)
+
+    def largest(batch, _):
+        return {name: ops.max(values, axis=1) for name, values in grades(batch).items()}
+
+    rows = [row for _, row in mapped(model, largest, dataset, (), "extrapolation")]
+    thresholds = [np.quantile([row[name] for row in rows], quantile) if name in rows[0] else 1.0 for name in ("distance", "spread")]
+    model.extrapolation.thresholds.assign(np.maximum(thresholds, 1e-12))
 
 
 def extrapolation_grades(model):
@@ -106,26 +109,30 @@ def extrapolation_grades(model):
     Raises:
         ValueError: If the model has no thresholds.
     """
+    return backend.jit(_grades_of(model), layer=model)
+
+
+def _grades_of(model):
+    """What `extrapolation_grades` compiles."""
     known = model.extrapolation
     if known is None:
         raise ValueError("The model knows nothing of its training set. Call learn_extrapolation(model, training_data) first.")
-    learned = model.described_terms()
-    with_splines = [term for term in model.potential.terms() if hasattr(term, "spline_arguments")]
+    learned, with_splines = (terms_with(model.potential, role) for role in (Learned, WithSplines))
 
     def grades(batch):
-        neighborhood = Neighborhood(*model.pairs(batch), model.cutoff)
+        neighborhood = model.neighborhood(batch)
         features = ops.concatenate([term.describe(neighborhood.within(term.cutoff)) for term in learned], axis=-1)
-        found = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
+        results = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
         if with_splines:
-            found["splines"] = _outside(with_splines, neighborhood)
-        found = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in found.items()}
-        found = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in found.items()}
+            results["splines"] = _outside(with_splines, neighborhood)
+        results = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in results.items()}
+        results = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in results.items()}
         outputs = model(batch)
         if "forces_std" in outputs:
-            found["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
-        return found
+            results["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
+        return results
 
-    return backend.jit(grades, layer=model)
+    return grades
 
 
 def _outside(terms, neighborhood):

@@ -8,11 +8,10 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
-from keras_ff.models.data_model import DataModel
-from keras_ff.models.statistics import Summary, features_of
-from keras_ff.potentials.base import Potential
-from keras_ff.potentials.spline_domains import spline_domains
-from keras_ff.potentials.sum import Sum
+from keras_ff.models.adaptation import AdaptableModel
+from keras_ff.models.chunks import at_once, in_chunks
+from keras_ff.potentials.base import energies_and_gradient, terms_with
+from keras_ff.potentials.long_range import LongRange
 from keras_ff.whole_files import replace_when_complete
 
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
@@ -21,22 +20,16 @@ OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 # what is frozen.
 FORMAT = 2
 
-# Atoms whose intermediate results are kept at the same time where no training needs all of them.
-CHUNK = 512
-
-# Numbers of an intermediate result, likewise: with hundreds of neighbors, or pairs of them, fewer atoms fill the cache.
-PAIRS = 32_768
-
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ForceField(DataModel):
+class ForceField(AdaptableModel):
     """Energy, forces and stress of structures from a potential.
 
     Args:
         potential: A `keras_ff.potentials.Potential`.
         extrapolation: What `keras_ff.models.learn_extrapolation` knows of the training set.
-        frozen: Places among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this is
-            how a file knows.
+        frozen: Indices among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this
+            is how a file knows.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
     `keras_ff.data.Dataset` makes it, and `waves` if the potential has a part of long range. The result is a dict of
@@ -56,9 +49,8 @@ class ForceField(DataModel):
             name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False
         )
         self.built = True
-        self._own = [weight.trainable for weight in self.weights]
-        for place in frozen:
-            self.weights[place].trainable = False
+        for index in frozen:
+            self.weights[index].trainable = False
 
     @property
     def species(self):
@@ -70,19 +62,35 @@ class ForceField(DataModel):
 
     @property
     def wave_cutoff(self):
-        return self.potential.wave_cutoff
+        """Highest wave number in 1/Å that the potential sums over; 0 for a local one."""
+        return max((term.wave_cutoff for term in terms_with(self.potential, LongRange)), default=0.0)
 
     def call(self, batch, training=False):
-        outputs = self.atomic(batch, training)
+        outputs = (self.atomic_at_once if training else self.atomic)(batch)
         return {name: outputs[name] for name in OUTPUTS}
 
-    def atomic(self, batch, training=False):
-        """What `call` returns, `energies` `(structures, atoms)` in eV, and `virial` `(structures, 3, 3)`, dE / dstrain in eV."""
-        rows = self.pairs(batch)
-        found = self.energies_and_gradient(*rows) if training else self._in_chunks(self.energies_and_gradient, rows)
-        return self._summed(batch, rows[0], *found, self._long_range(batch) if self.wave_cutoff > 0 else None)
+    def atomic(self, batch):
+        """Outputs for each atom too, computed in chunks of atoms.
 
-    def _summed(self, batch, vectors, energies, gradient, far=None):
+        Args:
+            batch: As that of `call`.
+
+        Returns:
+            What `call` returns, `energies` `(structures, atoms)` in eV, and `virial` `(structures, 3, 3)`, the derivatives of the
+            energy with respect to strain in eV.
+        """
+        return self._atomic(batch, in_chunks)
+
+    def atomic_at_once(self, batch):
+        """`atomic` with all atoms computed together: faster to differentiate, with respect to weights above all, in more memory."""
+        return self._atomic(batch, at_once)
+
+    def _atomic(self, batch, evaluate):
+        neighborhood = self.neighborhood(batch)
+        results = evaluate(self.energies_and_gradient, neighborhood, self.potential)
+        return self._summed(batch, neighborhood.arrays[0], *results, self._long_range(batch))
+
+    def _summed(self, batch, vectors, energies, gradient, far):
         """What `atomic` returns, from results of `energies_and_gradient` and `_long_range`."""
         species, neighbors = batch["species"], batch["neighbors"]
         energies = ops.reshape(energies, ops.shape(species))
@@ -104,66 +112,46 @@ class ForceField(DataModel):
         }
 
     def total_energy(self, batch):
-        """Energy of each structure, `(structures,)` in eV, to be differentiated by anything in the batch."""
-        vectors, is_neighbor, center, others = self.pairs(batch)
-        neighborhood = Neighborhood(vectors, is_neighbor, center, others, self.cutoff)
+        """Energy of each structure, `(structures,)` in eV, to be differentiated with respect to anything in the batch."""
+        neighborhood = self.neighborhood(batch)
         energies = self.potential(neighborhood) + ops.take(self.reference_energies, neighborhood.center_species, axis=0)
         energies = ops.reshape(ops.where(neighborhood.is_atom, energies, 0.0), ops.shape(batch["species"]))
-        if self.wave_cutoff > 0:
-            energies = energies + self.potential.long_range(batch["positions"], batch["species"], batch["cell"], batch["waves"])
+        for term in terms_with(self.potential, LongRange):
+            energies = energies + term.long_range(batch["positions"], batch["species"], batch["cell"], batch["waves"])
         return ops.sum(energies, axis=1)
 
-    def pairs(self, batch):
-        """The batch as flat rows of neighbors: the arguments of `energies_and_gradient`."""
+    def neighborhood(self, batch):
+        """The `Neighborhood` of all atoms of a batch, structure by structure: its first axis is structures times atoms."""
         neighbors = batch["neighbors"]
         count = ops.shape(neighbors)[2]
         vectors = pair_vectors(batch["positions"], batch["cell"], neighbors, batch["shifts"])
         center = ops.reshape(batch["species"], (-1,))
         others = ops.take(center, flat_indices(neighbors), axis=0)
-        return (
+        return Neighborhood(
             ops.reshape(vectors, (-1, count, 3)),
             ops.reshape(neighbors, (-1, count)) >= 0,
             center,
             ops.reshape(others, (-1, count)),
+            self.cutoff,
         )
 
-    def energies_and_gradient(self, vectors, is_neighbor, center_species, neighbor_species):
-        """Atomic energies and their derivatives by the vectors to the neighbors.
+    def energies_and_gradient(self, neighborhood):
+        """Atomic energies and their derivatives with respect to the vectors to the neighbors.
 
         Args:
-            vectors: `(atoms, neighbors, 3)`, in Å.
-            is_neighbor: Boolean `(atoms, neighbors)`.
-            center_species: int `(atoms,)`, -1 at padding.
-            neighbor_species: int `(atoms, neighbors)`.
+            neighborhood: The `Neighborhood` of any number of atoms.
 
         Returns:
-            Tuple of atomic energies `(atoms,)` in eV, without reference energies, and
-            the gradient of their sum `(atoms, neighbors, 3)` in eV/Å.
+            Tuple of atomic energies `(atoms,)` in eV, without reference energies and of long range, and
+            the gradient of their sum `(atoms, neighbors, 3)` in eV/Å; both are 0 at padding.
         """
-        return self.potential.energies_and_gradient(
-            vectors, lambda vectors: Neighborhood(vectors, is_neighbor, center_species, neighbor_species, self.cutoff)
-        )
-
-    def _in_chunks(self, function, rows):
-        """A function of rows of atoms, of a bounded number of atoms at a time, so that memory does not limit the system."""
-        atoms, neighbors = rows[0].shape[:2]
-        # Second derivatives of a small system do not go through the loop: TensorFlow does not compile all of them.
-        if atoms is None or atoms <= 2 * min(CHUNK, max(1, PAIRS // (neighbors or 1))):
-            return function(*rows)
-        chunk = min(CHUNK, max(1, PAIRS // (self.potential.intermediates(neighbors or 0) or 1)))
-        count = -(-atoms // chunk)
-        chunks = [
-            ops.reshape(
-                ops.pad(row, [(0, count * chunk - atoms)] + [(0, 0)] * (row.ndim - 1), constant_values=fill),
-                (count, chunk, *row.shape[1:]),
-            )
-            for row, fill in zip(rows, (0.0, False, -1, 0))
-        ]
-        _, results = backend.scan(lambda carry, chunk: (carry, function(*chunk)), ops.zeros(()), chunks)
-        return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
+        return energies_and_gradient(self.potential, neighborhood)
 
     def _long_range(self, batch):
-        """Atomic energies, forces and virial of the part of the potential that is not local."""
+        """Atomic energies, forces and virial of the terms of the potential that are not local; None if all are."""
+        terms = terms_with(self.potential, LongRange)
+        if not terms:
+            return None
         if "waves" not in batch:
             raise ValueError(
                 f"The potential has a part of long range and needs `waves` in the batch. Received {sorted(batch)}. Make the data "
@@ -172,7 +160,7 @@ class ForceField(DataModel):
 
         def total(geometry):
             positions, cell = geometry
-            energies = self.potential.long_range(positions, batch["species"], cell, batch["waves"])
+            energies = sum(term.long_range(positions, batch["species"], cell, batch["waves"]) for term in terms)
             return ops.sum(energies), energies
 
         geometry = (batch["positions"], batch["cell"])
@@ -181,125 +169,8 @@ class ForceField(DataModel):
         strain = sum(ops.einsum("sai,saj->sij", x, gradient) for x, gradient in zip(geometry, gradients))
         return energies, -gradients[0], strain
 
-    def adapt(self, dataset, samples=20_000):
-        """Set reference energies, scales and descriptor statistics from data, before training.
-
-        Reference energies of the species are fitted by least squares to the energies
-        that fixed terms of the potential (a repulsion, say) leave over, unless no
-        term adapts: a classical potential keeps its own zero.
-
-        Args:
-            dataset: `keras_ff.data.Dataset` with energies or forces.
-            samples: Number of atoms whose descriptors are looked at.
-
-        Raises:
-            ValueError: If the data set has neither energies nor forces.
-
-        Warns:
-            If data lie outside the knots of splines, see `spline_domains`.
-        """
-        spline_domains(self, dataset)
-        learned = self.described_terms()
-        if not learned:
-            return
-        if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
-            raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
-        fixed = [term for term in self.potential.terms() if term not in learned]
-        summary = Summary(ForceField(Sum(fixed)) if fixed else None, len(self.species))
-        features = features_of(self, learned)
-        gathered, kinds = [[] for _ in learned], []
-        seen = 0
-        for index in np.random.default_rng(0).permutation(len(dataset)):
-            batch, labels = dataset[index]
-            summary.add(batch, labels)
-            if seen < samples:
-                species = batch["species"].reshape(-1)
-                is_atom = species >= 0
-                seen += int(is_atom.sum())
-                kinds.append(species[is_atom])
-                for rows, values in zip(gathered, features(batch)):
-                    rows.append(np.asarray(values)[is_atom])
-        if summary.energies:
-            self.reference_energies.assign(summary.reference_energies(self.species))
-        for term, rows in zip(learned, gathered):
-            term.adapt(np.concatenate(rows).astype("float64"), np.concatenate(kinds), summary.force_scales())
-
-    def describe(self, dataset):
-        """What the terms of the potential with descriptors see of each atom, side by side.
-
-        Args:
-            dataset: `keras_ff.data.Dataset`.
-
-        Returns:
-            List of arrays `(atoms, features)`, one for each structure in the order of the structures.
-
-        Raises:
-            ValueError: If no term has descriptors.
-        """
-        learned = self.described_terms()
-        if not learned:
-            kinds = [type(term).__name__ for term in self.potential.terms()]
-            raise ValueError(f"{kinds} have no descriptors. Describe with NeuralIL, SplineNetwork or ElementNetworks.")
-        features = features_of(self, learned)
-        found = [None] * len(dataset.structures)
-        for number in range(len(dataset)):
-            batch, _ = dataset[number]
-            rows = np.concatenate([ops.convert_to_numpy(values) for values in features(batch)], axis=-1)
-            rows = rows.reshape(*batch["species"].shape, -1)
-            for place, index in enumerate(dataset.indices(number)):
-                if index >= 0:
-                    found[index] = rows[place][batch["species"][place] >= 0]
-        return found
-
-    def with_species(self, twins):
-        """A copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
-
-        A new element starts as the twin of one that is there: its energies and forces are those of a structure in which the twin
-        stands in its place. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
-        would take the statistics away that the network was trained with:
-
-            model = load("silicon.keras").with_species({"Ge": "Si"})
-            data = Dataset(germanium, model)
-            model.fit_reference_energies(data)
-            model.compile(...)
-            model.fit(data)
-
-        Args:
-            twins: Dict from new chemical symbols to those of the model.
-
-        Raises:
-            ValueError: If a new symbol is known already, or a twin is not.
-            NotImplementedError: If the potential, or a part of it, takes no elements.
-        """
-        if not twins or set(twins) & set(self.species) or set(twins.values()) - set(self.species):
-            raise ValueError(f"Name elements that are new and their twins of {self.species}. Received {twins}.")
-        copy = ForceField(self.potential.with_species(twins), dtype=self.dtype_policy)
-        known = dict(zip(self.species, ops.convert_to_numpy(self.reference_energies)))
-        copy.reference_energies.assign(np.array([known[twins.get(symbol, symbol)] for symbol in copy.species]))
-        return copy
-
-    def described_terms(self):
-        """The terms of the potential that have descriptors."""
-        return [term for term in self.potential.terms() if type(term).describe is not Potential.describe]
-
-    def fit_reference_energies(self, dataset):
-        """Move the energies of the species by least squares to what the potential, as it is, leaves of the energies.
-
-        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data. Species that the data does not
-        have keep their energies.
-
-        Raises:
-            ValueError: If the data set has no energies.
-
-        Warns:
-            If data lie outside the knots of splines, see `spline_domains`.
-        """
-        spline_domains(self, dataset)
-        dataset.require_labels("energy")
-        summary = Summary(self, len(self.species))
-        for index in range(len(dataset)):
-            summary.add(*dataset[index])
-        self.reference_energies.assign_add(summary.reference_energies(self.species))
+    def _like_this(self, potential):
+        return ForceField(potential, dtype=self.dtype_policy)
 
     def compile(self, *args, **kwargs):
         """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
@@ -332,7 +203,7 @@ class ForceField(DataModel):
             "format": FORMAT,
             "potential": keras.saving.serialize_keras_object(self.potential),
             "extrapolation": keras.saving.serialize_keras_object(self.extrapolation),
-            "frozen": [place for place, (own, weight) in enumerate(zip(self._own, self.weights)) if own and not weight.trainable],
+            "frozen": [index for index, weight in enumerate(self.weights) if not weight.trainable],
         }
 
     @classmethod

@@ -1,14 +1,13 @@
-"""What a model learns from a data set before it is trained."""
+"""Statistics of what is left to learn from a data set."""
 
 import numpy as np
 
-from keras_ff import backend
 from keras_ff.data.reference import fit_reference_energies
-from keras_ff.geometry import Neighborhood
+from keras_ff.models.mapping import mapped
 
 
 class Summary:
-    """Labels of a data set minus the prediction of a model, as far as `ForceField.adapt` needs them.
+    """Statistics of the labels of a data set minus the prediction of a model, as far as `ForceField.adapt` needs them.
 
     Args:
         fixed: `ForceField`, or None where nothing is subtracted.
@@ -16,24 +15,35 @@ class Summary:
     """
 
     def __init__(self, fixed, n_species):
-        self.predict = backend.jit(fixed, layer=fixed) if fixed else None
-        self.n_species = n_species
+        self.fixed, self.n_species = fixed, n_species
         self.energies, self.compositions = [], []
         self.squares, self.count = np.zeros(n_species), np.zeros(n_species)
 
-    def add(self, batch, labels):
-        energy, forces = labels["energy"][:, 0].astype("float64"), labels["forces"].astype("float64")
-        if self.predict:
-            fixed = self.predict(batch)
-            energy, forces = energy - np.asarray(fixed["energy"])[:, 0], forces - np.asarray(fixed["forces"])
-        known = np.isfinite(forces).all(axis=-1) & (batch["species"] >= 0)
-        kinds = batch["species"][known]
+    def of(self, dataset):
+        """Look at all structures of a `keras_ff.data.Dataset`; returns the summary itself."""
+
+        def rows(batch, labels):
+            known = {name: labels[name] for name in ("energy", "forces")}
+            if self.fixed:
+                outputs = self.fixed(batch)
+                known |= {f"fixed_{name}": outputs[name] for name in ("energy", "forces")}
+            return {**known, "species": batch["species"]}
+
+        for _, row in mapped(self.fixed, rows, dataset, ("species", "forces", "fixed_forces"), "labels"):
+            self.add(**row)
+        return self
+
+    def add(self, species, energy, forces, fixed_energy=0.0, fixed_forces=0.0):
+        """Take one structure with species `(atoms,)`, labels `(1,)` and `(atoms, 3)`, and what the model gives for them."""
+        # Differences of float32 numbers, in float64.
+        energy, forces = energy.astype("float64") - fixed_energy, forces.astype("float64") - fixed_forces
+        known = np.isfinite(forces).all(axis=-1)
+        kinds = species[known]
         self.squares += np.bincount(kinds, (forces[known] ** 2).sum(axis=-1), minlength=self.n_species)
         self.count += np.bincount(kinds, minlength=self.n_species) * 3
-        for value, species in zip(energy, batch["species"]):
-            if np.isfinite(value):
-                self.energies.append(value)
-                self.compositions.append(np.bincount(species[species >= 0], minlength=self.n_species))
+        if np.isfinite(energy[0]):
+            self.energies.append(energy[0])
+            self.compositions.append(np.bincount(species, minlength=self.n_species))
 
     def reference_energies(self, species):
         return fit_reference_energies(self.compositions, self.energies, species).energies
@@ -46,14 +56,3 @@ class Summary:
         else:
             squares = np.full(self.n_species, np.var(np.array(self.energies) / np.sum(self.compositions, axis=1)))
         return np.maximum(np.sqrt(squares), 1e-3)
-
-
-def features_of(model, terms):
-    """Compiled function from a batch to what each term sees of it."""
-
-    def features(batch):
-        vectors, is_neighbor, center, others = model.pairs(batch)
-        neighborhood = Neighborhood(vectors, is_neighbor, center, others, model.cutoff)
-        return [term.describe(neighborhood.within(term.cutoff)) for term in terms]
-
-    return backend.jit(features, layer=model)

@@ -4,7 +4,11 @@ import keras
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.potentials.parts import OfParts
+from keras_ff.potentials.base import energies_and_gradient
+from keras_ff.potentials.copies import copied
+from keras_ff.potentials.long_range import LongRange
+from keras_ff.potentials.sum import OfParts
+from keras_ff.potentials.with_members import members_of
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -34,28 +38,29 @@ class Committee(OfParts):
                     "The members of a committee must have the same species in the same order. "
                     f"Received {parts[0].species} ({type(parts[0]).__name__}) and {part.species} ({type(part).__name__})."
                 )
-            if part.members is not None or part.terms() != [part] or part.wave_cutoff > 0:
+            if isinstance(part, (OfParts, LongRange)) or members_of(part) is not None:
                 raise ValueError(
                     "The members of a committee are single potentials, not of long range. "
                     f"Received a {type(part).__name__}. What they share stands beside the committee: Sum([shared, Committee(...)])."
                 )
-        super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
-        self.parts, self.members = parts, len(parts)
+        super().__init__(parts, **kwargs)
+        self.members = len(parts)
 
     def call(self, neighborhood):
         return backend.mean(self.member_energies(neighborhood), axis=0)
 
     def member_energies(self, neighborhood):
-        return ops.stack([part(neighborhood.within(part.cutoff)) for part in self.parts])
+        return ops.stack([part(near) for part, near in self.within(neighborhood)])
 
-    def member_gradients(self, vectors, surroundings):
-        parts = [
-            part.energies_and_gradient(vectors, lambda x, part=part: surroundings(x).within(part.cutoff)) for part in self.parts
-        ]
+    def member_gradients(self, neighborhood):
+        parts = [energies_and_gradient(part, near) for part, near in self.within(neighborhood)]
         return tuple(ops.stack(values) for values in zip(*parts))
+
+    def member(self, index):
+        return copied(self.parts[index])
+
+    def joined(self, others):
+        raise ValueError("A committee is not a member of another. Make one of all potentials: Committee([...]).")
 
     def intermediates(self, neighbors):
         return sum(part.intermediates(neighbors) for part in self.parts)
-
-    def terms(self):
-        return list(self.parts)

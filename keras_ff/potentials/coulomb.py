@@ -9,6 +9,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.geometry import determinant, inverse
 from keras_ff.potentials.classical import ClassicalPotential, Table
+from keras_ff.potentials.long_range import LongRange
 from keras_ff.potentials.repulsion import COULOMB_CONSTANT
 
 # Å. Atoms that are nearer have the energy at this distance: all derivatives stay finite, also those of 1/r^24 in float32.
@@ -87,7 +88,7 @@ class DampedShiftedForce(_Coulomb):
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class Ewald(_Coulomb):
+class Ewald(LongRange, _Coulomb):
     """Coulomb energy of a crystal, all periodic images included.
 
         E = K [ 1/2 sum_{i,j} q_i q_j erfc(alpha r_ij) / r_ij
@@ -97,7 +98,7 @@ class Ewald(_Coulomb):
     with K = `coulomb_constant`. The last term is a uniform background that makes a charged cell neutral. The first sum ends at the
     cutoff and the second at |k| = `wave_cutoff`, where their terms have fallen to `accuracy` of what they would be without damping:
     alpha and `wave_cutoff` follow from that. As the second sum is one over all atoms, the potential is not local; see
-    `Potential.long_range`. It needs three periodic directions. The energy jumps by some `accuracy` as neighbors and waves come
+    `LongRange`. It needs three periodic directions. The energy jumps by some `accuracy` as neighbors and waves come
     and go.
 
     The number of waves grows with the volume: the second sum takes a time proportional to atoms squared, and arrays of atoms times

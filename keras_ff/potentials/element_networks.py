@@ -7,12 +7,14 @@ from keras import ops
 from keras_ff.layers.atomic_networks import LinearPlusMLP
 from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.potentials.base import Potential
-from keras_ff.potentials.neuralil import decorrelation
-from keras_ff.potentials.spline_network import OnFilters
+from keras_ff.potentials.contradictions import refuse_contradictions
+from keras_ff.potentials.decorrelation import decorrelation
+from keras_ff.potentials.learned import Learned
+from keras_ff.potentials.with_splines import WithSplines
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ElementNetworks(OnFilters, Potential):
+class ElementNetworks(Learned, WithSplines, Potential):
     """Networks of their own for all elements, fed by spline filters that the elements share (s-NNP with shared filters).
 
         E_i = energy_scale_e * (slope_e * network_e(G_i) + intercept_e),   e the element of atom i
@@ -24,22 +26,25 @@ class ElementNetworks(OnFilters, Potential):
 
     Args:
         species: Chemical symbols.
-        cutoff: Radius in Å of the pair filters.
+        cutoff: Radius in Å of the pair filters; 4.5 by default.
         triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
         filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
         units: Widths of the hidden layers of each network.
-        seed: Of the initial weights.
+        seed: Seed of the initial weights.
 
     Raises:
-        ValueError: If the filters are made for another number of species.
+        ValueError: If the filters are made for another number of species, or come together with a cutoff.
 
     Reference:
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
     """
 
-    def __init__(self, species, cutoff=4.5, triplet_cutoff=None, filters=None, units=(16, 16), seed=0, **kwargs):
+    def __init__(self, species, cutoff=None, triplet_cutoff=None, filters=None, units=(16, 16), seed=0, **kwargs):
+        refuse_contradictions("filters", filters, cutoff=cutoff, triplet_cutoff=triplet_cutoff)
         species = [species] if isinstance(species, str) else list(species)
-        filters = filters or SplineFilters(cutoff, len(species), triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
+        if filters is None:
+            cutoff = 4.5 if cutoff is None else cutoff
+            filters = SplineFilters(cutoff, len(species), triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
         if filters.n_species != len(species):
             raise ValueError(f"The filters are made for {filters.n_species} species. Received species={species}.")
         super().__init__(species, filters.cutoff, **kwargs)
@@ -60,6 +65,12 @@ class ElementNetworks(OnFilters, Potential):
             energies = self.energy_scale[element] * (self.slope[element] * energies + self.intercept[element])
             total = total + ops.where(neighborhood.center_species == element, energies, 0.0)
         return total
+
+    def intermediates(self, neighbors):
+        return self.filters.intermediates(neighbors)
+
+    def spline_arguments(self, neighborhood):
+        return self.filters.spline_arguments(neighborhood)
 
     def describe(self, neighborhood):
         return self.filters(neighborhood)

@@ -11,13 +11,14 @@ from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.lammps_splines import Curve, curve_names, read_curves, write_curves
+from keras_ff.potentials.with_splines import WithSplines
 
 # The kinds of functions of a distance.
 RADIAL = ("phi", "rho", "f")
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class SplineMEAM(Potential):
+class SplineMEAM(WithSplines, Potential):
     """Embedded atoms whose density has a part that depends on angles; all functions are cubic splines (s-MEAM).
 
         E = sum_{i<j} phi(r_ij) + sum_i [ U(n_i) - U(0) ]
@@ -182,7 +183,6 @@ class SplineMEAM(Potential):
         return density + self._triplets(neighborhood, f, of_neighbors)
 
     def spline_arguments(self, neighborhood):
-        """For `spline_domains`: from the name of each function to itself, its arguments, and which of these exist."""
         r, there = neighborhood.distances, neighborhood.is_neighbor
         of_centers, of_neighbors = self._kinds(neighborhood)
         of_centers, of_neighbors = of_centers or [neighborhood.is_atom], of_neighbors or [there]

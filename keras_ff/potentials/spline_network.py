@@ -4,27 +4,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.atomic_networks import LinearPlusMLP
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
-from keras_ff.potentials.neuralil import NeuralIL
+from keras_ff.potentials.contradictions import refuse_contradictions
+from keras_ff.potentials.descriptor_network import DescriptorNetwork
 from keras_ff.potentials.sum import Sum
-
-
-class OnFilters:
-    """What potentials that read `filters`, a `SplineFilters`, leave to these."""
-
-    def intermediates(self, neighbors):
-        return self.filters.intermediates(neighbors)
-
-    def spline_arguments(self, neighborhood):
-        return self.filters.spline_arguments(neighborhood)
+from keras_ff.potentials.with_splines import WithSplines
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class SplineNetwork(OnFilters, NeuralIL):
+class SplineNetwork(WithSplines, DescriptorNetwork):
     """A network fed by trainable spline filters of the neighbor density (s-NNP).
 
         E_i = energy_scale * (slope * network(G_i, embedding_i) + intercept)
@@ -42,37 +33,28 @@ class SplineNetwork(OnFilters, NeuralIL):
 
     Args:
         species: Chemical symbols.
-        cutoff: Radius in Å of the pair filters.
-        filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
+        cutoff: Radius in Å of the pair filters; 4.5 by default.
         triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
-        units: Widths of the hidden layers of the network.
-        network: `AtomicNetwork` in place of `LinearPlusMLP` with `units`.
-        embedding: Length of the embedding of the central element.
-        seed: Of the initial weights.
-        members: Number of members of a committee, which share the filters; see `NeuralIL`.
+        filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
+        kwargs: Arguments of `DescriptorNetwork`: `network`, or `units` and `members` of the default one, `embedding`, `seed`, and
+            `learned_noise`. The members of a committee share the filters.
+
+    Raises:
+        ValueError: If filters, network and species do not fit together, or arguments contradict each other: filters have radii of
+            their own, and a network its own units and members.
 
     Reference:
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
     """
 
-    def __init__(
-        self,
-        species,
-        cutoff=4.5,
-        triplet_cutoff=None,
-        filters=None,
-        units=(16, 16),
-        network=None,
-        embedding=2,
-        seed=0,
-        members=None,
-        **kwargs,
-    ):
-        n_species = 1 if isinstance(species, str) else len(species)
+    DESCRIPTOR = "filters"
+
+    def __init__(self, species, cutoff=None, triplet_cutoff=None, filters=None, **kwargs):
+        refuse_contradictions("filters", filters, cutoff=cutoff, triplet_cutoff=triplet_cutoff)
         if filters is None:
+            cutoff, n_species = 4.5 if cutoff is None else cutoff, 1 if isinstance(species, str) else len(species)
             filters = SplineFilters(cutoff, n_species, triplet_cutoff=triplet_cutoff, dtype=kwargs.get("dtype"))
-        network = network or LinearPlusMLP(filters.n_features + embedding, units, seed, members, dtype=kwargs.get("dtype"))
-        super().__init__(species, descriptor=filters, network=network, embedding=embedding, seed=seed, **kwargs)
+        super().__init__(species, filters, **kwargs)
 
     @classmethod
     def on_top_of(cls, potential, **kwargs):
@@ -92,19 +74,12 @@ class SplineNetwork(OnFilters, NeuralIL):
     def filters(self):
         return self.descriptor
 
-    def get_config(self):
-        config = super().get_config()
-        config["filters"] = config.pop("descriptor")
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("filters", "network")}
-        return cls(**{**config, **parts})
+    def spline_arguments(self, neighborhood):
+        return self.filters.spline_arguments(neighborhood)
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class PairSpline(Potential):
+class PairSpline(WithSplines, Potential):
     """A pair potential whose function is a cubic spline, one for each pair of elements.
 
         E = sum_{i<j} phi(r_ij) fc(r_ij)
@@ -138,7 +113,6 @@ class PairSpline(Potential):
         return 0.5 * ops.sum(pairs, axis=-1)
 
     def spline_arguments(self, neighborhood):
-        """See `SplineMEAM.spline_arguments`."""
         return {"phi": (self.phi, neighborhood.distances, neighborhood.is_neighbor)}
 
     def get_config(self):

@@ -1,8 +1,33 @@
-"""Potentials that add up."""
+"""Potentials that are made of others, and sums of them."""
 
 import keras
 
-from keras_ff.potentials.parts import OfParts
+from keras_ff.potentials.base import Potential
+from keras_ff.potentials.with_members import WithMembers, joined, member, member_energies, member_gradients, members_of
+
+
+class OfParts(WithMembers, Potential):
+    """A potential with a list `parts` of others for the same species, which is all that its configuration needs."""
+
+    def __init__(self, parts, **kwargs):
+        super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
+        self.parts = parts
+
+    def within(self, neighborhood):
+        """Each part with the neighbors within its own cutoff: pairs of a potential and a `Neighborhood`."""
+        return [(part, neighborhood.within(part.cutoff)) for part in self.parts]
+
+    def terms(self):
+        return [term for part in self.parts for term in part.terms()]
+
+    def get_config(self):
+        config = keras.layers.Layer.get_config(self)
+        return {**config, "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
+        return cls(parts, **config)
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -29,39 +54,38 @@ class Sum(OfParts):
                     "The parts of a sum must have the same species in the same order. "
                     f"Received {parts[0].species} ({type(parts[0]).__name__}) and {part.species} ({type(part).__name__})."
                 )
-        super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
-        self.parts = parts
-        counts = sorted({part.members for part in parts if part.members is not None})
+        super().__init__(parts, **kwargs)
+        counts = sorted({members_of(part) for part in parts} - {None})
         if len(counts) > 1:
             raise ValueError(f"The committees in a sum must have the same number of members. Received {counts}.")
         self.members = counts[0] if counts else None
-        self.learned_noise = any(part.learned_noise for part in parts)
-        self.wave_cutoff = max(part.wave_cutoff for part in parts)
+        self._noisy = [place for place, part in enumerate(parts) if isinstance(part, WithMembers) and part.learned_noise]
+        self.learned_noise = bool(self._noisy)
 
     def call(self, neighborhood):
-        return sum(part(neighborhood.within(part.cutoff)) for part in self.parts)
+        return sum(part(near) for part, near in self.within(neighborhood))
 
+    # What is the same for all members broadcasts.
     def member_energies(self, neighborhood):
-        return sum(part.member_energies(neighborhood.within(part.cutoff)) for part in self.parts)
+        return sum(member_energies(part, near) for part, near in self.within(neighborhood))
 
-    def member_gradients(self, vectors, surroundings):
-        # What is the same for all members broadcasts.
-        parts = [part.member_gradients(vectors, lambda x, part=part: surroundings(x).within(part.cutoff)) for part in self.parts]
+    def member_gradients(self, neighborhood):
+        parts = [member_gradients(part, near) for part, near in self.within(neighborhood)]
         return tuple(sum(values) for values in zip(*parts))
 
     def member_variances(self, neighborhood):
-        parts = [part.member_variances(neighborhood.within(part.cutoff)) for part in self.parts]
-        known = [part for part in parts if part is not None]
-        return sum(known) if known else None
+        parts = self.within(neighborhood)
+        return sum(parts[place][0].member_variances(parts[place][1]) for place in self._noisy)
 
-    def long_range(self, *args):
-        return sum(part.long_range(*args) for part in self.parts if part.wave_cutoff > 0)
+    def member(self, index):
+        return self.rebuilt([member(part, index) for part in self.parts])
 
-    def with_species(self, twins):
-        return Sum([part.with_species(twins) for part in self.parts], dtype=self.dtype_policy)
+    def joined(self, others):
+        return self.rebuilt([joined(parts) for parts in zip(self.parts, *(other.parts for other in others), strict=True)])
+
+    def rebuilt(self, parts):
+        """The sum of other potentials, with the same name and dtype."""
+        return Sum(parts, **keras.layers.Layer.get_config(self))
 
     def intermediates(self, neighbors):
         return max(part.intermediates(neighbors) for part in self.parts)
-
-    def terms(self):
-        return [term for part in self.parts for term in part.terms()]

@@ -147,7 +147,7 @@ class Pressure(Average):
     def of_structures(self, batch: dict):
         """Compute the pressure of each structure of a batch, `(structures,)` in GPa."""
         volume = ops.abs(determinant(batch["cell"]))
-        virial = ops.trace(self.model.atomic(batch, training=True)["virial"], axis1=1, axis2=2)
+        virial = ops.trace(self.model.atomic_at_once(batch)["virial"], axis1=1, axis2=2)
         ideal = 3.0 * batch["positions"].shape[1] * units.kB * self.source.temperature
         return (ideal - virial) / (3.0 * volume * units.GPa)
 

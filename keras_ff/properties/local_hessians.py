@@ -26,7 +26,7 @@ def local_hessians(model, batch):
             "The potential has a part of long range (an Ewald sum), whose energy is not a function of neighbors. Use "
             "DampedShiftedForce in its place, or ForceConstants of a supercell."
         )
-    vectors, is_neighbor, center, others = model.pairs(batch)
+    vectors, is_neighbor, center, others = model.neighborhood(batch).arrays
     atoms, neighbors = vectors.shape[:2]
 
     size = 3 * neighbors

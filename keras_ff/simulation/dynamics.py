@@ -212,7 +212,7 @@ class Dynamics:
 
 def evaluate(model, batch, training=False):
     """Energy in eV, forces in eV/Å and derivatives of the energy by strain in eV of a batch of one structure."""
-    found = model.atomic(batch, training)
+    found = (model.atomic_at_once if training else model.atomic)(batch)
     return {"energy": ops.sum(found["energies"]), "forces": found["forces"][0], "virial": found["virial"][0]}
 
 

@@ -5,7 +5,6 @@ from keras_ff.training.best_model import BestModel, save_model
 from keras_ff.training.callbacks import EvaluateAverage, StopOnNaN, averaged_weights, has_average
 from keras_ff.training.checkpoint import RunState
 from keras_ff.training.groups import GroupedAdam
-from keras_ff.training.linear import fit_linear
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.metrics import default_metrics
 from keras_ff.training.parallel import data_parallel
@@ -24,7 +23,6 @@ __all__ = [
     "averaged_weights",
     "data_parallel",
     "default_metrics",
-    "fit_linear",
     "has_average",
     "losses",
     "metrics",

@@ -36,7 +36,7 @@ class RunState(keras.callbacks.Callback):
 
     The batches of an epoch must follow from its number, as those of `Dataset` in
     `ForceField.fit`; another model than `ForceField` needs `SetEpoch(data)` of
-    `keras_ff.data.epochs` among its callbacks, and `shuffle=False`.
+    `keras_ff.models.epochs` among its callbacks, and `shuffle=False`.
 
         callbacks = [StopOnNaN(), BestModel("run/best.keras"), CSVLog("run/log.csv")]
         model.fit(data, epochs=100, callbacks=[*callbacks, RunState("run/state", callbacks)])

@@ -126,7 +126,7 @@ def test_with_a_bootstrap_members_learn_from_samples_that_the_seed_decides():
     model = kff.Ensemble(neuralil(), bootstrap=7)
     data = Dataset(alloys(), model, batch_size=4, max_shapes=1)
     counts = data[0][0]["counts"]
-    expected = np.array([bootstrap_counts(7, index, MEMBERS) for index in data.members(0)])
+    expected = np.array([bootstrap_counts(7, index, MEMBERS) for index in data.indices(0)])
     np.testing.assert_array_equal(counts, expected)
     weights = ops.convert_to_numpy(model._sample_weights(data[0][0], None))
     np.testing.assert_array_equal(weights.reshape(MEMBERS, 4), counts.T)
@@ -145,23 +145,6 @@ def test_an_ensemble_needs_members():
     for potential in (neuralil(None), neuralil(1), ZBL(["Cu"])):
         with pytest.raises(ValueError, match="two or more members.* Received .* with members="):
             kff.Ensemble(potential)
-
-
-def test_members_that_do_not_fit_together_are_refused():
-    small, large = kff.ForceField(neuralil(None)), kff.ForceField(NeuralIL(["Cu", "Au"], cutoff=3.5, n_max=2))
-    with pytest.raises(ValueError, match="Model 1 differs from model 0"):
-        joined([small, large])
-    other = kff.ForceField(neuralil(None, seed=1))
-    other.reference_energies.assign([1.0, 2.0])
-    with pytest.raises(ValueError, match="share .*reference_energies"):
-        joined([small, other])
-    for models in ([], [small], [small, kff.Ensemble(neuralil())]):
-        with pytest.raises(ValueError, match="Two or more single models"):
-            joined(models)
-    with pytest.raises(ValueError, match="0 to 2"):
-        member(kff.Ensemble(neuralil()), 3)
-    with pytest.raises(ValueError, match=r"\[2, 3\]"):
-        Sum([neuralil(2), neuralil(3)])
 
 
 @pytest.mark.slow_on_tensorflow

@@ -9,9 +9,8 @@ from keras import ops
 from small_data import copper
 
 import keras_ff as kff
-from keras_ff import backend
 from keras_ff.data import Dataset
-from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
+from keras_ff.potentials import NeuralIL, RepulsiveMorse
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -118,46 +117,6 @@ def test_float32_agrees_with_float64(structures):
         assert np.abs(found[name] - expected[name]).max() <= 5e-6 * np.abs(expected[name]).max(), name
 
 
-def test_adapt_sets_reference_energies_and_scales(structures):
-    model = kff.ForceField(neuralil())
-    model.adapt(Dataset(structures, model))
-    energies = np.array([atoms.get_potential_energy() / len(atoms) for atoms in structures])
-    assert ops.convert_to_numpy(model.reference_energies)[0] == pytest.approx(energies.mean(), rel=1e-10)
-    forces = np.concatenate([atoms.get_forces() for atoms in structures])
-    scale = float(ops.convert_to_numpy(model.potential.energy_scale))
-    assert scale == pytest.approx(np.sqrt(np.mean(forces**2)), rel=1e-10)
-
-
-def test_adapt_takes_fixed_terms_off_first(structures):
-    model = kff.ForceField(Sum([neuralil(), RepulsiveMorse(["Cu"], cutoff=3.5)]))
-    fixed = predict(kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5)), structures)
-    model.adapt(Dataset(structures, model))
-    energies = np.array([atoms.get_potential_energy() for atoms in structures]) - fixed["energy"][:, 0]
-    assert ops.convert_to_numpy(model.reference_energies)[0] == pytest.approx(energies.mean() / 4, rel=1e-9)
-
-
-def test_adapt_leaves_a_classical_potential_alone(structures):
-    model = kff.ForceField(ZBL(["Cu"]))
-    model.adapt(Dataset(structures, model))
-    assert ops.convert_to_numpy(model.reference_energies).tolist() == [0.0]
-
-
-def test_descriptors_come_in_the_order_of_the_structures(structures):
-    model = kff.ForceField(neuralil())
-    shuffled, alone = (model.describe(Dataset(some, model, batch_size=3)) for some in (structures, structures[1:2]))
-    assert [len(rows) for rows in shuffled] == [len(atoms) for atoms in structures]
-    assert shuffled[0].shape[1] == model.potential.descriptor.n_features
-    np.testing.assert_allclose(shuffled[1], alone[0], rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match=r"\['ZBL'\] have no descriptors"):
-        kff.ForceField(ZBL(["Cu"])).describe(Dataset(structures, model))
-
-
-def test_adapt_without_labels_says_so():
-    model = kff.ForceField(neuralil())
-    with pytest.raises(ValueError, match="neither energies nor forces"):
-        model.adapt(Dataset([bulk("Cu")], model))
-
-
 @pytest.mark.slow_on_tensorflow
 def test_fit_reduces_the_loss(structures):
     keras.utils.set_random_seed(0)
@@ -183,18 +142,3 @@ def test_missing_labels_cost_nothing(structures):
     model.compile(optimizer="sgd", loss={"energy_per_atom": mean_squared_error, "forces": mean_squared_error})
     model.fit(Dataset([*structures[:2], bare], model, batch_size=3), epochs=2, verbose=0)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
-
-
-def test_atoms_in_chunks_give_what_all_atoms_at_once_give(float64, monkeypatch):
-    model = kff.ForceField(kff.potentials.RepulsiveMorse(["Cu"], cutoff=4.0))
-    atoms = bulk("Cu", cubic=True) * (2, 2, 2)
-    atoms.rattle(0.1, seed=0)
-    batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
-    results = []
-    for name, size in (("CHUNK", 32), ("CHUNK", 15), ("CHUNK", 5), ("PAIRS", 60)):
-        monkeypatch.setattr(f"keras_ff.models.force_field.{name}", size)
-        outputs = backend.jit(lambda batch: model(batch), layer=model)(batch)
-        results.append({name: np.asarray(value) for name, value in outputs.items()})
-    for other in results[1:]:
-        for name in results[0]:
-            np.testing.assert_allclose(other[name], results[0][name], rtol=1e-12, atol=1e-12)

@@ -78,7 +78,7 @@ def test_a_sum_adds_long_ranges():
     atoms, species, charges = skewed()
     one, same = (Ewald(species, charges, cutoff, accuracy=1e-13) for cutoff in (4.0, 5.0))
     total = Sum([same, Sum([one, DampedShiftedForce(species, [0.0, 0.0, 0.0], cutoff=4.0)])])
-    assert total.wave_cutoff == one.wave_cutoff > same.wave_cutoff
+    assert kff.ForceField(total).wave_cutoff == one.wave_cutoff > same.wave_cutoff
     expected, found = evaluate(one, atoms), evaluate(total, atoms)
     for name in ("energies", "forces", "stress"):
         np.testing.assert_allclose(found[name], 2 * expected[name], rtol=0, atol=1e-10, err_msg=name)

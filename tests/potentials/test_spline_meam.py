@@ -12,7 +12,8 @@ from lammps_reference import FILES, check_parameter_derivatives
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.layers import CubicSpline
-from keras_ff.potentials import SplineMEAM, spline_domains
+from keras_ff.models import spline_domains
+from keras_ff.potentials import SplineMEAM
 from keras_ff.testing import Probe, check_potential, padding, permutation, rotation, saving, supercell
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -103,7 +104,7 @@ KINDS = (SplineMEAM, Full) if backend.backend_name() == "jax" else (SplineMEAM,)
 @pytest.mark.skipif(len(KINDS) == 1, reason="TensorFlow computes both branches of cond: there all triplets are summed")
 @pytest.mark.parametrize("crowded, chunk", [(False, 600), (True, 10_000)])
 def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
-    monkeypatch.setattr("keras_ff.models.force_field.PAIRS", chunk)
+    monkeypatch.setattr("keras_ff.models.chunks.PAIRS", chunk)
     atoms, results = titanium(crowded), []
     for kind in KINDS:
         model = kff.ForceField(kind.from_lammps(FOLDER / "Ti.meam.spline", "Ti"))
@@ -115,7 +116,7 @@ def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
 
         def energy(positions, batch=batch, model=model):
             # All atoms together: TensorFlow does not compile second derivatives of gathers in a loop.
-            return ops.sum(model.atomic({**batch, "positions": positions}, training=True)["energies"])
+            return ops.sum(model.atomic_at_once({**batch, "positions": positions})["energies"])
 
         found = backend.jit(lambda batch, model=model: model(batch), layer=model)(batch)
         bend = backend.jit(lambda x, energy=energy, v=moves: backend.hvp(energy, x, v))(batch["positions"])

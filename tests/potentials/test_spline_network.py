@@ -13,7 +13,7 @@ from keras import ops
 import keras_ff as kff
 from keras_ff.geometry import Neighborhood
 from keras_ff.layers import LinearPlusMLP, SplineFilters
-from keras_ff.potentials import ZBL, ElementNetworks, PairSpline, SplineNetwork, StillingerWeber, Sum, spline_domains
+from keras_ff.potentials import ZBL, ElementNetworks, PairSpline, SplineNetwork, StillingerWeber, Sum
 from keras_ff.testing import Probe, check_potential
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -157,18 +157,3 @@ def test_a_network_on_top_of_a_potential_starts_from_its_energies():
     model.compile("adam", loss={"forces": "mse"})
     model.fit(kff.data.Dataset([atoms], model, batch_size=1), epochs=2, verbose=0)
     assert float(above.parts[1].slope) != 0
-
-
-def test_spline_domains_name_what_lies_outside():
-    network = SplineNetwork(["Si"], filters=SplineFilters(4.0, pairs=2, triplets=(2, 2), shortest=2.0))
-    model = kff.ForceField(Sum([network, PairSpline(["Si"], cutoff=4.0, shortest=1.0)]))
-    atoms = bulk("Si", a=4.5, cubic=True)
-    atoms.calc = SinglePointCalculator(atoms, energy=0.0)
-    data = kff.data.Dataset([atoms], model, batch_size=1)
-    with pytest.warns(UserWarning, match=r"rho has knots from 2 to 4; the data go from 1.949 .* and 14 % of them"):
-        model.adapt(data)
-    with pytest.warns(UserWarning, match="f has knots"):
-        domains = spline_domains(model, data)
-    assert set(domains) == {"rho", "f", "phi"}
-    assert domains["rho"].outside == pytest.approx(4 / 28) and domains["phi"].outside == 0
-    assert domains["phi"].smallest == pytest.approx(4.5 * 3**0.5 / 4) and domains["phi"].largest < 4.0

@@ -17,7 +17,7 @@ import numpy as np
 from toy_training import ToyData, compiled
 
 from keras_ff import whole_files
-from keras_ff.data.epochs import SetEpoch
+from keras_ff.models.epochs import SetEpoch
 from keras_ff.training import BestModel, CSVLog, EvaluateAverage, RunState, StopOnNaN, TensorBoardLog
 
 EPOCHS = 7

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from toy_training import ToyData, compiled, weights
 
-from keras_ff.data.epochs import SetEpoch
+from keras_ff.models.epochs import SetEpoch
 from keras_ff.training import EvaluateAverage, StopOnNaN, averaged_weights
 
 

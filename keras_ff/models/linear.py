@@ -5,7 +5,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
-from keras_ff.potentials.spline_domains import spline_domains
+from keras_ff.models.spline_domains import spline_domains
 from keras_ff.stateless import with_weights
 
 # Columns that are computed together.
@@ -27,7 +27,7 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
         model.adapt(data)
         fit_linear(model, data, [phi.phi.values, network.network.linear.kernel])
 
-    Each number in the weights costs about the time of energies and forces of the data set. Some dozen structures of all kinds are
+    Each number in the weights costs about the time of energies and forces of the data set. A few dozen structures of all kinds are
     enough: they have thousands of forces.
 
     Args:
@@ -44,7 +44,7 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
             their values.
 
     Warns:
-        If data lie outside the knots of splines, see `keras_ff.potentials.spline_domains`.
+        If data lie outside the knots of splines, see `spline_domains`.
     """
     if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")

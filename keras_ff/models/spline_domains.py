@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 from keras import ops
 
-from keras_ff import backend
-from keras_ff.geometry import Neighborhood
+from keras_ff.models.mapping import mapped
+from keras_ff.potentials.base import terms_with
+from keras_ff.potentials.with_splines import WithSplines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,12 +16,12 @@ class Domain:
     """Knots of a spline and the arguments that data give it, in Å for functions of a distance.
 
     Attributes:
-        first: Place of the first knot,
-        last: and of the last.
-        smallest: Smallest argument,
-        largest: and largest; infinities if there is none.
-        outside: Part of the arguments before the first or beyond the last knot, where the spline is no function of its own values
-            but continues the last ones. Beyond a radial function that has vanished nothing counts.
+        first: Position of the first knot.
+        last: Position of the last knot.
+        smallest: Smallest argument; infinity if there is none.
+        largest: Largest argument; minus infinity if there is none.
+        outside: Fraction of the arguments before the first or beyond the last knot, where the spline is no function of its own
+            values but continues the last ones. Beyond a radial function that has vanished nothing counts.
     """
 
     first: float
@@ -31,7 +32,9 @@ class Domain:
 
 
 def spline_domains(model, dataset):
-    """Knots and data of all splines of a model. `ForceField.adapt` and `fit_reference_energies` look at them too.
+    """Knots of all splines of a model, and the arguments that a data set gives them.
+
+    `ForceField.adapt` and `fit_reference_energies` look at them too.
 
     Args:
         model: `ForceField`; splines are in `SplineMEAM`, `PairSpline`, `SplineNetwork` and `ElementNetworks`.
@@ -43,32 +46,30 @@ def spline_domains(model, dataset):
     Warns:
         For splines with arguments outside their knots.
     """
-    terms = [term for term in model.potential.terms() if hasattr(term, "spline_arguments")]
+    terms = terms_with(model.potential, WithSplines)
     if not terms:
         return {}
     splines = {}
 
-    def summary(batch):
-        neighborhood = Neighborhood(*model.pairs(batch), model.cutoff)
-        found = {}
+    def summary(batch, _):
+        neighborhood, structures = model.neighborhood(batch), ops.shape(batch["species"])[0]
+        rows = {}
         for term in terms:
             for name, (spline, x, exists) in term.spline_arguments(neighborhood.within(term.cutoff)).items():
                 splines[name] = spline
+                x, exists = (ops.reshape(values, (structures, -1)) for values in (x, exists))
                 # A rounding error beyond the last knot is nothing.
                 slack = 1e-5 * spline.spacing
                 below, above = (ops.logical_and(exists, side) for side in (x < spline.first - slack, x > spline.last + slack))
-                found[name] = (
-                    ops.min(ops.where(exists, x, np.inf)),
-                    ops.max(ops.where(exists, x, -np.inf)),
-                    *(ops.sum(ops.cast(which, "float32")) for which in (exists, below, above)),
-                )
-        return found
+                ends = [ops.min(ops.where(exists, x, np.inf), axis=1), ops.max(ops.where(exists, x, -np.inf), axis=1)]
+                counts = [ops.sum(ops.cast(which, x.dtype), axis=1) for which in (exists, below, above)]
+                rows[name] = ops.stack([*ends, *counts], axis=1)
+        return rows
 
-    function = backend.jit(summary, layer=model)
-    rows = [{name: [float(x) for x in row] for name, row in function(dataset[index][0]).items()} for index in range(len(dataset))]
+    rows = [row for _, row in mapped(model, summary, dataset, (), "splines")]
     domains = {}
     for name, spline in splines.items():
-        low, high, count, below, above = np.transpose([row[name] for row in rows])
+        low, high, count, below, above = np.transpose([row[name].astype("float64") for row in rows])
         outside = below.sum() + (0.0 if _has_vanished(spline) else above.sum())
         share = float(outside / max(count.sum(), 1))
         domain = domains[name] = Domain(spline.first, spline.last, float(low.min()), float(high.max()), share)

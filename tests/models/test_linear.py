@@ -10,8 +10,8 @@ from keras import ops
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.layers import SplineFilters
+from keras_ff.models import fit_linear
 from keras_ff.potentials import PairSpline, SplineNetwork, Sum
-from keras_ff.training import fit_linear
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -1,0 +1,239 @@
+"""One network for all elements on a descriptor, alone or as a committee."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.layers.atomic_networks import LeCunNormal, LinearPlusMLP, product
+from keras_ff.layers.base import Descriptor
+from keras_ff.potentials.base import Potential
+from keras_ff.potentials.contradictions import refuse_contradictions
+from keras_ff.potentials.copies import copied, copy_weights, require_equal
+from keras_ff.potentials.decorrelation import decorrelation, projection_of_twins
+from keras_ff.potentials.learned import Learned
+from keras_ff.potentials.with_members import WithMembers
+
+# Variances of errors in units of the variance of the forces: where they begin, and the smallest.
+FIRST_VARIANCE, LEAST_VARIANCE = 1e-2, 1e-6
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class DescriptorNetwork(Learned, WithMembers, Potential):
+    """Atomic energies from a descriptor and one network for all elements.
+
+    The network reads decorrelated features of the atom and a learned embedding of its element. Its output is scaled and shifted:
+
+        E_i = energy_scale * (slope * network(features_i, embedding_i) + intercept)
+
+    With `members` it is a committee: networks, embeddings, slopes and intercepts of their own read the same features, and the
+    energy is the mean of theirs. Member m starts with the weights of a single potential with the seed `seed + m`.
+
+    A subclass has a constructor that makes the descriptor, and takes one as an argument too, as `NeuralIL` does.
+
+    Args:
+        species: Chemical symbols.
+        descriptor: `Descriptor` for as many species.
+        network: `AtomicNetwork` whose inputs are the features and the `embedding`; by default `LinearPlusMLP` with `units` and
+            `members`.
+        units: Widths of the hidden layers of the network; (16, 16) by default.
+        members: Number of members of a committee; by default there is none.
+        embedding: Length of the embedding of the central element.
+        seed: Seed of the initial weights.
+        learned_noise: Whether each member of the committee learns the variances of its errors too (a deep ensemble), see
+            `member_variances`.
+
+    Raises:
+        ValueError: If descriptor, network and species do not fit together, `learned_noise` has no members, or a network comes
+            together with `units` or `members`, which it has itself.
+        TypeError: If the descriptor is none.
+    """
+
+    # Name of the argument of the constructor that takes the descriptor.
+    DESCRIPTOR = "descriptor"
+
+    def __init__(
+        self,
+        species,
+        descriptor,
+        network=None,
+        units=None,
+        members=None,
+        embedding=2,
+        seed=0,
+        learned_noise=False,
+        **kwargs,
+    ):
+        refuse_contradictions("network", network, units=units, members=members)
+        if not isinstance(descriptor, Descriptor):
+            raise TypeError(f"The descriptor is a keras_ff.layers.Descriptor. Received a {type(descriptor).__name__}.")
+        n_species = 1 if isinstance(species, str) else len(species)
+        if descriptor.n_species != n_species:
+            raise ValueError(f"The descriptor is made for {descriptor.n_species} species. Received species={list(species)}.")
+        super().__init__(species, descriptor.cutoff, **kwargs)
+        self.embedding, self.seed = int(embedding), seed
+        features = descriptor.n_features
+        if network is None:
+            units = (16, 16) if units is None else units
+            network = LinearPlusMLP(features + self.embedding, units, seed, members=members, dtype=self.dtype_policy)
+        self.descriptor, self.network = descriptor, network
+        if network.inputs != features + self.embedding:
+            raise ValueError(
+                f"The network must take {features + embedding} inputs ({features} features of the descriptor and {embedding} of "
+                f"the embedding). Received a network of {network.inputs} inputs."
+            )
+        members = network.members
+        if learned_noise and members is None:
+            raise ValueError("learned_noise needs a committee: a single model has no use for the variances. Received members=None.")
+        self.learned_noise = bool(learned_noise)
+        self.noise = []
+        if learned_noise:
+            options = {"members": members, "dtype": self.dtype_policy}
+            self.noise = [LinearPlusMLP(network.inputs, seed=seed + kind * members, **options) for kind in (1, 2)]
+        stack = () if members is None else (members,)
+        scalar = () if members is None else (members, 1)
+        self.feature_mean = self.add_parameter("feature_mean", np.zeros(features), trainable=False)
+        self.projection = self.add_parameter("projection", np.eye(network.inputs), trainable=False)
+        self.energy_scale = self.add_parameter("energy_scale", 1.0, trainable=False)
+        self.slope = self.add_parameter("slope", np.ones(scalar))
+        self.intercept = self.add_parameter("intercept", np.zeros(scalar))
+        self.elements = self.add_weight(
+            name="embedding", shape=(*stack, len(self.species), self.embedding), initializer=LeCunNormal([seed, 1], members)
+        )
+
+    @property
+    def members(self):
+        return self.network.members
+
+    def call(self, neighborhood):
+        energies = self.energies_of(self.describe(neighborhood), neighborhood.center_species)
+        return energies if self.members is None else backend.mean(energies, axis=0)
+
+    def member_energies(self, neighborhood):
+        return self.energies_of(self.describe(neighborhood), neighborhood.center_species)
+
+    def energies_of(self, features, center_species):
+        """Atomic energies in eV from what `describe` gave.
+
+        Args:
+            features: `(atoms, features)`; of a committee also `(members, atoms, features)`.
+            center_species: int `(atoms,)`, 0 or more.
+
+        Returns:
+            `(atoms,)`, of a committee `(members, atoms)`.
+        """
+        features = features - self.feature_mean
+        embedding = product(ops.one_hot(center_species, len(self.species), dtype=features.dtype), self.elements)
+        energies = self.network([features, embedding], projection=self.projection)
+        return self.energy_scale * (self.slope * energies + self.intercept)
+
+    def member_variances(self, neighborhood):
+        # Networks of their own read the descriptors, which learn nothing from the variances.
+        features = self.describe(neighborhood) - self.feature_mean
+        one_hot = ops.one_hot(neighborhood.center_species, len(self.species), dtype=features.dtype)
+        inputs = [ops.stop_gradient(x) for x in (features, product(one_hot, self.elements))]
+        values = ops.stack([network(inputs, projection=self.projection) for network in self.noise], axis=-1)
+        return self.energy_scale**2 * (FIRST_VARIANCE * ops.softplus(values) + LEAST_VARIANCE)
+
+    def member_gradients(self, neighborhood):
+        # The descriptors are computed once. They differ in nothing but what they are multiplied by on the way back.
+        features, pullback = self.descriptor.with_pullback(neighborhood)
+
+        def total(features):
+            energies = ops.where(neighborhood.is_atom, self.energies_of(features, neighborhood.center_species), 0.0)
+            return ops.sum(energies), energies
+
+        copies = ops.broadcast_to(features, (self.members, *ops.shape(features)))
+        (_, energies), slopes = backend.value_and_grad(total, has_aux=True)(copies)
+        return energies, pullback(slopes)
+
+    def intermediates(self, neighbors):
+        return self.descriptor.intermediates(neighbors)
+
+    def describe(self, neighborhood):
+        return self.descriptor(neighborhood)
+
+    def adapt(self, features, species, force_scales):
+        """Center, decorrelate and scale the features (`decorrelation`), and set the scale of the energies; see `Learned.adapt`."""
+        mean, matrix = decorrelation(features, self.descriptor.groups, self.embedding)
+        self.feature_mean.assign(mean)
+        self.projection.assign(matrix)
+        self.energy_scale.assign(np.sqrt(np.mean(force_scales[species] ** 2)))
+
+    def member(self, index):
+        single = self.rebuilt(copied(self.descriptor), self.network.rebuilt(members=None), learned_noise=False)
+        noise = {id(weight) for network in self.noise for weight in network.weights}
+        for new, old in zip(single.weights, [weight for weight in self.weights if id(weight) not in noise], strict=True):
+            value = ops.convert_to_numpy(old)
+            new.assign(value if value.shape == tuple(new.shape) else value[index].reshape(new.shape))
+            new.trainable = old.trainable
+        return single
+
+    def joined(self, others):
+        committee = self.rebuilt(copied(self.descriptor), self.network.rebuilt(members=1 + len(others)))
+        for new, *old in zip(committee.weights, self.weights, *(other.weights for other in others), strict=True):
+            if tuple(new.shape) == tuple(old[0].shape):
+                require_equal(old)
+                copy_weights([new], old[:1])
+            else:
+                new.assign(np.stack([ops.convert_to_numpy(value).reshape(new.shape[1:]) for value in old]))
+                new.trainable = old[0].trainable
+        return committee
+
+    def with_species(self, twins):
+        if self.members is not None:
+            raise NotImplementedError("A committee takes no new elements. Extend a single model, or its `members` one by one.")
+        places = list(range(len(self.species))) + [self.species.index(symbol) for symbol in twins.values()]
+        descriptor, matrix, kept = self.descriptor.with_twins(places)
+        old, new = self.descriptor.n_features, descriptor.n_features
+        network = self.network.rebuilt(inputs=new + self.embedding)
+        copy = self.rebuilt(descriptor, network, species=[*self.species, *twins])
+
+        def widened(weight, shape):
+            """Rows for what did not exist are 0."""
+            if weight.shape == shape:
+                return weight.copy()
+            return np.concatenate([weight[:old], np.zeros((new - old, *shape[1:])), weight[old:]])
+
+        for mine, theirs in zip(network.weights, self.network.weights, strict=True):
+            mine.assign(widened(ops.convert_to_numpy(theirs), tuple(mine.shape)))
+        mean = np.zeros(new)
+        mean[kept] = ops.convert_to_numpy(self.feature_mean)
+        copy.feature_mean.assign(mean)
+        copy.projection.assign(projection_of_twins(ops.convert_to_numpy(self.projection).astype("float64"), matrix, kept))
+        copy.elements.assign(ops.take(self.elements, np.array(places), axis=0))
+        for name in ("energy_scale", "slope", "intercept"):
+            # Not the array itself: on JAX, training one of the two models would delete it.
+            getattr(copy, name).assign(ops.copy(getattr(self, name)))
+        return copy
+
+    def rebuilt(self, descriptor, network, **changes):
+        """A potential of the same class with another descriptor and network, and initial weights beside those of the two.
+
+        Args:
+            descriptor: The `Descriptor`.
+            network: The `AtomicNetwork`.
+            changes: Other arguments of the constructor that change.
+        """
+        return type(self).from_config({**self.get_config(), **changes, self.DESCRIPTOR: descriptor, "network": network})
+
+    def get_config(self):
+        config = super().get_config()
+        del config["cutoff"]
+        return {
+            **config,
+            self.DESCRIPTOR: keras.saving.serialize_keras_object(self.descriptor),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "embedding": self.embedding,
+            "seed": self.seed,
+            **({"learned_noise": True} if self.learned_noise else {}),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {name: config[name] for name in (cls.DESCRIPTOR, "network")}
+        parts = {
+            name: part if isinstance(part, keras.layers.Layer) else keras.saving.deserialize_keras_object(part)
+            for name, part in parts.items()
+        }
+        return cls(**{**config, **parts})

@@ -1,0 +1,67 @@
+"""What a model takes from data before it is trained; fine-tuning has tests of its own."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from keras import ops
+from small_data import copper
+
+import keras_ff as kff
+from keras_ff.data import Dataset
+from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def neuralil():
+    return NeuralIL(["Cu"], cutoff=4.0, n_max=2)
+
+
+def predict(model, structures):
+    data = Dataset(structures, model, shuffle=False, batch_size=len(structures), max_shapes=1)
+    return model.predict(data, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def structures():
+    return copper()
+
+
+def test_adapt_sets_reference_energies_and_scales(structures):
+    model = kff.ForceField(neuralil())
+    model.adapt(Dataset(structures, model))
+    energies = np.array([atoms.get_potential_energy() / len(atoms) for atoms in structures])
+    assert ops.convert_to_numpy(model.reference_energies)[0] == pytest.approx(energies.mean(), rel=1e-10)
+    forces = np.concatenate([atoms.get_forces() for atoms in structures])
+    scale = float(ops.convert_to_numpy(model.potential.energy_scale))
+    assert scale == pytest.approx(np.sqrt(np.mean(forces**2)), rel=1e-10)
+
+
+def test_adapt_takes_fixed_terms_off_first(structures):
+    model = kff.ForceField(Sum([neuralil(), RepulsiveMorse(["Cu"], cutoff=3.5)]))
+    fixed = predict(kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5)), structures)
+    model.adapt(Dataset(structures, model))
+    energies = np.array([atoms.get_potential_energy() for atoms in structures]) - fixed["energy"][:, 0]
+    assert ops.convert_to_numpy(model.reference_energies)[0] == pytest.approx(energies.mean() / 4, rel=1e-9)
+
+
+def test_adapt_leaves_a_classical_potential_alone(structures):
+    model = kff.ForceField(ZBL(["Cu"]))
+    model.adapt(Dataset(structures, model))
+    assert ops.convert_to_numpy(model.reference_energies).tolist() == [0.0]
+
+
+def test_descriptors_come_in_the_order_of_the_structures(structures):
+    model = kff.ForceField(neuralil())
+    shuffled, alone = (model.describe(Dataset(some, model, batch_size=3)) for some in (structures, structures[1:2]))
+    assert [len(rows) for rows in shuffled] == [len(atoms) for atoms in structures]
+    assert shuffled[0].shape[1] == model.potential.descriptor.n_features
+    np.testing.assert_allclose(shuffled[1], alone[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"\['ZBL'\] have no descriptors"):
+        kff.ForceField(ZBL(["Cu"])).describe(Dataset(structures, model))
+
+
+def test_adapt_without_labels_says_so():
+    model = kff.ForceField(neuralil())
+    with pytest.raises(ValueError, match="neither energies nor forces"):
+        model.adapt(Dataset([bulk("Cu")], model))
