@@ -53,7 +53,7 @@ class UncertaintyBias(Calculator):
             def total(geometry):
                 positions, cell = geometry
                 outputs = model.atomic({**batch, "positions": positions, "cell": cell})
-                variance = backend.mean(outputs["forces_std"] ** 2)
+                variance = ops.mean(outputs["forces_std"] ** 2)
                 energies = outputs["energies"] - 0.5 * kT * ops.log(variance + SMALLEST_VARIANCE)
                 return ops.sum(energies), {**outputs, "energies": energies}
 

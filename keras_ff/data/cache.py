@@ -12,7 +12,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from keras_ff.data.labels import Labels
 from keras_ff.data.neighbors import checked_cutoff
 from keras_ff.data.records import structure_record
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files import replace_when_complete
 
 VERSION = 1
 

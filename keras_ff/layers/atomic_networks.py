@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff import backend
+from keras_ff.layers.base import Layer
 
 # 1 / sqrt(E[swish(x)²]) for normal x.
 SWISH_GAIN = 1.6766
@@ -38,7 +38,7 @@ class LeCunNormal(keras.initializers.Initializer):
         return {"seed": self.seed, "members": self.members}
 
 
-class Dense(keras.layers.Layer):
+class Dense(Layer):
     """A linear layer with the initial weights that all networks here use.
 
     Args:
@@ -81,7 +81,7 @@ def product(x, kernels):
     return ops.swapaxes(ops.reshape(flat, (-1, members, units)), 0, 1)
 
 
-class LayerNorm(keras.layers.Layer):
+class LayerNorm(Layer):
     """Layer normalization over the last axis with right derivatives of every order.
 
     Keras takes the variance from `tf.nn.moments`, which holds the mean constant in
@@ -103,12 +103,12 @@ class LayerNorm(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        centered = x - backend.mean(x, axis=-1, keepdims=True)
-        variance = backend.mean(centered * centered, axis=-1, keepdims=True)
+        centered = x - ops.mean(x, axis=-1, keepdims=True)
+        variance = ops.mean(centered * centered, axis=-1, keepdims=True)
         return centered / ops.sqrt(variance + self.EPSILON) * self.gamma + self.beta
 
 
-class AtomicNetwork(keras.layers.Layer):
+class AtomicNetwork(Layer):
     """From `(atoms, inputs)` to `(atoms,)`. Subclasses add their layers in the constructor.
 
     `call(x, projection=None)` takes the inputs, or a list of inputs that lie side by side, and a matrix

@@ -6,13 +6,14 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.geometry import Neighborhood
+from keras_ff.layers.base import Layer
 
 # Principal components with less than this part of the largest variance do not count: what is left is noise.
 SMALLEST_VARIANCE = 1e-5
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class Extrapolation(keras.layers.Layer):
+class Extrapolation(Layer):
     """Distances of descriptors from those of a training set, and thresholds.
 
     The distance of an atom is that of Mahalanobis over the root of the number of components: the descriptors of its element, in

@@ -7,13 +7,14 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.files import replace_when_complete
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
+from keras_ff.layers.base import common_dtype
 from keras_ff.models.data_model import DataModel
 from keras_ff.models.statistics import Summary, features_of
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.spline_domains import spline_domains
 from keras_ff.potentials.sum import Sum
-from keras_ff.whole_files import replace_when_complete
 
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
@@ -33,7 +34,7 @@ class ForceField(DataModel):
     """Energy, forces and stress of structures from a potential.
 
     Args:
-        potential: A `keras_ff.potentials.Potential`.
+        potential: A `keras_ff.potentials.Potential`, whose dtype the model has.
         extrapolation: What `keras_ff.models.learn_extrapolation` knows of the training set.
         frozen: Places among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this is
             how a file knows.
@@ -49,6 +50,7 @@ class ForceField(DataModel):
     """
 
     def __init__(self, potential, extrapolation=None, frozen=(), **kwargs):
+        kwargs["dtype"] = common_dtype("A ForceField", [potential], kwargs.get("dtype"))
         super().__init__(**kwargs)
         self.potential = potential
         self.extrapolation = extrapolation
@@ -159,7 +161,7 @@ class ForceField(DataModel):
             )
             for row, fill in zip(rows, (0.0, False, -1, 0))
         ]
-        _, results = backend.scan(lambda carry, chunk: (carry, function(*chunk)), ops.zeros(()), chunks)
+        _, results = backend.scan(lambda carry, chunk: (carry, function(*chunk)), ops.zeros((), self.compute_dtype), chunks)
         return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
 
     def _long_range(self, batch):

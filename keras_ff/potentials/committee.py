@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_ff import backend
+from keras_ff.layers.base import common_dtype
 from keras_ff.potentials.parts import OfParts
 
 
@@ -39,11 +39,12 @@ class Committee(OfParts):
                     "The members of a committee are single potentials, not of long range. "
                     f"Received a {type(part).__name__}. What they share stands beside the committee: Sum([shared, Committee(...)])."
                 )
+        kwargs["dtype"] = common_dtype("A Committee", parts, kwargs.get("dtype"))
         super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
         self.parts, self.members = parts, len(parts)
 
     def call(self, neighborhood):
-        return backend.mean(self.member_energies(neighborhood), axis=0)
+        return ops.mean(self.member_energies(neighborhood), axis=0)
 
     def member_energies(self, neighborhood):
         return ops.stack([part(neighborhood.within(part.cutoff)) for part in self.parts])

@@ -118,7 +118,7 @@ class NeuralIL(Potential):
 
     def call(self, neighborhood):
         energies = self.member_energies(neighborhood)
-        return energies[0] if self.members is None else backend.mean(energies, axis=0)
+        return energies[0] if self.members is None else ops.mean(energies, axis=0)
 
     def member_energies(self, neighborhood):
         energies = self.energies_of(self.describe(neighborhood), neighborhood.center_species)

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_ff.layers.base import common_dtype
 from keras_ff.potentials.parts import OfParts
 
 
@@ -29,6 +30,7 @@ class Sum(OfParts):
                     "The parts of a sum must have the same species in the same order. "
                     f"Received {parts[0].species} ({type(parts[0]).__name__}) and {part.species} ({type(part).__name__})."
                 )
+        kwargs["dtype"] = common_dtype("A Sum", parts, kwargs.get("dtype"))
         super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
         self.parts = parts
         counts = sorted({part.members for part in parts if part.members is not None})

@@ -1,13 +1,13 @@
 """Training: losses, metrics, schedules and callbacks that Keras lacks."""
 
+from keras_ff.metrics import default_metrics
+from keras_ff.optimizers import GroupedAdam
 from keras_ff.training import losses, metrics
 from keras_ff.training.best_model import BestModel, save_model
 from keras_ff.training.callbacks import EvaluateAverage, StopOnNaN, averaged_weights, has_average
 from keras_ff.training.checkpoint import RunState
-from keras_ff.training.groups import GroupedAdam
 from keras_ff.training.linear import fit_linear
 from keras_ff.training.logs import CSVLog, TensorBoardLog
-from keras_ff.training.metrics import default_metrics
 from keras_ff.training.parallel import data_parallel
 from keras_ff.training.progress import Progress
 from keras_ff.training.schedules import one_cycle

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_ff.training.losses import with_trailing_axes
+from keras_ff.losses import with_trailing_axes
 
 
 class LabelMetric(keras.metrics.Metric):
@@ -18,6 +18,7 @@ class LabelMetric(keras.metrics.Metric):
 
     def __init__(self, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
+        self.given_dtype = dtype
         self.total = self.add_variable(shape=(), initializer="zeros", name="total")
         self.count = self.add_variable(shape=(), initializer="zeros", name="count")
 
@@ -43,6 +44,9 @@ class LabelMetric(keras.metrics.Metric):
 
     def result(self):
         return self.mean()
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.given_dtype}
 
 
 @keras.saving.register_keras_serializable("keras_ff")

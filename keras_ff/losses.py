@@ -31,7 +31,7 @@ class LabelLoss(keras.losses.Loss):
         # This reduction divides by the sum of the weights; Keras' default
         # divides by the number of values, padding included.
         super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
-        self._given_dtype = dtype
+        self.given_dtype = dtype
 
     # Whether the prediction has one more component, its variance.
     takes_variance = False
@@ -64,7 +64,7 @@ class LabelLoss(keras.losses.Loss):
         return loss * (count / ops.where(mean > 0, mean, ops.ones_like(mean)))
 
     def get_config(self):
-        return {"name": self.name, "dtype": self._given_dtype}
+        return {"name": self.name, "dtype": self.given_dtype}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -84,7 +84,7 @@ class LogCosh(LabelLoss):
         p: Inverse of the error at which the parabola turns into a line, in the
             inverse unit of the label: 1/eV for energies, Å/eV for forces.
         name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        dtype: Dtype of the computation, by default that of the model that is compiled with the loss.
 
     Raises:
         ValueError: If `p` is not a positive number.
@@ -126,7 +126,7 @@ class Huber(LabelLoss):
         delta: Error at which the parabola turns into a line, in the unit of the
             label: eV for energies, eV/Å for forces.
         name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        dtype: Dtype of the computation, by default that of the model that is compiled with the loss.
 
     Raises:
         ValueError: If `delta` is not a positive number.
@@ -185,7 +185,7 @@ class GaussianNLL(LabelLoss):
     Args:
         beta: From 0 to 1.
         name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        dtype: Dtype of the computation, by default that of the model that is compiled with the loss.
 
     Reference:
         Nix and Weigend, Proc. IEEE Int. Conf. Neural Networks 1994, 55; Seitzer et al., ICLR 2022, arXiv 2203.09168, eq. 6.
@@ -223,7 +223,7 @@ class ForceNorm(LabelLoss):
     Args:
         loss: The loss to apply, such as `LogCosh(p=5.0)`; its penalty is used.
         name: Of the loss in logs.
-        dtype: Of the computation, by default Keras' `floatx`.
+        dtype: Dtype of the computation, by default that of the model that is compiled with the loss.
 
     Raises:
         TypeError: If `loss` is not a loss of this module.
