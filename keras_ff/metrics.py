@@ -19,8 +19,8 @@ class LabelMetric(keras.metrics.Metric):
     def __init__(self, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.given_dtype = dtype
-        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
-        self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+        self.total = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="total")
+        self.count = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="count")
 
     def penalty(self, error):
         """Penalty of each error, in the shape of `error`."""

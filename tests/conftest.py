@@ -1,6 +1,7 @@
 """What all tests share: the backend, its compilation cache, and double precision where a test asks for it."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +11,9 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 
 from keras_ff import backend  # noqa: E402
+
+# Tests of losses and metrics train what those of the callbacks train.
+sys.path.insert(0, str(Path(__file__).parent / "training"))
 
 # TensorFlow does not ask with which flags a function was compiled.
 CACHE = Path(__file__).parents[1] / ".cache" / ("with-flags" if os.environ.get("XLA_FLAGS") else "compiled")

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.data.epochs import SetEpoch
-from keras_ff.models.precision import in_dtype, own_precision
+from keras_ff.models.own_precision import in_dtype, own_precision
 
 # Of a batch.
 INTEGERS = ("species", "neighbors", "waves")

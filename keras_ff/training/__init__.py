@@ -1,8 +1,7 @@
-"""Training: losses, metrics, schedules and callbacks that Keras lacks."""
+"""Training: schedules and callbacks that Keras lacks. Losses and metrics are `keras_ff.losses` and `keras_ff.metrics`."""
 
 from keras_ff.metrics import default_metrics
 from keras_ff.optimizers import GroupedAdam
-from keras_ff.training import losses, metrics
 from keras_ff.training.best_model import BestModel, save_model
 from keras_ff.training.callbacks import EvaluateAverage, StopOnNaN, averaged_weights, has_average
 from keras_ff.training.checkpoint import RunState
@@ -26,8 +25,6 @@ __all__ = [
     "default_metrics",
     "fit_linear",
     "has_average",
-    "losses",
-    "metrics",
     "one_cycle",
     "save_model",
 ]
