@@ -10,14 +10,14 @@ model.adapt(data)
 
 from importlib import import_module
 
-from keras_ff.backend.selection import check_backend
+from keras_ff.choose_backend import check_backend
 
 # Before Keras is imported: it would fail far from the cause, or run on a backend that cannot differentiate.
 check_backend()
 
 __version__ = "0.1.0"
 
-# Where the public names live. They are imported at first use, so that `import keras_ff` needs Keras and NumPy alone.
+# Where the public names live. They are imported at first use, so that `import keras_ff` is quick.
 _HOMES = {
     "Calculator": "keras_ff.interfaces.ase",
     "Ensemble": "keras_ff.models",
@@ -33,8 +33,12 @@ _MODULES = (
     "export",
     "fitting",
     "geometry",
+    "interfaces",
     "layers",
+    "losses",
+    "metrics",
     "models",
+    "optimizers",
     "plots",
     "potentials",
     "properties",
@@ -42,16 +46,13 @@ _MODULES = (
     "testing",
     "training",
 )
-_ALIASES = {"losses": "keras_ff.training.losses", "metrics": "keras_ff.training.metrics"}
 
-__all__ = sorted([*_HOMES, *_MODULES, *_ALIASES])
+__all__ = sorted([*_HOMES, *_MODULES])
 
 
 def __getattr__(name):
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
-    elif name in _ALIASES:
-        value = import_module(_ALIASES[name])
     elif name in _MODULES:
         value = import_module(f"keras_ff.{name}")
     else:
@@ -61,4 +62,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return __all__
+    return [*__all__, "__version__"]

@@ -66,7 +66,7 @@ def write_xyz(path, structures):
     """
     import ase.io
 
-    from keras_ff.whole_files import replace_when_complete
+    from keras_ff.files import replace_when_complete
 
     count = 0
     with replace_when_complete(path) as part:

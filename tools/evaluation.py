@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files import replace_when_complete
 
 # Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
 GPA = 160.2176634

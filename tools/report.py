@@ -6,7 +6,7 @@ import html
 import io
 
 from keras_ff import plots
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files import replace_when_complete
 from keras_ff_tools.evaluation import QUANTITIES
 
 _STYLE = """

@@ -167,7 +167,7 @@ def _device(backend):
 
 def write_json(path, content):
     """Write a JSON file, whole or not at all."""
-    from keras_ff.whole_files import replace_when_complete  # Imports Keras, which --help is not to wait for.
+    from keras_ff.files import replace_when_complete  # Imports Keras, which --help is not to wait for.
 
     with replace_when_complete(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

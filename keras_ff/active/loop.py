@@ -15,8 +15,8 @@ from keras_ff.active.picking import checked_candidates, pick, scores, uncertaint
 from keras_ff.data import labels
 from keras_ff.data import read as read_data
 from keras_ff.data.labels import KEYS, Labels
+from keras_ff.files import replace_when_complete
 from keras_ff.models import load
-from keras_ff.whole_files import replace_when_complete
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -1,18 +1,44 @@
-"""Derivatives and transformations under the same names on JAX and TensorFlow.
+"""Derivatives, transformations and precision under the same names on JAX and TensorFlow.
 
 `keras.ops` holds what a layer computes; what it lacks, the derivatives above
 all, is here. The functions take and return arrays of the active backend, or
 dictionaries, lists and tuples of arrays; NumPy arrays and Keras variables are
-converted. This is (with `export`) the only place that imports a backend.
+converted.
+
+The modules beside this one are the interface, with the docstrings; each of
+their functions calls that of the same name in `jax` or `tensorflow`, two
+packages with the same names of files. These two (with `export`) are the only
+places that import a backend.
 """
 
-from .selection import check_backend
+from keras_ff.backend.derivatives import custom_gradient, grad, hvp, jvp, stop_gradient, value_and_grad, vjp
+from keras_ff.backend.distribution import data_parallel, mean_over_replicas, process, replicas
+from keras_ff.backend.elementary import erfc, softplus
+from keras_ff.backend.loops import cond, scan
+from keras_ff.backend.precision import default_dtype, enable_float64, prepare
+from keras_ff.backend.transformations import backend_name, enable_compilation_cache, jit, vmap
 
-if check_backend() == "jax":
-    from .jax import *  # noqa: F403
-    from .jax import __all__ as _names
-else:
-    from .tensorflow import *  # noqa: F403
-    from .tensorflow import __all__ as _names
-
-__all__ = ["check_backend", *_names]
+__all__ = [
+    "backend_name",
+    "cond",
+    "custom_gradient",
+    "data_parallel",
+    "default_dtype",
+    "enable_compilation_cache",
+    "enable_float64",
+    "erfc",
+    "grad",
+    "hvp",
+    "jit",
+    "jvp",
+    "mean_over_replicas",
+    "prepare",
+    "process",
+    "replicas",
+    "scan",
+    "softplus",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

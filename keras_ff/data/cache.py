@@ -11,7 +11,7 @@ from ase import Atoms
 from keras_ff.data.batches import Batcher
 from keras_ff.data.labels import Labels
 from keras_ff.data.records import labelled_record
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files import replace_when_complete
 
 VERSION = 2
 

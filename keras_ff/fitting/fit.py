@@ -11,8 +11,8 @@ import scipy.optimize
 from keras import ops
 from tqdm import tqdm
 
+from keras_ff.files.state import read_state, write_state
 from keras_ff.properties.base import derivative
-from keras_ff.training.state_file import read_state, write_state
 
 if TYPE_CHECKING:
     import keras

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff import backend
+from keras_ff.layers.base import Layer
 
 # 1 / sqrt(E[swish(x)²]) for normal x.
 SWISH_GAIN = 1.6766
@@ -38,7 +38,7 @@ class LeCunNormal(keras.initializers.Initializer):
         return {"seed": self.seed, "members": self.members}
 
 
-class Stacked(keras.layers.Layer):
+class Stacked(Layer):
     """A layer that stands for one, or for several of its kind with weights of their own: the members of a committee.
 
     Their weights lie side by side along a leading axis, and all members are computed together, which takes far less time than
@@ -133,8 +133,8 @@ class LayerNorm(Stacked):
         self.built = True
 
     def call(self, x):
-        centered = x - backend.mean(x, axis=-1, keepdims=True)
-        variance = backend.mean(centered * centered, axis=-1, keepdims=True)
+        centered = x - ops.mean(x, axis=-1, keepdims=True)
+        variance = ops.mean(centered * centered, axis=-1, keepdims=True)
         return centered / ops.sqrt(variance + self.EPSILON) * self.gamma + self.beta
 
 

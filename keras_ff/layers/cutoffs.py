@@ -3,8 +3,6 @@
 import numpy as np
 from keras import ops
 
-from keras_ff import backend
-
 
 def cosine_cutoff(distances, cutoff):
     """Half a cosine wave, from 1 at contact to 0 at `cutoff`.
@@ -27,7 +25,7 @@ def cosine_cutoff(distances, cutoff):
         Behler and Parrinello, Phys. Rev. Lett. 98, 146401 (2007), eq. 4.
     """
     x = ops.minimum(distances / cutoff, 1.0)
-    return 0.5 + 0.5 * backend.cos(np.pi * x)
+    return 0.5 + 0.5 * ops.cos(np.pi * x)
 
 
 def polynomial_cutoff(distances, cutoff, onset=0.0):

@@ -5,6 +5,8 @@ import numpy as np
 from keras import ops
 from numpy.polynomial import Legendre
 
+from keras_ff.layers.base import Layer
+
 
 @keras.saving.register_keras_serializable("keras_ff")
 class LegendreRoughness(keras.regularizers.Regularizer):
@@ -28,7 +30,7 @@ class LegendreRoughness(keras.regularizers.Regularizer):
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class LegendreSeries(keras.layers.Layer):
+class LegendreSeries(Layer):
     """Functions of a cosine, as sums of Legendre polynomials whose coefficients are weights.
 
     Args:

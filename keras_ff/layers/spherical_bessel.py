@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.layers.base import Layer
+
 N_MAX_LIMIT = 16
 
 
@@ -85,7 +87,7 @@ def chebyshev_coefficients(n_max, tolerance):
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class SphericalBessel(keras.layers.Layer):
+class SphericalBessel(Layer):
     """Radial functions g_nl, orthonormal on [0, cutoff] with weight r².
 
     They, their first and their second derivatives vanish at the cutoff. Each is

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff import backend
+from keras_ff.layers.base import Layer
 
 EXTRAPOLATIONS = ("linear", "cubic")
 
@@ -34,7 +34,7 @@ class Roughness(keras.regularizers.Regularizer):
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class CubicSpline(keras.layers.Layer):
+class CubicSpline(Layer):
     """One cubic spline, or several that share their knots, with the values at the knots as weights.
 
     Value and first two derivatives are continuous and exact; the interval is looked up, so that the cost of an evaluation does not
@@ -162,10 +162,10 @@ class CubicSpline(keras.layers.Layer):
         intervals = len(self.start) - 1
         u_known = ops.stop_gradient(u)
         if self.extrapolation == "linear":
-            row = ops.cast(ops.clip(backend.floor(u_known) + 1.0, 0.0, intervals + 1.0), "int32")
+            row = ops.cast(ops.clip(ops.floor(u_known) + 1.0, 0.0, intervals + 1.0), "int32")
             base = ops.maximum(row - 1, 0)
         else:
-            row = base = ops.cast(ops.clip(backend.floor(u_known), 0.0, intervals - 1.0), "int32")
+            row = base = ops.cast(ops.clip(ops.floor(u_known), 0.0, intervals - 1.0), "int32")
         t = u - ops.cast(base, dtype)
         if which is not None:
             row = row * self.start.shape[1] + which

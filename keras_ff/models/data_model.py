@@ -9,6 +9,7 @@ from keras_ff import backend
 from keras_ff.data.dataset import Dataset
 from keras_ff.models.epochs import SetEpoch
 from keras_ff.models.mapping import PER_ATOM, in_order, mapped
+from keras_ff.models.own_precision import in_dtype, own_precision
 
 # Of a batch.
 INTEGERS = ("species", "neighbors", "waves")
@@ -19,14 +20,23 @@ class DataModel(keras.Model):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        backend.prepare(self.dtype_policy)
         self._replicas = backend.replicas()
 
-    def compile(self, *args, **kwargs):
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
+        """`keras.Model.compile`. Losses and metrics compute in the dtype of the model, unless they were made with another one."""
         if self._replicas > 1:
             # TensorFlow cannot compile across devices, and Keras knows.
             kwargs["jit_compile"] = "auto"
-        super().compile(*args, **kwargs)
+        loss, metrics, weighted_metrics = (in_dtype(nest, self.variable_dtype) for nest in (loss, metrics, weighted_metrics))
+        with backend.default_dtype(self.variable_dtype):
+            super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs)
 
+    train_on_batch = own_precision(keras.Model.train_on_batch)
+    test_on_batch = own_precision(keras.Model.test_on_batch)
+    predict_on_batch = own_precision(keras.Model.predict_on_batch)
+
+    @own_precision
     def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
         """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch.
 
@@ -39,10 +49,12 @@ class DataModel(keras.Model):
             callbacks = [SetEpoch(x), *(callbacks or [])]
         return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
 
+    @own_precision
     def evaluate(self, x=None, *args, **kwargs):
         """`keras.Model.evaluate`; see `fit`."""
         return super().evaluate(self._divided(x), *args, **kwargs)
 
+    @own_precision
     def predict(self, x, *args, verbose="auto", **kwargs):
         """`keras.Model.predict`. Of a `keras_ff.data.Dataset`, what it returns is in the order of the structures.
 
@@ -114,7 +126,8 @@ class DataModel(keras.Model):
         return data.part(index, count) if count > 1 else data
 
     def _symbolic_build(self, iterator=None, data_batch=None):
-        # On several devices of TensorFlow Keras gives the mean of their batches, with indices that are no longer integers.
+        # Private API of Keras. Without it, `fit` on several devices of TensorFlow fails at its first batch; on one device nothing
+        # changes. On several devices of TensorFlow Keras gives the mean of their batches, with indices that are no longer integers.
         if data_batch is not None:
             inputs, *labels = data_batch
             whole = {name: ops.cast(inputs[name], "int32") for name in INTEGERS if name in inputs}

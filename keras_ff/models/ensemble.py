@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff import backend
 from keras_ff.models import calibration
 from keras_ff.models.force_field import OUTPUTS, ForceField
 from keras_ff.models.mapping import mapped
@@ -75,7 +74,7 @@ class Ensemble(ForceField):
         neighborhood, far = self.neighborhood(batch), self._long_range(batch)
         rows = neighborhood.arrays
         energies, gradients, *variances = evaluate(self.member_rows, neighborhood, self.potential)
-        means = self._summed(batch, rows[0], backend.mean(energies, axis=1), backend.mean(gradients, axis=1), far)
+        means = self._summed(batch, rows[0], ops.mean(energies, axis=1), ops.mean(gradients, axis=1), far)
         copies = {name: self._copies(batch[name]) for name in ("species", "neighbors", "cell")}
         energies = ops.swapaxes(energies, 0, 1)
         each = self._summed(
@@ -88,14 +87,14 @@ class Ensemble(ForceField):
         # Of the energies without reference energies, which would cost digits.
         learned = ops.sum(ops.reshape(energies, (self.members, *ops.shape(batch["species"]))), axis=2)
         energy, forces = _variance(learned)[:, None], _variance(self._by_member(each["forces"]))
-        forces = backend.mean(forces, axis=-1, keepdims=True)
+        forces = ops.mean(forces, axis=-1, keepdims=True)
         count = ops.maximum(ops.sum(ops.cast(batch["species"] >= 0, energy.dtype), axis=1, keepdims=True), 1.0)
         members = {name: each[name] for name in OUTPUTS}
         if variances:
             noise = ops.reshape(ops.transpose(variances[0], (1, 0, 2)), (*ops.shape(copies["species"]), 2))
             of_energy, of_forces = ops.sum(noise[..., 0], axis=1, keepdims=True), noise[..., 1:]
-            energy = energy + backend.mean(self._by_member(of_energy), axis=0)
-            forces = forces + backend.mean(self._by_member(of_forces), axis=0)
+            energy = energy + ops.mean(self._by_member(of_energy), axis=0)
+            forces = forces + ops.mean(self._by_member(of_forces), axis=0)
             each_count = self._copies(count)
             of_members = {"energy": of_energy, "energy_per_atom": of_energy / each_count**2, "forces": of_forces}
             members |= {name: ops.concatenate([members[name], value], axis=-1) for name, value in of_members.items()}
@@ -281,7 +280,7 @@ def _labelled(outputs):
 
 def _variance(members):
     """Along the first axis."""
-    deviations = members - backend.mean(members, axis=0, keepdims=True)
+    deviations = members - ops.mean(members, axis=0, keepdims=True)
     return ops.sum(deviations * deviations, axis=0) / (members.shape[0] - 1)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.layers.base import Layer
 from keras_ff.models.mapping import mapped
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.learned import Learned
@@ -15,7 +16,7 @@ SMALLEST_VARIANCE = 1e-5
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class Extrapolation(keras.layers.Layer):
+class Extrapolation(Layer):
     """Distances of descriptors from those of a training set, and thresholds.
 
     The distance of an atom is that of Mahalanobis over the root of the number of components: the descriptors of its element, in

@@ -1,26 +1,26 @@
 """Models on disk: whole files or none, and clear words about broken ones."""
 
-import importlib
 import json
 import zipfile
 from pathlib import Path
 
 import keras
 
-from keras_ff import backend
+# Keras finds the losses, metrics and optimizers of a compiled model once their modules are imported.
+from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
 
 
 def load(path, dtype=None):
     """Read a model that `ForceField.save` wrote, on either backend.
 
-    A float64 model switches the process to float64 (`keras_ff.enable_float64`).
+    The model has the dtype that it was saved with, or `dtype`; the defaults of the process stay as they are.
 
     Args:
         path: The `.keras` file.
         dtype: "float32" or "float64" to convert the model; by default it keeps its own.
 
     Returns:
-        The `ForceField` or `Ensemble`, compiled if it was.
+        The `ForceField` or `Ensemble`, compiled if it was; a converted one is not.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -30,13 +30,10 @@ def load(path, dtype=None):
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
     config = _read_config(path)
-    text = json.dumps(config)
-    if dtype == "float64" or (dtype is None and '"float64"' in text):
-        backend.enable_float64()
-    # Keras finds the losses and metrics of a compiled model once their modules are imported.
-    importlib.import_module("keras_ff.training")
     try:
-        model = keras.saving.load_model(path)
+        # For the learning rate of its optimizer, which has no dtype of its own.
+        with backend.default_dtype(_dtype_of(config["config"])):
+            model = keras.saving.load_model(path)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ValueError(
             f"{path} could not be read as a model of this library. It may come from an incompatible version "
@@ -48,28 +45,48 @@ def load(path, dtype=None):
 def astype(model, dtype):
     """A copy of a `ForceField` that computes in another dtype; it is not compiled.
 
+    The defaults of the process stay as they are.
+
     Args:
         model: The `ForceField`.
         dtype: "float32" or "float64".
+
+    Returns:
+        A model of the same class. From float32 to float64 its weights have the same values.
+
+    Raises:
+        ValueError: If `dtype` is another one.
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f'A model computes in "float32" or "float64". Received dtype={dtype!r}.')
-    if dtype == "float64":
-        backend.enable_float64()
-    config = _replace_dtype(model.get_config(), dtype)
-    copy = type(model).from_config(config)
+    copy = type(model).from_config({**_in_dtype(model.get_config(), dtype), "dtype": dtype})
     for new, old in zip(copy.weights, model.weights, strict=True):
         # Not the array itself: on JAX, training one of the two models would delete it.
         new.assign(keras.ops.copy(keras.ops.cast(old, dtype)))
     return copy
 
 
-def _replace_dtype(config, dtype):
-    if isinstance(config, dict):
-        return {key: dtype if key == "dtype" else _replace_dtype(value, dtype) for key, value in config.items()}
+def _in_dtype(config, dtype):
+    """A configuration with another dtype policy for all layers within; other things called dtype stay."""
     if isinstance(config, (list, tuple)):
-        return type(config)(_replace_dtype(item, dtype) for item in config)
-    return config
+        return type(config)(_in_dtype(item, dtype) for item in config)
+    if not isinstance(config, dict):
+        return config
+    changed = {key: _in_dtype(value, dtype) for key, value in config.items()}
+    # What Keras wrote for an object: a layer has its policy in its own configuration.
+    inner = changed.get("config")
+    if "class_name" in changed and isinstance(inner, dict) and _is_policy(inner.get("dtype")):
+        changed["config"] = {**inner, "dtype": dtype}
+    return changed
+
+
+def _is_policy(value):
+    name = value.get("class_name", "") if isinstance(value, dict) else value
+    return isinstance(name, str) and ("float" in name or "DTypePolicy" in name)
+
+
+def _dtype_of(config):
+    return keras.dtype_policies.get(config.get("dtype") or keras.config.dtype_policy()).variable_dtype
 
 
 def _read_config(path):

@@ -7,12 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.files import replace_when_complete
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
+from keras_ff.layers.base import common_dtype
 from keras_ff.models.adaptation import AdaptableModel
 from keras_ff.models.chunks import at_once, in_chunks
 from keras_ff.potentials.base import energies_and_gradient, terms_with
 from keras_ff.potentials.long_range import LongRange
-from keras_ff.whole_files import replace_when_complete
 
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
@@ -26,7 +27,7 @@ class ForceField(AdaptableModel):
     """Energy, forces and stress of structures from a potential.
 
     Args:
-        potential: A `keras_ff.potentials.Potential`.
+        potential: A `keras_ff.potentials.Potential`, whose dtype the model has.
         extrapolation: What `keras_ff.models.learn_extrapolation` knows of the training set.
         frozen: Indices among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this
             is how a file knows.
@@ -42,6 +43,7 @@ class ForceField(AdaptableModel):
     """
 
     def __init__(self, potential, extrapolation=None, frozen=(), **kwargs):
+        kwargs["dtype"] = common_dtype("A ForceField", [potential], kwargs.get("dtype"))
         super().__init__(**kwargs)
         self.potential = potential
         self.extrapolation = extrapolation

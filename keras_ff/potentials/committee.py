@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from keras_ff import backend
 from keras_ff.potentials.base import energies_and_gradient
 from keras_ff.potentials.copies import copied
 from keras_ff.potentials.long_range import LongRange
@@ -47,7 +46,7 @@ class Committee(OfParts):
         self.members = len(parts)
 
     def call(self, neighborhood):
-        return backend.mean(self.member_energies(neighborhood), axis=0)
+        return ops.mean(self.member_energies(neighborhood), axis=0)
 
     def member_energies(self, neighborhood):
         return ops.stack([part(near) for part, near in self.within(neighborhood)])

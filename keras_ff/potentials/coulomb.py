@@ -141,7 +141,7 @@ class Ewald(LongRange, _Coulomb):
         reciprocal = inverse(ops.where(exists[:, None, None], cell, ops.eye(3, dtype=dtype)))
         fractions = ops.einsum("sai,sid->sad", positions, reciprocal)
         # Whole turns are taken off: in float32 they would cost digits.
-        turns = 2.0 * math.pi * (fractions - backend.floor(fractions))
+        turns = 2.0 * math.pi * (fractions - ops.floor(fractions))
         first, second, third = _numbers(waves, dtype)
         pair = _product(_phases(turns[..., 0], first), _phases(turns[..., 1], second))
         third = _phases(turns[..., 2], third[ops.shape(third)[0] // 2 :])
@@ -178,7 +178,7 @@ def _numbers(waves, dtype):
 def _phases(turns, numbers):
     """Cosines and sines of angles `(structures, atoms)` times the numbers, `(structures, atoms, numbers)`."""
     angles = turns[..., None] * numbers
-    return backend.cos(angles), backend.sin(angles)
+    return ops.cos(angles), ops.sin(angles)
 
 
 def _product(first, second):

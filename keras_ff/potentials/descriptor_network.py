@@ -107,7 +107,7 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
 
     def call(self, neighborhood):
         energies = self.energies_of(self.describe(neighborhood), neighborhood.center_species)
-        return energies if self.members is None else backend.mean(energies, axis=0)
+        return energies if self.members is None else ops.mean(energies, axis=0)
 
     def member_energies(self, neighborhood):
         return self.energies_of(self.describe(neighborhood), neighborhood.center_species)

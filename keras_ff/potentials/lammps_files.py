@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
+from keras_ff.files import replace_when_complete
 from keras_ff.potentials.classical import ClassicalPotential
-from keras_ff.whole_files import replace_when_complete
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files import replace_when_complete
 
 # Knots of a file are rounded; larger differences of their distances are no rounding.
 UNIFORM = 1e-6

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_ff.layers.base import common_dtype
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.with_members import WithMembers, joined, member, member_energies, member_gradients, members_of
 
@@ -10,6 +11,7 @@ class OfParts(WithMembers, Potential):
     """A potential with a list `parts` of others for the same species, which is all that its configuration needs."""
 
     def __init__(self, parts, **kwargs):
+        kwargs["dtype"] = common_dtype(f"A {type(self).__name__}", parts, kwargs.get("dtype"))
         super().__init__(parts[0].species, max(part.cutoff for part in parts), **kwargs)
         self.parts = parts
 

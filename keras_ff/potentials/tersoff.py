@@ -149,7 +149,7 @@ class Tersoff(LammpsPotential):
 def fade(r, reach, D):
     """1 within reach - 2 D, 0 from `reach`, half a wave between; in Å."""
     x = ops.clip((reach - r) / D, 0.0, 2.0)
-    return backend.sin((0.25 * np.pi) * x) ** 2
+    return ops.sin((0.25 * np.pi) * x) ** 2
 
 
 def bond_order(x, n):

@@ -130,7 +130,7 @@ class Phonons(Property):
         indices, cells = block_atoms(batch)
         angles = ops.einsum("qc,ipc->qip", ops.convert_to_tensor(2.0 * np.pi * self.wave_vectors, dtype=dtype), cells)
         moved = ops.one_hot(indices, n, dtype=dtype) / ops.convert_to_tensor(np.sqrt(self.atoms.get_masses()), dtype=dtype)
-        cosines, sines = (wave(angles)[..., None] * moved for wave in (backend.cos, backend.sin))
+        cosines, sines = (wave(angles)[..., None] * moved for wave in (ops.cos, ops.sin))
         blocks = local_hessians(self.model, batch)
         # Both halves of the Hermitian product, exp(-i angle) on the left and exp(i angle) on the right.
         right = [ops.einsum("iparb,qirm->qipamb", blocks, wave) for wave in (cosines, sines)]

@@ -5,7 +5,7 @@ import numpy as np
 from ase import units
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files import replace_when_complete
 
 
 class Trajectory:

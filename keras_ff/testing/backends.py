@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.backend.selection import BACKENDS, is_installed
+from keras_ff.choose_backend import BACKENDS, is_installed
 from keras_ff.testing.law import LawResult, Worst
 
 _PROGRAM = """

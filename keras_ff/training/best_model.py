@@ -6,8 +6,8 @@ from pathlib import Path
 
 import keras
 
+from keras_ff.files import replace_when_complete
 from keras_ff.training.callbacks import averaged_weights
-from keras_ff.whole_files import replace_when_complete
 
 
 class BestModel(keras.callbacks.Callback):

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.files.state import DamagedFile, read_state, write_state
 from keras_ff.training.callbacks import explain_nan
-from keras_ff.training.state_file import DamagedFile, read_state, write_state
 
 # Attributes that these callbacks of Keras change while they run; all of them are reset when training begins.
 _KERAS_CALLBACKS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_ff.files import replace_when_complete
 from keras_ff.training import event_file
-from keras_ff.whole_files import replace_when_complete
 
 
 class EpochLog(keras.callbacks.Callback):

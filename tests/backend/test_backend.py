@@ -1,6 +1,7 @@
-"""The package as a whole: the same names on both backends, float64, and training of a model that differentiates."""
+"""The package as a whole: one interface over two twin packages, and training of a model that differentiates."""
 
 import ast
+import inspect
 import os
 import subprocess
 import sys
@@ -12,11 +13,11 @@ import pytest
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.backend.active import twin
+from keras_ff.choose_backend import check_backend
 
 FOLDER = Path(backend.__file__).parent
-NAMES = """arccos arcsin arctan arctan2 backend_name ceil check_backend cond cos cosh custom_gradient data_parallel
-enable_compilation_cache enable_float64 erfc floor grad hessian hvp jit jvp logaddexp mean mean_over_replicas norm process replicas
-scan sin sinh softplus solve stop_gradient swish tan tanh value_and_grad var vjp vmap""".split()
+TWINS = {name: sorted(path.name for path in (FOLDER / name).glob("*.py")) for name in ("jax", "tensorflow")}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,71 +25,53 @@ def float64():
     backend.enable_float64()
 
 
-def syntax(name):
-    return ast.parse((FOLDER / f"{name}.py").read_text())
-
-
-def functions(name):
-    """Public functions of a file: their arguments and docstrings."""
+def functions(path):
+    """Public functions of a file with their arguments."""
     return {
-        node.name: (ast.dump(node.args), ast.get_docstring(node))
-        for node in syntax(name).body
+        node.name: [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
 
 
-def declared(name):
-    for node in syntax(name).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
-            return [item.value for item in node.value.elts if isinstance(item, ast.Constant)]
+def test_the_interface_has_the_docstrings():
+    assert backend.__all__ == sorted(backend.__all__)
+    for name in backend.__all__:
+        function = getattr(backend, name)
+        assert inspect.getdoc(function), name
+        wrapped = inspect.unwrap(function)
+        assert Path(wrapped.__code__.co_filename).parent == FOLDER, f"{name} is no function of the interface"
+    assert backend.backend_name() == keras.config.backend() == check_backend()
 
 
-@pytest.mark.parametrize("suffix", ["", "_derivatives", "_distribution", "_math"])
-def test_both_backends_have_the_same_names_arguments_and_docstrings(suffix):
-    assert declared(f"jax{suffix}") == declared(f"tensorflow{suffix}") == sorted(declared(f"jax{suffix}"))
-    jax, tensorflow = functions(f"jax{suffix}"), functions(f"tensorflow{suffix}")
-    if not suffix:
-        tensorflow |= functions("tensorflow_scan") | functions("tensorflow_cond")
-    assert set(jax) == set(tensorflow) <= set(declared(f"jax{suffix}"))
-    for name in jax:
-        assert jax[name] == tensorflow[name], name
-        assert jax[name][1], f"{name} has no docstring"
+def test_the_twins_have_the_same_names_and_arguments_in_files_of_the_same_names():
+    only_tensorflow = {"gradients.py", "recompute.py"}
+    assert set(TWINS["jax"]) == set(TWINS["tensorflow"]) - only_tensorflow
+    for file in set(TWINS["jax"]) - {"arrays.py", "__init__.py"}:
+        assert functions(FOLDER / "jax" / file) == functions(FOLDER / "tensorflow" / file), file
+    jax, tensorflow = ((FOLDER / name / "__init__.py").read_text().partition("\n")[2] for name in TWINS)
+    assert jax == tensorflow
 
 
-def test_the_package_exports_them_all():
-    assert sorted(backend.__all__) == NAMES
-    assert all(callable(getattr(backend, name)) and getattr(backend, name).__doc__ for name in NAMES)
-    assert backend.backend_name() == keras.config.backend() == backend.check_backend()
+def test_a_function_of_the_interface_has_the_arguments_of_its_twin():
+    interface = {}
+    for path in FOLDER.glob("*.py"):
+        interface |= functions(path)
+    for name in set(twin.__all__) & set(interface):
+        parameters = inspect.signature(inspect.unwrap(getattr(twin, name))).parameters.values()
+        own = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]
+        assert own == interface[name], name
 
 
 @pytest.mark.parametrize("name", ["jax", "tensorflow"])
 def test_a_backend_imports_only_itself(name):
     other = {"jax": "tensorflow", "tensorflow": "jax"}[name]
-    for path in FOLDER.glob(f"{name}*.py"):
+    for path in (FOLDER / name).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
             assert all(imported.split(".")[0] != other for imported in names), path
-
-
-def test_float64_twice_is_the_same_as_once():
-    backend.enable_float64()
-    backend.enable_float64()
-    assert keras.config.floatx() == "float64"
-    assert keras.config.dtype_policy().name == "float64"
-    assert keras.backend.standardize_dtype(ops.convert_to_tensor(np.ones(2)).dtype) == "float64"
-
-
-def test_float64_reaches_into_the_layers_of_keras():
-    x = np.random.default_rng(0).normal(size=(4, 6))
-    layer = keras.layers.LayerNormalization(epsilon=1e-3)
-    expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
-    np.testing.assert_allclose(layer(x), expected, rtol=1e-13, atol=1e-14)
-    np.testing.assert_allclose(keras.activations.tanh(ops.convert_to_tensor(x)), np.tanh(x), rtol=1e-14)
-    np.testing.assert_allclose(keras.layers.Activation("tanh")(x), np.tanh(x), rtol=1e-14)
-    loss = keras.losses.MeanSquaredError()(x, np.zeros_like(x))
-    np.testing.assert_allclose(loss, np.mean(x**2), rtol=1e-14)
 
 
 @keras.saving.register_keras_serializable("keras_ff_tests")

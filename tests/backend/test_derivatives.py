@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from second_derivatives import hessian
 
 from keras_ff import backend
-from keras_ff.backend import custom_gradient, grad, hessian, hvp, jit, jvp, value_and_grad, vjp
+from keras_ff.backend import custom_gradient, grad, hvp, jit, jvp, value_and_grad, vjp
 
 X = np.array([0.3, -0.7, 1.1])
 MIX = np.array([[2.0, -1.0, 0.5], [0.3, 1.0, 0.2], [-0.4, 0.6, 1.5]])
@@ -147,7 +148,7 @@ def test_derivatives_compose_in_any_order(run):
 
 
 def test_slices_and_concatenations_have_third_derivatives_when_compiled():
-    """TensorFlow under XLA needs the gradients that tensorflow_gradients.py registers."""
+    """TensorFlow under XLA needs the gradients that backend/tensorflow/gradients.py registers."""
 
     def function(x):
         joined = ops.concatenate([x[1:] ** 2, x[:1] * x[2:]], axis=0)
@@ -184,12 +185,12 @@ def test_slices_and_concatenations_have_third_derivatives_when_compiled():
 
 
 @pytest.mark.parametrize("chunk", [None, 1, 2, 3, 5])
-def test_hessian_is_the_same_in_chunks_of_any_size(run, chunk):
+def test_mapped_second_derivatives_are_the_same_in_a_loop_over_chunks_of_any_size(run, chunk):
     close(run(lambda x: hessian(cubic, x, chunk=chunk))(X), CUBIC_HESSIAN)
 
 
 @pytest.mark.parametrize("chunk", [None, 4])
-def test_hessian_has_the_shape_of_its_argument_twice_and_a_gradient(run, chunk):
+def test_mapped_second_derivatives_of_a_matrix_have_a_gradient(run, chunk):
     x = np.arange(6.0).reshape(2, 3) / 3
 
     def trace(k):

@@ -10,6 +10,7 @@ import pytest
 from ase.build import bulk
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
 from keras_ff.testing import Probe, backends_agree, other_backend
 
@@ -53,11 +54,26 @@ def test_a_round_trip_is_exact(tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
-def test_a_float64_model_switches_to_float64(path):
+def test_loading_and_converting_change_no_default(path):
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
-    assert kff.load(path).potential.compute_dtype == "float64"
-    assert keras.config.floatx() == "float64"
+    loaded = kff.load(path)
+    single = kff.astype(loaded, "float32")
+    assert loaded.potential.compute_dtype == "float64" and kff.astype(single, "float64").compute_dtype == "float64"
+    assert keras.config.floatx() == keras.config.dtype_policy().name == "float32"
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    assert kff.load(path, dtype="float32").compute_dtype == kff.astype(loaded, "float32").potential.compute_dtype == "float32"
+    assert keras.config.floatx() == keras.config.dtype_policy().name == "float64"
+
+
+def test_the_learning_rate_comes_back_with_all_digits_whatever_the_default(tmp_path):
+    original = kff.ForceField(RepulsiveMorse(["Si"]))
+    original.compile(optimizer=keras.optimizers.Adam(1e-3), loss={"forces": "mse"})
+    original.save(tmp_path / "model.keras")
+    with backend.default_dtype("float32"):
+        copy = kff.load(tmp_path / "model.keras")
+    assert float(copy.optimizer.learning_rate) == float(original.optimizer.learning_rate) == 1e-3
 
 
 def test_load_converts(path):

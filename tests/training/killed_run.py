@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from toy_training import ToyData, compiled
 
-from keras_ff import whole_files
+from keras_ff.files import whole
 from keras_ff.models.epochs import SetEpoch
 from keras_ff.training import BestModel, CSVLog, EvaluateAverage, RunState, StopOnNaN, TensorBoardLog
 
@@ -42,7 +42,7 @@ class KillAtBatch(keras.callbacks.Callback):
 
 
 def kill_at(point, count):
-    """Replace a function of the module `whole_files` by one that kills at its `count`-th call."""
+    """Replace a function of the module `files.whole` by one that kills at its `count`-th call."""
     left = [count]
 
     def deadly(function):
@@ -55,9 +55,9 @@ def kill_at(point, count):
         return wrapped
 
     if point == "replace":
-        whole_files.os.replace = deadly(os.replace)
+        whole.os.replace = deadly(os.replace)
     else:
-        whole_files.os.fsync = deadly(os.fsync)
+        whole.os.fsync = deadly(os.fsync)
 
 
 def main(folder, point=None):

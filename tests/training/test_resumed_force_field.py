@@ -7,10 +7,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from toy_training import weights
 
 from keras_ff.data import Dataset
+from keras_ff.losses import ForceNorm, LogCosh
 from keras_ff.models import ForceField
 from keras_ff.potentials import NeuralIL
 from keras_ff.training import BestModel, EvaluateAverage, RunState, StopOnNaN, default_metrics, one_cycle
-from keras_ff.training.losses import ForceNorm, LogCosh
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.losses import ForceNorm, LogCosh
 from keras_ff.training import default_metrics, one_cycle
-from keras_ff.training.losses import ForceNorm, LogCosh
 
 STRUCTURES, ATOMS = 4, 3
 

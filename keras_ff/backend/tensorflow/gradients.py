@@ -4,6 +4,10 @@ There the gradient of a slice is the operation `XlaDynamicUpdateSlice`, that of
 a concatenation consists of slices. The operation has no gradient of its own, so
 that third derivatives fail, and no rule for `tf.vectorized_map`, so that
 Hessian matrices fail. Both are registered here.
+
+`tensorflow.compiler` and `tensorflow.python` are private. If they move, the
+import fails, and with it the backend; without the rules, third derivatives and
+`vmap` of second derivatives fail under XLA.
 """
 
 import contextlib

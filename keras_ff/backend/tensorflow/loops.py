@@ -1,40 +1,22 @@
-"""A loop with a carry on TensorFlow: eager, in a graph, and with steps computed anew in reverse."""
+"""Loops and choices on TensorFlow: eager, in a graph, and with steps computed anew in reverse."""
 
 import keras
 import tensorflow as tf
 
-from .tensorflow_arrays import arrays
-from .tensorflow_recompute import recomputed
+from .arrays import arrays
+from .recompute import new_graph, recomputed
+
+
+def cond(predicate, true_function, false_function, *args):
+    """Computes both functions."""
+    args = arrays(args)
+    # XLA does not compile the second derivatives of every tf.cond with a gather in it, and the pullback of a custom gradient cannot
+    # read the arguments of a step once the compiled loop around it is rewritten.
+    return tf.nest.map_structure(lambda x, y: tf.where(predicate, x, y), true_function(*args), false_function(*args))
 
 
 def scan(function, init, xs=None, length=None, checkpoint=False):
-    """Repeat a step a fixed number of times; can be differentiated in reverse.
-
-    Args:
-        function: Maps `(carry, x)` to `(carry, y)`. The carry keeps its structure,
-            shapes and dtypes; `y` may be None.
-        init: Carry before the first step.
-        xs: Array or nest of arrays whose leading axis is the steps, or None.
-        length: Number of steps; needed if `xs` is None.
-        checkpoint: Whether a reverse pass computes the inside of each step anew
-            from its carry instead of storing it: the memory of one step and of
-            `length` carries, for one more evaluation of `function`.
-
-    Returns:
-        `(carry, ys)`: the carry after the last step, and the outputs stacked
-        along a leading axis.
-
-    Raises:
-        TypeError: If the carry changes its shape or dtype.
-        ValueError: If neither `xs` nor `length` is given.
-        NotImplementedError: On TensorFlow, if a step to be checkpointed uses
-            variables in another way than by their values.
-
-    TensorFlow without `jit` runs a Python loop, or with `checkpoint` traces the
-    step at each call; with `jit` it cannot differentiate the loop four times.
-    """
-    if xs is None and length is None:
-        raise ValueError("scan needs xs or length to know the number of steps. Received xs=None and length=None.")
+    """A Python loop without compilation, `tf.while_loop` with it."""
     init, xs = arrays(init), arrays(xs)
     if tf.executing_eagerly() and not checkpoint:
         return _scan_loop(function, init, xs, length)
@@ -115,7 +97,7 @@ def _at(xs, index):
 
 def _output_spec(step, init, xs):
     """Shapes and dtypes of the output of a step, from a trace that is thrown away."""
-    with tf.__internal__.FuncGraph("scan_output").as_default():
+    with new_graph("scan_output").as_default():
         _, y = step(*_map(lambda x: tf.compat.v1.placeholder(x.dtype, x.shape), (init, _map(_slice_spec, xs))))
     return _map(lambda x: tf.TensorSpec(x.shape, x.dtype), y)
 

@@ -35,7 +35,7 @@ class LabelLoss(keras.losses.Loss):
         # This reduction divides by the sum of the weights; Keras' default
         # divides by the number of values, padding included.
         super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
-        self._given_dtype = dtype
+        self.given_dtype = dtype
 
     # Whether the prediction has its variance as one more component at the end.
     takes_variance = False
@@ -77,7 +77,7 @@ class LabelLoss(keras.losses.Loss):
 
     def get_config(self):
         """Return the arguments of the constructor, from which Keras makes it anew."""
-        return {"name": self.name, "dtype": self._given_dtype}
+        return {"name": self.name, "dtype": self.given_dtype}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -97,7 +97,7 @@ class LogCosh(LabelLoss):
         p: Inverse of the error at which the parabola turns into a line, in the
             inverse unit of the label: 1/eV for energies, Å/eV for forces.
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
 
     Raises:
         ValueError: If `p` is not a positive number.
@@ -142,7 +142,7 @@ class Huber(LabelLoss):
         delta: Error at which the parabola turns into a line, in the unit of the
             label: eV for energies, eV/Å for forces.
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
 
     Raises:
         ValueError: If `delta` is not a positive number.
@@ -234,7 +234,7 @@ class GaussianNLL(LabelLoss):
     Args:
         beta: Exponent of the factor, from 0 to 1.
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
 
     Raises:
         ValueError: If `beta` is not between 0 and 1.
@@ -286,7 +286,7 @@ class ForceNorm(LabelLoss):
     Args:
         loss: Loss that is applied to the length, such as `LogCosh(p=5.0)`.
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
 
     Raises:
         TypeError: If `loss` is not one of LogCosh, Huber, MSE and MAE.

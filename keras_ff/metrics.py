@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_ff.training.losses import with_trailing_axes
+from keras_ff.losses import with_trailing_axes
 
 
 class LabelMetric(keras.metrics.Metric):
@@ -22,8 +22,9 @@ class LabelMetric(keras.metrics.Metric):
 
     def __init__(self, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
-        self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+        self.given_dtype = dtype
+        self.total = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="total")
+        self.count = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="count")
 
     def penalty(self, error):
         """Compute the penalty of each error, in the shape of `error`."""
@@ -50,6 +51,10 @@ class LabelMetric(keras.metrics.Metric):
     def result(self):
         """Return the metric, a scalar tensor."""
         return self.mean()
+
+    def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
+        return {"name": self.name, "dtype": self.given_dtype}
 
 
 @keras.saving.register_keras_serializable("keras_ff")

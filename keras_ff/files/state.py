@@ -1,6 +1,5 @@
 """A file for the state of a training run or fit: values and arrays, protected by a checksum."""
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_ff.whole_files import replace_when_complete
+from keras_ff.files.checksums import checksum
+from keras_ff.files.whole import replace_when_complete
 
 _FORMAT = b"keras_ff run state 1"
 
@@ -35,7 +35,7 @@ def write_state(path, state):
     np.savez(buffer, json=np.frombuffer(text.encode(), np.uint8), **{str(i): array for i, array in enumerate(arrays)})
     content = buffer.getvalue()
     with replace_when_complete(path) as part, open(part, "wb") as file:
-        file.write(_FORMAT + b"\n" + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+        file.write(_FORMAT + b"\n" + checksum(content).encode() + b"\n" + content)
 
 
 def read_state(path):
@@ -52,13 +52,13 @@ def read_state(path):
         ValueError: If another version of the library wrote it.
     """
     head, _, rest = Path(path).read_bytes().partition(b"\n")
-    checksum, _, content = rest.partition(b"\n")
+    expected, _, content = rest.partition(b"\n")
     if head != _FORMAT and head.startswith(_FORMAT[:-1]):
         raise ValueError(
             f"{path} was written by another version of keras_ff, as {head.decode(errors='replace')!r}; "
             f"this version reads {_FORMAT.decode()!r}."
         )
-    if head != _FORMAT or hashlib.sha256(content).hexdigest().encode() != checksum:
+    if head != _FORMAT or checksum(content).encode() != expected:
         raise DamagedFile(f"{path} is truncated or damaged: its checksum does not fit its content.")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         text = arrays["json"].tobytes().decode()

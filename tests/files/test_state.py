@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from keras_ff.training.state_file import DamagedFile, read_state, write_state
+from keras_ff.files.state import DamagedFile, read_state, write_state
 
 
 def test_values_and_arrays_return_from_a_state_file_bit_for_bit(tmp_path):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ff.training import GroupedAdam
+from keras_ff.optimizers import GroupedAdam
 
 
 def model():

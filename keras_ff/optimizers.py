@@ -1,4 +1,4 @@
-"""An optimizer with different learning rates for groups of weights."""
+"""Optimizers that Keras lacks: learning rates of their own for groups of weights."""
 
 import keras
 

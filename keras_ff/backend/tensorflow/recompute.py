@@ -89,9 +89,18 @@ def _evaluate(trace, arguments, surroundings, values):
     return tf.graph_util.import_graph_def(definition, feed, [tensor.name for tensor in results], name="recomputed")
 
 
+def new_graph(name):
+    """A graph that a function can be traced into, and that notes what it reads from around it.
+
+    Private API of TensorFlow, which Keras uses too. Without it `scan` does not run in compiled functions; `tf.function` traces as
+    well, but hides from the gradient which tensors it captured.
+    """
+    return tf.__internal__.FuncGraph(name)
+
+
 def _trace(function, example):
     """The graph of a function, its placeholders and results, and what it reads from around it."""
-    graph = tf.__internal__.FuncGraph("recomputed")
+    graph = new_graph("recomputed")
     with graph.as_default():
         placeholders = [tf.compat.v1.placeholder(tensor.dtype, tensor.shape) for tensor in example]
         results = [tf.identity(result) for result in function(*placeholders)]

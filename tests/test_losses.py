@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_ff import losses
 from keras_ff.backend import jit, value_and_grad
-from keras_ff.training import losses
-from keras_ff.training.losses import MAE, MSE, ForceNorm, GaussianNLL, Huber, LogCosh
+from keras_ff.losses import MAE, MSE, ForceNorm, GaussianNLL, Huber, LogCosh
 
 ALL = [LogCosh(p=10.0), Huber(delta=0.3), MSE(), MAE()]
 FORMULAS = [

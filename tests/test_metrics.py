@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from toy_training import Fixed, ToyData, ToyModel, compiled
 
-from keras_ff.training import default_metrics, metrics
-from keras_ff.training.metrics import MeanAbsoluteError, RootMeanSquareError
+from keras_ff import metrics
+from keras_ff.metrics import MeanAbsoluteError, RootMeanSquareError, default_metrics
 
 NAN = float("nan")
 

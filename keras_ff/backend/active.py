@@ -1,0 +1,10 @@
+"""The twin that the interface calls: the package of the backend that Keras runs on."""
+
+from keras_ff.choose_backend import check_backend
+
+if check_backend() == "jax":
+    from keras_ff.backend import jax as twin
+else:
+    from keras_ff.backend import tensorflow as twin
+
+__all__ = ["twin"]

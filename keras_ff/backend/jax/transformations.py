@@ -1,0 +1,41 @@
+"""Compilation and mapping of functions on JAX."""
+
+import jax
+import keras
+from jax.experimental.compilation_cache import compilation_cache
+
+from ..shared import wraps
+from .arrays import arrays
+
+
+def enable_compilation_cache(folder):
+    """All compiled functions, however quick."""
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # A cache that the first compilation found switched off stays off without this. Should JAX drop the function, the cache
+    # works only if it is enabled before the first compilation.
+    compilation_cache.reset_cache()
+
+
+def jit(function, layer=None):
+    """The variables of the layer are arguments of the compiled function."""
+    variables = [] if layer is None else layer.variables
+
+    def with_values(values, args, kwargs):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+            return function(*args, **kwargs)
+
+    compiled = jax.jit(with_values if variables else lambda _, args, kwargs: function(*args, **kwargs))
+
+    @wraps(function)
+    def wrapped(*args, **kwargs):
+        return compiled([variable.value for variable in variables], *arrays((args, kwargs)))
+
+    return wrapped
+
+
+def vmap(function, in_axes=0):
+    """JAX raises the errors."""
+    mapped = jax.vmap(function, in_axes)
+    return wraps(function)(lambda *args: mapped(*arrays(args)))

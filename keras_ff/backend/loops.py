@@ -1,0 +1,68 @@
+"""Loops and choices that can be differentiated."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras  # noqa: F401  For the examples.
+
+from keras_ff.backend.active import twin
+
+
+def cond(predicate: Any, true_function: Callable, false_function: Callable, *args: Any) -> Any:
+    """Result of one of two functions of the same arguments.
+
+    On JAX the other function costs nothing, and a reverse pass computes the
+    inside of the chosen one anew instead of storing it. On TensorFlow, and under
+    `vmap` over the predicate, both are computed.
+
+    Args:
+        predicate: Boolean scalar.
+        true_function: Maps arrays or nests of arrays of floating dtype to
+            outputs. As in `custom_gradient`, what is differentiated with respect
+            to must be an argument. Integers and booleans that do not depend on
+            the arguments may be read from around.
+        false_function: Function of the same arguments, whose outputs have the
+            same structure, shapes and dtypes.
+        args: Arguments of the two functions.
+
+    Returns:
+        Outputs of `true_function` where the predicate is true, else those of
+        `false_function`.
+    """
+    return twin.cond(predicate, true_function, false_function, *args)
+
+
+def scan(function: Callable, init: Any, xs: Any = None, length: int | None = None, checkpoint: bool = False) -> tuple[Any, Any]:
+    """Repeat a step a fixed number of times; can be differentiated in reverse.
+
+    TensorFlow without `jit` runs a Python loop, or with `checkpoint` traces the
+    step at each call; with `jit` it cannot differentiate the loop four times.
+
+    Args:
+        function: Maps `(carry, x)` to `(carry, y)`. The carry keeps its structure,
+            shapes and dtypes; `y` may be None.
+        init: Carry before the first step.
+        xs: Array or nest of arrays whose leading axis is the steps, or None.
+        length: Number of steps; needed if `xs` is None.
+        checkpoint: Whether a reverse pass computes the inside of each step anew
+            from its carry instead of storing it: the memory of one step and of
+            `length` carries, for one more evaluation of `function`.
+
+    Returns:
+        `(carry, ys)`: the carry after the last step, and the outputs stacked
+        along a leading axis.
+
+    Raises:
+        TypeError: If the carry changes its shape or dtype.
+        ValueError: If neither `xs` nor `length` is given.
+        NotImplementedError: On TensorFlow, if a step to be checkpointed uses
+            variables in another way than by their values.
+
+    Example:
+        >>> carry, sums = scan(lambda carry, x: (carry + x, carry + x), 0.0, keras.ops.array([1.0, 2.0, 3.0]))
+        >>> keras.ops.convert_to_numpy(sums).tolist()
+        [1.0, 3.0, 6.0]
+    """
+    if xs is None and length is None:
+        raise ValueError("scan needs xs or length to know the number of steps. Received xs=None and length=None.")
+    return twin.scan(function, init, xs, length, checkpoint)

@@ -1,0 +1,95 @@
+"""Precision: what a backend needs to compute in float64, and the default of the process."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from keras_ff.backend.active import twin
+
+
+def prepare(dtype) -> None:
+    """Make the backend able to compute in a dtype; the defaults of the process stay.
+
+    All layers and models of this library call it before they make a weight, so
+    that a policy of float64 gives weights and derivatives in float64 on both
+    backends. On JAX it switches 64-bit numbers on. Keras' `floatx` and dtype
+    policy stay as they are, and a float32 model computes the same numbers as
+    before.
+
+    Args:
+        dtype: Name of a dtype, such as "float64", or a `keras.DTypePolicy`.
+
+    Raises:
+        RuntimeError: If this Keras or JAX cannot compute in the dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> prepare("float64")
+        >>> keras.ops.convert_to_tensor(np.float64(1) / 3, dtype="float64").dtype == "float64"
+        True
+    """
+    policy = keras.dtype_policies.get(dtype)
+    if "float64" not in (policy.compute_dtype, policy.variable_dtype):
+        return
+    twin.allow_float64()
+    _mend_keras()
+    if keras.backend.result_type("float64", float) != "float64" or not twin.has_float64():
+        raise RuntimeError(
+            f"Keras {keras.__version__} on {keras.config.backend()} computes in float32 where float64 is asked for. Call "
+            "keras_ff.enable_float64() before anything else is computed, leave jax.enable_x64(False) out, or make the model with "
+            'dtype="float32".'
+        )
+
+
+def enable_float64() -> None:
+    """Make float64 the default of the process: `keras.config.floatx()` and the dtype policy of new layers.
+
+    A single model in float64 does not need it: `NeuralIL(["Si"], dtype="float64")`
+    brings what it needs. Layers that exist keep their dtype. Calling it again
+    changes nothing.
+
+    Raises:
+        RuntimeError: If this Keras or JAX cannot compute in float64.
+
+    Example:
+        >>> floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+        >>> enable_float64()
+        >>> keras.layers.Dense(1).compute_dtype
+        'float64'
+        >>> keras.config.set_floatx(floatx)
+        >>> keras.config.set_dtype_policy(policy)
+    """
+    prepare("float64")
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: str) -> Iterator[None]:
+    """Within the block Keras' `floatx` is `dtype`: of losses, metrics, and arrays made of Python numbers.
+
+    Args:
+        dtype: "float32" or "float64".
+
+    Example:
+        >>> with default_dtype("float64"):
+        ...     keras.losses.MeanSquaredError().dtype
+        'float64'
+    """
+    before = keras.config.floatx()
+    keras.config.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+
+
+def _mend_keras():
+    """Up to Keras 3.15.1, and on JAX, this private table turns float64 into float32 in `sin`, `tanh`, `mean`, `layer_normalization`
+    and others (Keras issue 23223). If a later Keras has no such table, nothing is to be mended; `prepare` looks at the result.
+    """
+    with contextlib.suppress(ImportError):
+        from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
+
+        BIT64_TO_BIT32_DTYPE["float64"] = "float64"

@@ -1,0 +1,30 @@
+"""TensorFlow under the interface of `keras_ff.backend`, whose modules of the same names have the docstrings."""
+
+from .derivatives import custom_gradient, hvp, jvp, stop_gradient, value_and_grad, vjp
+from .distribution import data_parallel, mean_over_replicas, process, replicas
+from .elementary import erfc, softplus
+from .loops import cond, scan
+from .precision import allow_float64, has_float64
+from .transformations import enable_compilation_cache, jit, vmap
+
+__all__ = [
+    "allow_float64",
+    "cond",
+    "custom_gradient",
+    "data_parallel",
+    "enable_compilation_cache",
+    "erfc",
+    "has_float64",
+    "hvp",
+    "jit",
+    "jvp",
+    "mean_over_replicas",
+    "process",
+    "replicas",
+    "scan",
+    "softplus",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -1,0 +1,60 @@
+"""Compilation and mapping of functions on TensorFlow."""
+
+import os
+
+import tensorflow as tf
+
+from ..shared import wraps
+from .arrays import arrays
+
+
+def enable_compilation_cache(folder):
+    """By flags, which TensorFlow reads at its first compilation."""
+    flags = [flag for flag in os.environ.get("TF_XLA_FLAGS", "").split() if "tf_xla_persistent_cache" not in flag]
+    flags.append(f"--tf_xla_persistent_cache_directory={folder}")
+    flags.append("--tf_xla_persistent_cache_device_types=CPU,GPU")
+    os.environ["TF_XLA_FLAGS"] = " ".join(flags)
+
+
+def jit(function, layer=None):
+    """Reads variables as they are, with `layer` or without."""
+    compiled = tf.function(function, jit_compile=True, autograph=False)
+
+    @wraps(function)
+    def wrapped(*args, **kwargs):
+        args, kwargs = arrays((args, kwargs))
+        return (compiled if tf.executing_eagerly() else function)(*args, **kwargs)
+
+    return wrapped
+
+
+def vmap(function, in_axes=0):
+    """`tf.vectorized_map`, with the axes of JAX."""
+
+    @wraps(function)
+    def wrapped(*args):
+        args = arrays(args)
+        axes = in_axes if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
+        if len(axes) != len(args) or all(axis is None for axis in axes):
+            raise ValueError(
+                f"vmap needs an axis to map over and one entry of in_axes for each argument. "
+                f"Received in_axes={in_axes} and {len(args)} arguments."
+            )
+        mapped = {
+            index: tf.nest.map_structure(lambda x, axis=axis: _axis_first(x, axis), args[index])
+            for index, axis in enumerate(axes)
+            if axis is not None
+        }
+
+        def one(slices):
+            return function(*(slices.get(index, arg) for index, arg in enumerate(args)))
+
+        return tf.vectorized_map(one, mapped)
+
+    return wrapped
+
+
+def _axis_first(x, axis):
+    axes = list(range(x.shape.rank))
+    axes.insert(0, axes.pop(axis))
+    return tf.transpose(x, axes)

@@ -1,0 +1,77 @@
+"""Compilation and mapping of functions, and the settings of the compiler."""
+
+import os
+from collections.abc import Callable, Sequence
+
+import keras
+
+from keras_ff.backend.active import twin
+
+
+def backend_name() -> str:
+    """Name of the active backend, "jax" or "tensorflow"."""
+    return keras.config.backend()
+
+
+def enable_compilation_cache(folder: str | os.PathLike) -> None:
+    """Keep compiled functions in a folder, where the next process finds them.
+
+    Call it before the first computation: TensorFlow reads the setting once, at
+    its first compilation, and a later call has no effect there. Only functions
+    compiled by XLA are kept (`jit`, and models with `jit_compile=True`);
+    tracing them still takes its time. The folder serves one kind of machine and
+    may be deleted at any time.
+
+    Args:
+        folder: Path, created if it does not exist.
+    """
+    os.makedirs(folder, exist_ok=True)
+    twin.enable_compilation_cache(os.path.abspath(folder))
+
+
+def jit(function: Callable, layer: keras.layers.Layer | None = None) -> Callable:
+    """Compile a function with XLA, once for each set of shapes and dtypes.
+
+    Arguments are arrays, nests of arrays, and Python numbers, which become
+    arrays of Keras' floatx or int32. Inside another compiled function it becomes
+    part of that.
+
+    Args:
+        function: The function to compile.
+        layer: Keras layer or model whose variables `function` reads; each call
+            sees their present values. On JAX the values of variables that are
+            reached in another way are constants of the compiled function.
+
+    Returns:
+        The compiled function, of the same arguments.
+
+    Example:
+        >>> square = jit(lambda x: x * x)
+        >>> float(square(3.0))
+        9.0
+    """
+    return twin.jit(function, layer)
+
+
+def vmap(function: Callable, in_axes: int | Sequence[int | None] = 0) -> Callable:
+    """Apply a function to every slice of its arguments at once.
+
+    Args:
+        function: Takes arrays or nests of arrays, returns the same.
+        in_axes: Axis of the arguments to map over, or a tuple with one axis for
+            each argument, None for those that are the same for every slice.
+
+    Returns:
+        A function of the same positional arguments, whose results have the
+        mapped axis first.
+
+    Raises:
+        ValueError: When called, if no argument has an axis to map over, or the
+            axes are not as many as the arguments.
+
+    Example:
+        >>> lengths = vmap(lambda x, scale: scale * keras.ops.sum(x), in_axes=(0, None))
+        >>> keras.ops.convert_to_numpy(lengths(keras.ops.ones((2, 3)), 0.5)).tolist()
+        [1.5, 1.5]
+    """
+    return twin.vmap(function, in_axes)

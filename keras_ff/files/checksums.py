@@ -1,0 +1,36 @@
+"""Checksums of files and of bytes."""
+
+import hashlib
+import os
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256 of bytes, as 64 hexadecimal digits.
+
+    Args:
+        content: The bytes.
+
+    Returns:
+        The digits, as the program `sha256sum` prints them.
+
+    Example:
+        >>> checksum(b"keras_ff")[:8]
+        '7c7691ae'
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def checksum_of(path: str | os.PathLike) -> str:
+    """SHA-256 of the content of a file, as 64 hexadecimal digits; the file may be larger than the memory.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The digits, as the program `sha256sum` prints them.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

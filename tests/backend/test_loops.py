@@ -1,0 +1,214 @@
+"""scan and cond, and the derivatives through them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_ff import backend
+from keras_ff.backend import cond, grad, hvp, jit, jvp, scan
+
+X = np.array([[0.3, -0.7, 1.1], [0.2, 0.5, -0.4]])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def float64():
+    backend.enable_float64()
+
+
+@pytest.fixture(params=["eager", "compiled"])
+def run(request):
+    """The function itself, or compiled."""
+    return jit if request.param == "compiled" else (lambda function: function)
+
+
+def close(found, expected, rtol=1e-13):
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=rtol, atol=1e-14)
+
+
+# scan
+
+
+VELOCITY = np.array([0.3, 0.5])
+DRIVE = np.linspace(0.0, 1.0, 7)
+
+
+def trajectory(checkpoint, closed_over, loop=scan):
+    """Of a driven pendulum; the step reads `p` and `closed_over` from around it."""
+
+    def final(p):
+        def step(carry, drive):
+            acceleration = -ops.sin(p * carry["q"]) + closed_over * drive["f"]
+            v = carry["v"] + 0.1 * acceleration
+            q = carry["q"] + 0.1 * v
+            return {"q": q, "v": v}, {"squares": ops.sum(q * q), "none": None}
+
+        start = {"q": p * VELOCITY, "v": np.zeros(2)}
+        carry, record = loop(step, start, {"f": DRIVE}, checkpoint=checkpoint)
+        assert record["none"] is None and tuple(record["squares"].shape) == (7,)
+        return ops.sum(carry["q"] * carry["v"]) + ops.sum(record["squares"])
+
+    return final
+
+
+def python_loop(step, carry, xs, checkpoint):
+    records = []
+    for f in DRIVE:
+        carry, record = step(carry, {"f": f})
+        records.append(record["squares"])
+    return carry, {"squares": ops.stack(records), "none": None}
+
+
+def orders(function):
+    """The value, three reverse derivatives, and forward over reverse."""
+    first = grad(function)
+    second = grad(first)
+    return lambda p: [function(p), first(p), second(p), jvp(first, (p,), (1.0,))[1], grad(second)(p)]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    backend.enable_float64()
+    return [float(value) for value in jit(orders(trajectory(False, 0.7, python_loop)))(1.3)]
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_scan_has_the_three_derivatives_of_the_written_out_loop(checkpoint, expected):
+    found = [float(value) for value in jit(orders(trajectory(checkpoint, np.float64(0.7))))(1.3)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert found[3] == pytest.approx(found[2], rel=1e-12)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_scan_works_without_compilation(checkpoint, expected):
+    function = trajectory(checkpoint, np.float64(0.7))
+    found = [float(value) for value in (function(1.3), grad(function)(1.3), grad(grad(function))(1.3))]
+    np.testing.assert_allclose(found, expected[:3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_scan_differentiates_what_its_step_reads_from_around_it(run, checkpoint):
+    step = 1e-4
+
+    def value(closed_over):
+        return trajectory(checkpoint, closed_over)(1.3)
+
+    numerical = (float(value(0.7 + step)) - float(value(0.7 - step))) / (2 * step)
+    assert float(run(grad(value))(0.7)) == pytest.approx(numerical, rel=1e-7)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_scan_of_forces_with_custom_gradients_and_compiled_functions_inside(run, checkpoint):
+    """As in molecular dynamics: the step is itself a gradient."""
+    compiled = jit(lambda x: ops.sum(backend.softplus(x) ** 2))
+
+    def final(p, loop):
+        def step(q, _):
+            force = grad(lambda q: compiled(p * q) + ops.sqrt(ops.sum(q * q)) + ops.sum(p + backend.softplus(q - p)))(q)
+            return q - 0.1 * force, None
+
+        return ops.sum(loop(step, VELOCITY * p) ** 2)
+
+    def by_scan(p):
+        return final(p, lambda step, q: scan(step, q, length=4, checkpoint=checkpoint)[0])
+
+    def written_out(q, step):
+        for _ in range(4):
+            q, _ = step(q, None)
+        return q
+
+    def by_hand(p):
+        return final(p, lambda step, q: written_out(ops.convert_to_tensor(q), step))
+
+    for derivative in (grad, lambda function: grad(grad(function)))[: 2 if run is jit else 1]:
+        found, expected = (run(derivative(function))(1.3) for function in (by_scan, by_hand))
+        close(found, ops.convert_to_numpy(expected), rtol=1e-11)
+
+
+def test_scan_inside_a_checkpointed_scan(run):
+    """As a loop over neighbors inside a loop over time."""
+    offsets = np.array([0.1, 0.2, 0.3])
+
+    def final(p, loop):
+        def step(q, _):
+            moved, inner = loop(lambda c, y: (ops.sin(c * p) + y * c, ops.sum(c)), q, offsets)
+            return q - 0.1 * moved, ops.sum(inner)
+
+        q, record = loop(step, VELOCITY * p, np.zeros(4))
+        return ops.sum(q**2) + ops.sum(record)
+
+    def written_out(step, carry, xs):
+        carry, ys = ops.convert_to_tensor(carry), []
+        for x in xs:
+            carry, y = step(carry, x)
+            ys.append(y)
+        return carry, ops.stack(ys)
+
+    for derivative in (grad, lambda function: grad(grad(function)))[: 2 if run is jit else 1]:
+        found = run(derivative(lambda p: final(p, lambda *args: scan(*args, checkpoint=True))))(1.3)
+        close(found, ops.convert_to_numpy(derivative(lambda p: final(p, written_out))(1.3)), rtol=1e-11)
+
+
+@pytest.mark.skipif(backend.backend_name() == "jax", reason="TensorFlow cannot trace every use of a variable")
+def test_a_checkpointed_step_that_uses_a_variable_inside_another_loop_is_refused():
+    variable = keras.Variable(np.float64(0.7))
+
+    def step(q, _):
+        return scan(lambda c, _: (c * variable, None), q, length=2)[0], None
+
+    with pytest.raises(NotImplementedError, match="checkpoint=False"):
+        jit(lambda q: scan(step, q, length=2, checkpoint=True)[0])(VELOCITY)
+
+
+def test_scan_of_no_steps_and_of_a_given_length():
+    carry, ys = scan(lambda c, x: (c + 1.0, c * x), 0.0, np.zeros(0))
+    assert float(carry) == 0 and tuple(ys.shape) == (0,)
+    carry, ys = scan(lambda c, _: (c + 1, (c, 2.0 * VELOCITY)), 0, length=3)
+    assert int(carry) == 3
+    close(ys[0], [0, 1, 2])
+    close(ys[1], [2 * VELOCITY] * 3)
+
+
+def test_scan_without_a_number_of_steps_or_with_a_changing_carry_is_an_error(run):
+    with pytest.raises(ValueError, match="length"):
+        scan(lambda c, x: (c, x), 0.0)
+    with pytest.raises(ValueError):
+        scan(lambda c, x: (c, x), 0.0, np.zeros(3), length=4)
+    with pytest.raises(TypeError):
+        run(lambda x: scan(lambda c, _: (ops.concatenate([c, c]), None), x, length=2)[0])(VELOCITY)
+    with pytest.raises(TypeError):
+        run(lambda x: scan(lambda c, _: (ops.cast(c, "float32"), None), x, length=2)[0])(VELOCITY)
+
+
+# cond
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("in_scan", [False, True])
+def test_cond_has_the_derivatives_of_the_chosen_function(run, sign, in_scan):
+    def one(x, factor):
+        return ops.sum(x * sign) > 0, lambda x, factor: factor * x**3, lambda x, factor: ops.exp(factor * x)
+
+    def chosen(x, factor):
+        return ops.sum(cond(*one(x, factor), x, factor))
+
+    def total(x, factor):
+        if in_scan:
+            return ops.sum(scan(lambda carry, x: (carry, chosen(x, factor)), ops.zeros(()), 1.0 * x)[1])
+        return chosen(x[0], factor) + chosen(x[1], factor)
+
+    def plain(x, factor):
+        is_first = ops.sum(x * sign, axis=1, keepdims=True) > 0
+        return ops.sum(ops.where(is_first, factor * x**3, ops.exp(factor * x)))
+
+    def all_orders(function):
+        def orders(x, factor):
+            def pulled(factor):
+                return ops.sum(grad(lambda x: function(x, factor))(x) * X)
+
+            return function(x, factor), grad(function)(x, factor), hvp(lambda x: function(x, factor), x, X), grad(pulled)(factor)
+
+        return run(orders)(ops.convert_to_tensor(X), ops.convert_to_tensor(np.float64(0.7)))
+
+    for found, expected in zip(all_orders(total), all_orders(plain), strict=True):
+        close(found, ops.convert_to_numpy(expected))
