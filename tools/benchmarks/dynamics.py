@@ -1,6 +1,7 @@
-"""Molecular dynamics and derivatives through it: `python -m keras_ff_tools.benchmark_dynamics`."""
+"""Molecular dynamics and derivatives through it: `keras-ff benchmark dynamics`."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from ase.build import bulk
@@ -11,30 +12,30 @@ from keras_ff.potentials import EDIP, StillingerWeber
 from keras_ff.properties import RadialDistribution
 from keras_ff.properties.base import derivative
 from keras_ff.simulation import NPT, NVE, Dynamics, Langevin, NoseHoover, Rollout
-from keras_ff_tools.benchmark_classical import atom_steps_per_second, melted
-from keras_ff_tools.benchmark_speed import peak, row, timed
+from keras_ff_tools.benchmarks.classical import atom_steps_per_second
+from keras_ff_tools.benchmarks.measure import melted, peak, row, timed
 
-STEPS = 400
+ENSEMBLES = (NVE(), Langevin(1000.0), NoseHoover(1000.0), NPT(1000.0))
 
 
-def main():
+def loop(cells: int = 8, steps: int = 400, ensembles: Sequence = ENSEMBLES) -> None:
+    """Speed of the loop, lists included, beside that of LAMMPS.
+
+    Args:
+        cells: Number of cubic cells of 8 silicon atoms along each axis.
+        steps: Number of timed steps; a quarter of it before.
+        ensembles: Ensembles that are simulated.
+    """
     kff.enable_float64()
-    loop()
-    for potential in (StillingerWeber, EDIP):
-        through(potential)
-
-
-def loop():
-    """Speed of the loop, lists included, beside that of LAMMPS."""
     model = kff.ForceField(StillingerWeber.silicon(train=False))
-    atoms = melted(model, 8)
-    for ensemble in (NVE(), Langevin(1000.0), NoseHoover(1000.0), NPT(1000.0)):
+    atoms = melted(model, cells)
+    for ensemble in ensembles:
         lammps = atom_steps_per_second("sw", model.potential, atoms)
         dynamics = Dynamics(model, atoms, ensemble)
-        dynamics.run(STEPS // 4, every=0, verbose=0)
+        dynamics.run(steps // 4, every=0, verbose=0)
         began = time.process_time()
-        dynamics.run(STEPS, every=50, verbose=0)
-        speed = STEPS * len(atoms) / (time.process_time() - began)
+        dynamics.run(steps, every=50, verbose=0)
+        speed = steps * len(atoms) / (time.process_time() - began)
         ratio = f"; {speed / lammps:.2f} of LAMMPS NVE ({lammps / 1e3:.0f}) in the same process" if lammps else ""
         row(
             f"Stillinger-Weber, {len(atoms)} atoms at 1000 K, float64, {type(ensemble).__name__}, neighbor lists included",
@@ -42,28 +43,38 @@ def loop():
         )
 
 
-def through(potential):
-    """Cost of the gradient of a radial distribution over 200 steps of 64 atoms by all parameters."""
+def gradients(potentials: Sequence[type] = (StillingerWeber, EDIP), cells: int = 2, steps: int = 200, repeats: int = 5) -> None:
+    """Cost of the gradient of a radial distribution over the steps of a trajectory with respect to all parameters.
+
+    Args:
+        potentials: Classes with parameters of silicon.
+        cells: Number of cubic cells of 8 atoms along each axis.
+        steps: Number of steps of the trajectory.
+        repeats: Number of timed calls.
+    """
+    kff.enable_float64()
+    for potential in potentials:
+        through(potential, cells, steps, repeats)
+
+
+def through(potential: type, cells: int, steps: int, repeats: int) -> None:
+    """The row of `gradients` for one potential."""
     # Room for a sigma, whose derivative has one side where it is the cutoff.
     model = kff.ForceField(potential.silicon(train=True, cutoff=potential.silicon().cutoff + 0.1))
-    hot = Dynamics(model, bulk("Si", a=5.43, cubic=True) * (2, 2, 2), Langevin(2000.0))
+    hot = Dynamics(model, bulk("Si", a=5.43, cubic=True) * (cells, cells, cells), Langevin(2000.0))
     hot.run(500, every=0, verbose=0)
-    rollout = Rollout(model, hot.atoms, 200)
+    rollout = Rollout(model, hot.atoms, steps)
     distribution = RadialDistribution(rollout, np.linspace(0.5, 5.5, 100), width=0.2)
     gradient = derivative(model, lambda batch: ops.mean((distribution.compute(batch) - 1.0) ** 2))
     began = time.process_time()
-    _, found = gradient(distribution.batch)
+    _, slopes = gradient(distribution.batch)
     compiled = time.process_time() - began
-    found = [ops.convert_to_numpy(values) for values in found]
-    finite = all(np.isfinite(values).all() for values in found)
-    cpu, _ = timed(lambda: [ops.convert_to_numpy(values) for values in gradient(distribution.batch)[1]], 5)
-    lists, _ = timed(distribution.update, 5)
+    slopes = [ops.convert_to_numpy(values) for values in slopes]
+    finite = all(np.isfinite(values).all() for values in slopes)
+    cpu, _ = timed(lambda: [ops.convert_to_numpy(values) for values in gradient(distribution.batch)[1]], repeats)
+    lists, _ = timed(distribution.update, repeats)
     row(
-        f"{potential.__name__}, gradient of g(r) (100 radii, every step) over 200 steps, 64 atoms, by {len(found)} parameters",
+        f"{potential.__name__}, gradient of g(r) (100 radii, every step) over {steps} steps, {len(hot.atoms)} atoms, by {len(slopes)} parameters",
         f"{cpu:.2f} CPU s, {lists:.2f} for the trajectory and its lists before; {'all finite' if finite else 'NOT FINITE'}; "
         f"compiled in {compiled:.1f} CPU s, peak {peak():.0f} MB",
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,112 +1,89 @@
-"""Speed and memory: `python -m keras_ff_tools.benchmark_speed NAME [DATA]`."""
+"""Speed and memory of NeuralIL: `keras-ff benchmark speed`."""
 
-import resource
-import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 from ase.build import bulk
 from ase.io import read
 
 import keras_ff as kff
-from keras_ff import backend
+from keras_ff_tools.benchmarks.measure import ase_step, batch_of, compiled, once, peak, row, timed, train
+
+OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
 
-def timed(function, repeats):
-    """Median CPU and wall seconds of a call, after a warm-up of three."""
-    for _ in range(3):
-        function()
-    times = []
-    for _ in range(repeats):
-        cpu, wall = time.process_time(), time.perf_counter()
-        function()
-        times.append((time.process_time() - cpu, time.perf_counter() - wall))
-    return np.median(np.array(times), axis=0)
+def ean(data: str) -> None:
+    """Energy and forces of one configuration of ethylammonium nitrate, and training steps of eight.
 
-
-def once(function):
-    cpu, wall = time.process_time(), time.perf_counter()
-    function()
-    return time.process_time() - cpu, time.perf_counter() - wall
-
-
-def peak():
-    """Highest resident memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def row(what, value):
-    print(f"| {what} | {value} |", flush=True)
-
-
-def measured(function):
-    """A function whose call ends when its results are there."""
-    return lambda: [np.asarray(x) for x in function().values()]
-
-
-def ean(data):
-    """Energy and forces of one configuration of ethylammonium nitrate, and training steps of eight."""
+    Args:
+        data: Folder of ean_validation.xyz.
+    """
     structures = read(Path(data) / "ean_validation.xyz", ":8")
-    species = ["C", "H", "N", "O"]
-    train_step("published NeuralIL", kff.potentials.NeuralIL.published(species, cutoff=3.5, n_max=4), structures)
-    train_step("default NeuralIL", kff.potentials.NeuralIL(species, cutoff=3.5, n_max=4), structures)
+    species, size = ["C", "H", "N", "O"], {"cutoff": 3.5, "n_max": 4}
+    title = "EAN, 225 atoms, cutoff 3.5 Å, n_max 4"
+    training_step(f"{title}, published NeuralIL", kff.potentials.NeuralIL.published(species, **size), structures)
+    training_step(f"{title}, default NeuralIL", kff.potentials.NeuralIL(species, **size), structures)
 
 
-def train_step(name, potential, structures):
-    title = f"EAN, 225 atoms, cutoff 3.5 Å, n_max 4, {name}"
+def training_step(title: str, potential: kff.potentials.Potential, structures: Sequence, repeats: int = 40) -> None:
+    """Cost of energy and forces of the first structure, and of a training step of all.
+
+    Args:
+        title: What the rows begin with.
+        potential: An untrained potential.
+        structures: Structures with energies and forces, one batch.
+        repeats: Number of timed calls; half as many training steps.
+    """
     model = kff.ForceField(potential)
-    one, _ = kff.data.Dataset(structures[:1], model, batch_size=1)[0]
-    eight = kff.data.Dataset(structures, model, batch_size=8)
-    model.adapt(eight)
-    function = backend.jit(lambda batch: model(batch), layer=model)
-    _, compile_wall = once(measured(lambda: function(one)))
-    cpu, wall = timed(measured(lambda: function(one)), 40)
-    row(f"{title}: energy + forces", f"{1e3 * cpu:.1f} CPU ms, {1e3 * wall:.1f} ms wall; compiled in {compile_wall:.1f} s")
-    model.compile(
-        optimizer=keras.optimizers.Adam(1e-3),
-        loss={"energy_per_atom": kff.losses.LogCosh(50.0), "forces": kff.losses.LogCosh(5.0)},
-        jit_compile=True,
-    )
-    _, start = once(lambda: model.fit(eight, epochs=1, verbose=0))
-    batch, labels = eight[0]
-    cpu, wall = timed(lambda: model.train_on_batch(batch, labels), 20)
+    function = compiled(model, batch_of(model, structures[0]), OUTPUTS)
+    data = kff.data.Dataset(structures, model, batch_size=len(structures), max_shapes=1, progress=False)
+    model.adapt(data)
+    _, compilation = once(function)
+    cpu, wall = timed(function, repeats)
+    row(f"{title}: energy + forces", f"{1e3 * cpu:.1f} CPU ms, {1e3 * wall:.1f} ms wall; compiled in {compilation:.1f} s")
+    _, start = once(lambda: train(model, data, epochs=1))
+    batch, labels = data[0]
+    cpu, wall = timed(lambda: model.train_on_batch(batch, labels), max(1, repeats // 2))
     row(
-        f"{title}: training step, batch of 8",
+        f"{title}: training step, batch of {len(structures)}",
         f"{cpu:.3f} CPU s, {wall:.3f} s wall; first epoch of `fit` (compilation) {start:.1f} s, peak {peak():.0f} MB",
     )
 
 
-def scaling(data=None):
-    """Cost per atom and memory from 216 to 97,336 silicon atoms."""
-    model = kff.ForceField(kff.potentials.NeuralIL(["Si"]))
-    costs = {}
-    for cells in (3, 6, 15, 23):
-        atoms = bulk("Si", cubic=True) * (cells, cells, cells)
-        atoms.rattle(0.1, seed=1)
-        atoms.calc = kff.Calculator(model)
+def scaling(cells: Sequence[int] = (3, 6, 15, 23), n_max: int = 6, repeats: int = 20) -> None:
+    """Cost per atom and memory, from 216 to 97,336 silicon atoms.
 
-        def step(atoms=atoms):
-            atoms.positions += 1e-4
-            atoms.get_forces()
-
-        cpu, wall = timed(step, 20 if cells < 10 else 3)
-        costs[len(atoms)] = cpu / len(atoms)
+    Args:
+        cells: Numbers of cubic cells of 8 atoms along each axis.
+        n_max: Size of the descriptor.
+        repeats: Number of timed calls; 3 for large systems.
+    """
+    model = kff.ForceField(kff.potentials.NeuralIL(["Si"], n_max=n_max))
+    costs = []
+    for count in cells:
+        atoms = rattled(count)
+        cpu, wall = timed(ase_step(model, atoms), repeats if count < 10 else min(repeats, 3))
+        costs.append(cpu / len(atoms))
         row(
-            f"Si, {len(atoms)} atoms, cutoff 5 Å, n_max 6: energy + forces through ASE",
-            f"{1e6 * cpu / len(atoms):.1f} CPU µs/atom ({costs[len(atoms)] / costs[216]:.2f} of 216 atoms), "
-            f"{wall:.4f} s wall, peak {peak():.0f} MB",
+            f"Si, {len(atoms)} atoms, cutoff 5 Å, n_max {n_max}: energy + forces through ASE",
+            f"{1e6 * costs[-1]:.1f} CPU µs/atom ({costs[-1] / costs[0]:.2f} of {8 * cells[0] ** 3} atoms), {wall:.4f} s wall, peak "
+            f"{peak():.0f} MB",
         )
 
 
-def calculator(data=None):
-    """Atoms per second of wall time of an ASE call, all neighbors kept up to date."""
-    for n_max in (4, 6):
+def calculator(sizes: Sequence[int] = (4, 6), cells: Sequence[int] = (3, 6), repeats: int = 100) -> None:
+    """Atoms per second of wall time of an ASE call, all neighbors kept up to date.
+
+    Args:
+        sizes: Sizes of the descriptor, n_max.
+        cells: Numbers of cubic cells of 8 atoms along each axis.
+        repeats: Number of timed calls.
+    """
+    for n_max in sizes:
         model = kff.ForceField(kff.potentials.NeuralIL(["Si"], n_max=n_max))
-        for cells in (3, 6):
-            atoms = bulk("Si", cubic=True) * (cells, cells, cells)
-            atoms.rattle(0.1, seed=1)
+        for count in cells:
+            atoms = rattled(count)
             atoms.calc = kff.Calculator(model)
             rng = np.random.default_rng(0)
 
@@ -115,11 +92,13 @@ def calculator(data=None):
                 atoms.positions += rng.normal(scale=0.005, size=atoms.positions.shape)
                 atoms.get_forces()
 
-            cpu, wall = timed(step, 100)
+            cpu, wall = timed(step, repeats)
             speed = f"{len(atoms) / wall:.0f} atoms/s, {1e3 * wall:.2f} ms wall, {1e3 * cpu:.2f} CPU ms"
             row(f"ASE energy + forces, Si, {len(atoms)} atoms, cutoff 5 Å, n_max {n_max}", speed)
 
 
-if __name__ == "__main__":
-    print(f"backend {backend.backend_name()}")
-    {"ean": ean, "scaling": scaling, "calculator": calculator}[sys.argv[1]](*sys.argv[2:])
+def rattled(cells):
+    """Silicon whose atoms are displaced by some 0.1 Å."""
+    atoms = bulk("Si", cubic=True) * (cells, cells, cells)
+    atoms.rattle(0.1, seed=1)
+    return atoms

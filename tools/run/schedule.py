@@ -27,7 +27,9 @@ class OneCycle(keras.callbacks.Callback):
     """Set the learning rate of each epoch: a line up to `peak`, then half a cosine wave down.
 
     It is the curve of `keras_ff.training.one_cycle`, which is made of operations of the backend and knows its length from the
-    beginning; these rates are numbers. With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. A resumed run is
+    beginning; these rates are numbers.
+
+    With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. A resumed run is
     given that plan, and has the same epochs and the same rates. Unlike a schedule inside the optimizer, the rate is no constant of
     the compiled training step, which is compiled once although the plan comes later. `fit` takes `epochs=one_cycle.most_epochs`.
 
