@@ -53,14 +53,12 @@ SUITES = {
         "spline networks: one for each element, and shared filters", dict.fromkeys(("single", "shared", "transfer"), "mlearn")
     ),
     "crystal-fits": Suite("silicon fitted to elastic constants and phonons", {"fits": "paper"}),
-    "silica-fit": Suite("silica fitted to elastic constants of quartz", {"cristobalite": None, "relaxed": None}),
+    "silica-fit": Suite("silica fitted to elastic constants of quartz", {"kept": None, "relaxed": None}),
     "dispersion": Suite("silicon fitted to force constants or frequencies of DFT", {"classical": "paper", "networks": "paper"}),
     "dynamics": Suite("molecular dynamics, and gradients through it", {"loop": None, "gradients": None}),
     "liquid": Suite("averages over liquid silicon, and a fit to them", {"derivatives": None, "fits": "mlearn"}),
     "lammps": Suite("the plugin of LAMMPS, on one and several processes", dict.fromkeys(("native", "network", "ranks", "hot"))),
-    "ensembles": Suite(
-        "committees: cost, errors and their prediction", dict.fromkeys(("cost", "committee", "deep"), "neuralil")
-    ),
+    "ensembles": Suite("committees: cost, errors and their prediction", dict.fromkeys(("cost", "committee", "deep"), "neuralil")),
     "extrapolation": Suite("which structures are told apart from those of the training set", {"grades": "mlearn"}),
     "active-learning": Suite("structures picked by a committee or at random", {"curves": "mlearn"}),
     "scale": Suite(

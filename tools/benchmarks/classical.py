@@ -43,10 +43,11 @@ def potentials(
             function = compiled(model, batch)
             _, compilation = once(function)
             speeds.append(len(atoms) / timed(function, calls)[0])
+            neighbors = batch["neighbors"].shape[2]
             row(
-                f"{name}, energy + forces, float64, Si {len(atoms)} atoms at 1000 K, at most {batch['neighbors'].shape[2]} neighbors",
-                f"{speeds[-1] / 1e3:.0f} thousand atoms per CPU s, {speeds[0] / speeds[-1]:.2f} of the cost per atom of {len(small)}; "
-                f"compiled in {compilation:.1f} s, peak {peak():.0f} MB",
+                f"{name}, energy + forces, float64, Si {len(atoms)} atoms at 1000 K, at most {neighbors} neighbors",
+                f"{speeds[-1] / 1e3:.0f} thousand atoms per CPU s, {speeds[0] / speeds[-1]:.2f} of the cost per atom of "
+                f"{len(small)}; compiled in {compilation:.1f} s, peak {peak():.0f} MB",
             )
         if lammps := atom_steps_per_second(pair_style, potential, middle, steps):
             row(
@@ -76,9 +77,7 @@ def gradient(name: str, model: kff.ForceField, atoms: Atoms, repeats: int) -> No
     )
 
 
-def atom_steps_per_second(
-    pair_style: str, potential: kff.potentials.Potential, atoms: Atoms, steps: int = STEPS
-) -> float | None:
+def atom_steps_per_second(pair_style: str, potential: kff.potentials.Potential, atoms: Atoms, steps: int = STEPS) -> float | None:
     """Speed of LAMMPS from the positions and velocities of the atoms, in atom-steps per CPU second; None without LAMMPS."""
     try:
         lammps = load_lammps()

@@ -76,9 +76,7 @@ def start(name: str, experiment: str) -> tuple[kff.ForceField, tuple[str, str]]:
     return kff.ForceField(StillingerWeber(["Si"], parameters, train=["epsilon", "lam"])), ("epsilon", "lam")
 
 
-def targets(
-    model: kff.ForceField, name: str, experiment: str, supercell: Atoms, constants: np.ndarray
-) -> dict[str, Target]:
+def targets(model: kff.ForceField, name: str, experiment: str, supercell: Atoms, constants: np.ndarray) -> dict[str, Target]:
     """What an experiment fits to, with the losses of the paper."""
     norm = {"scale": 1.0, "measure": "norm"}
     chosen = {}

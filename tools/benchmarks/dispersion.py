@@ -92,9 +92,7 @@ class Reference:
 SETS = (("epsilon", "lam"), ("epsilon", "sigma", "lam", "gamma", "a", "A", "B", "p", "q"))
 
 
-def classical(
-    data: str, sets: Sequence[Sequence[str]] = SETS, kinds: Sequence[str] = KINDS, steps: int = 200
-) -> None:
+def classical(data: str, sets: Sequence[Sequence[str]] = SETS, kinds: Sequence[str] = KINDS, steps: int = 200) -> None:
     """Stillinger-Weber silicon fitted to force constants or frequencies, with few and with all parameters.
 
     Args:

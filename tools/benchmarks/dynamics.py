@@ -74,7 +74,8 @@ def through(potential: type, cells: int, steps: int, repeats: int) -> None:
     cpu, _ = timed(lambda: [ops.convert_to_numpy(values) for values in gradient(distribution.batch)[1]], repeats)
     lists, _ = timed(distribution.update, repeats)
     row(
-        f"{potential.__name__}, gradient of g(r) (100 radii, every step) over {steps} steps, {len(hot.atoms)} atoms, by {len(slopes)} parameters",
+        f"{potential.__name__}, gradient of g(r) (100 radii, every step) over {steps} steps, "
+        f"{len(hot.atoms)} atoms, by {len(slopes)} parameters",
         f"{cpu:.2f} CPU s, {lists:.2f} for the trajectory and its lists before; {'all finite' if finite else 'NOT FINITE'}; "
         f"compiled in {compiled:.1f} CPU s, peak {peak():.0f} MB",
     )

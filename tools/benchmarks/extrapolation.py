@@ -47,7 +47,10 @@ def grades(data: str, out: str, n_max: int = 4, every: int = 1) -> None:
 
 
 def silicon(data: str, every: int = 1) -> dict[str, list[Atoms]]:
-    """Every so many structures of the mlearn set in groups, told apart by their energy: some temperatures in the files are not those of the structures."""
+    """Every so many structures of the mlearn set, in groups.
+
+    They are told apart by their energy: some temperatures in the files are not those of the structures.
+    """
     structures = [atoms for part in ("train", "test") for atoms in mlearn(data, "Si", part)][::every]
     surfaces = [atoms for atoms in structures if atoms.info["group"] == "Surface"]
     others = [atoms for atoms in structures if atoms.info["group"] != "Surface"]

@@ -129,7 +129,8 @@ def hot(cells: int = 4, picoseconds: float = 2.0, timestep: float = 0.0005) -> N
             row(
                 f"StillingerWeber in LAMMPS, float64, {title}, processes: {processes}",
                 f"forces of the last frame differ from ASE by {difference:.1e} eV/Å, drift {drift:.4f} meV/atom/ps; "
-                f"{(first[:, 1] != last[:, 1]).sum()} atoms have another process, mean squared displacement {displacement[-1]:.2f} Å²",
+                f"{(first[:, 1] != last[:, 1]).sum()} atoms have another process, mean squared displacement "
+                f"{displacement[-1]:.2f} Å²",
             )
 
 
@@ -192,4 +193,3 @@ def step(output: str, runs: int = 4) -> tuple[float, float]:
     found = re.findall(r"^Loop time of (\S+) on \d+ procs for (\d+) steps.*?(\S+)% CPU use", output, re.MULTILINE | re.DOTALL)
     wall, steps, use = np.array(found[-runs:], float).T
     return (10 * wall * use / steps).min(), (1e3 * wall / steps).min()
-

@@ -42,7 +42,9 @@ def derivatives(cells: int = 3, frames: int = 5000, every: int = 100) -> None:
     model = kff.ForceField(StillingerWeber.silicon(train=["lam"]))
     began = time.process_time()
     hot = melt(model, cells, 16.0 / 3)
-    liquid = Sampling(model, hot, Langevin(2000.0, relaxation=200.0), frames=frames, every=every, equilibration=50 * every, verbose=0)
+    liquid = Sampling(
+        model, hot, Langevin(2000.0, relaxation=200.0), frames=frames, every=every, equilibration=50 * every, verbose=0
+    )
     spent = time.process_time() - began
     averages = {"energy, eV/atom": MeanEnergy(liquid), "pressure, GPa": Pressure(liquid)}
     values = {name: of_frames(liquid, average) for name, average in averages.items()}
@@ -97,7 +99,9 @@ def fits(
         model = kff.ForceField(StillingerWeber.silicon(train=["epsilon", "sigma", "lam", "gamma", "B", "p"], cutoff=4.3))
         model.fit_reference_energies(kff.data.Dataset(structures, model, batch_size=8))
         before = judge(model, lattice, known, test, judged)
-        liquid = Sampling(model, melt(model, 2, lattice), Langevin(TEMPERATURE, relaxation=50.0), frames=frames, every=50, verbose=0)
+        liquid = Sampling(
+            model, melt(model, 2, lattice), Langevin(TEMPERATURE, relaxation=50.0), frames=frames, every=50, verbose=0
+        )
         targets = {
             "distribution": Target(RadialDistribution(liquid, RADII), known[TEMPERATURE], weight=weights[0]),
             "data": DataTarget(structures[::4], model, energy_error=0.03, forces_error=0.3, weight=weights[1]),
