@@ -14,7 +14,7 @@ Data (--data FOLDER):
     paper       SPOSCAR and FORCE_CONSTANTS_VASP of M3RG-IITD/Force-field-optimization on GitHub
     lammps      Ti.meam.spline; by default that of the installed LAMMPS
 
-The benchmarks are part of the repository, not of the installed package.
+The benchmarks are in the repository, not in the installed package.
 """
 
 import argparse
@@ -97,8 +97,8 @@ def run(args: argparse.Namespace) -> None:
     """
     if importlib.util.find_spec("keras_ff_tools.benchmarks") is None:
         raise FileNotFoundError(
-            "The benchmarks are not part of the installed package: get the source (git clone, or pip download --no-binary keras_ff "
-            "keras_ff), run `pip install -e .` in its folder, and then `keras-ff benchmark` again."
+            "The benchmarks are in the repository, not in the installed package: clone it, run `pip install -e .` in its folder, and "
+            "then `keras-ff benchmark` again."
         )
     rows = []
     for command in commands(args):

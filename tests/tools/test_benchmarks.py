@@ -138,7 +138,7 @@ def test_ean(ean, tmp_path, rows):
 def test_classical(rows):
     from keras_ff_tools.benchmarks import classical
 
-    classical.potentials({"StillingerWeber": "sw"}, cells=(1, 2), repeats=1, steps=4)
+    classical.potentials({"StillingerWeber": "sw"}, cells=(1, 1), repeats=1, steps=4)
     assert len(rows()) >= 4
 
 
@@ -310,4 +310,4 @@ def test_a_measurement_runs_in_a_process_of_its_own_and_its_rows_are_kept(tmp_pa
 def test_an_installed_package_says_where_the_benchmarks_are(keras_ff, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = keras_ff("benchmark", "speed")
-    assert done.status == 2 and "not part of the installed package" in done.err and "pip install -e ." in done.err
+    assert done.status == 2 and "not in the installed package" in done.err and "pip install -e ." in done.err

