@@ -8,42 +8,51 @@ tension).
   keras-ff convert vasp_runs/ -o data.xyz
   keras-ff convert a.db b.xyz@::10 "runs/*/OUTCAR" -o data.xyz
   keras-ff convert raw.xyz -o data.xyz --energy-key E_dft --forces-key F_dft --require energy forces
-  keras-ff convert raw.xyz -o data.xyz --skip-bad              go on after broken frames, and list them
+  keras-ff convert raw.xyz -o data.xyz --skip-bad              continue after broken frames, and list them
   keras-ff convert huge.xyz -o huge.h5 --cutoff 5              neighbor lists included, for data larger than memory
 """
 
+import argparse
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_ff_tools.arguments import add_label_keys, label_keys
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 # The checks look at this many structures at most.
 CHECKED = 5000
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
     parser.add_argument("source", nargs="+", metavar="SOURCE", help="file, folder, pattern or file@frames")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".xyz or .extxyz: extended XYZ; .h5: cache for training")
-    for kind in ("energy", "forces", "stress"):
-        parser.add_argument(f"--{kind}-key", metavar="NAME", help=f"name of the {kind} in the files, if it is no common one")
+    add_label_keys(parser)
     parser.add_argument(
         "--require", nargs="+", default=[], metavar="LABEL", help="energy, forces, stress: all structures must have these"
     )
-    parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and go on")
+    parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and continue")
     parser.add_argument(
         "--cutoff", type=float, default=5.0, metavar="R", help="of the neighbor lists of a .h5 file, in Å (default 5)"
     )
     parser.add_argument("--no-check", action="store_true", help="do not look for doubtful units, signs, copies and outliers")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
+    """Write the file, and print what it holds and what is doubtful."""
     from keras_ff import data
 
     out = Path(args.out)
     if out.suffix not in (".xyz", ".extxyz", ".h5"):
         raise ValueError(f"The file to write ends with .xyz, .extxyz (extended XYZ) or .h5 (cache). Received --out {out}.")
-    keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
     report, sample = data.ReadReport(), []
 
     def structures():
-        for atoms in data.iread(args.source, **keys, require=args.require, skip_bad=args.skip_bad, report=report):
+        for atoms in data.iread(args.source, **label_keys(args), require=args.require, skip_bad=args.skip_bad, report=report):
             if len(sample) < CHECKED:
                 sample.append(atoms)
             yield atoms
@@ -58,7 +67,7 @@ def run(args):
     print(f"written     {out}")
 
 
-def write_xyz(path, structures):
+def write_xyz(path: str | os.PathLike, structures: "Iterable[Atoms]") -> None:
     """Write structures one by one as extended XYZ; the file appears when it is complete.
 
     Raises:
@@ -78,7 +87,7 @@ def write_xyz(path, structures):
             raise ValueError("There is no structure to write.")
 
 
-def print_check(sample, count):
+def print_check(sample: "Sequence[Atoms]", count: int) -> None:
     """Print the doubts about a list of structures, the first of `count`."""
     from keras_ff import data
 

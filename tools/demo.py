@@ -9,7 +9,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_ff import ForceField
 
 DATA = Path(__file__).resolve().parent.parent / "tutorials" / "data"
 
@@ -20,7 +25,7 @@ MINUTES = 2.5
 LATTICE, REPEAT, STEPS, TEMPERATURE = 5.469, 3, 1000, 1600
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; returns the exit status."""
     parser = argparse.ArgumentParser("demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="demo", metavar="FOLDER", help="folder of the results, emptied first (default demo)")
@@ -29,10 +34,10 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     began = time.monotonic()
 
-    from keras_ff_tools import report
-    from keras_ff_tools.run_folder import RunFolder
-    from keras_ff_tools.settings import Settings
-    from keras_ff_tools.train import train
+    from keras_ff_tools.run.folder import RunFolder
+    from keras_ff_tools.run.report import write_run
+    from keras_ff_tools.run.settings import Settings
+    from keras_ff_tools.run.training import train
 
     out = Path(args.out)
     if RunFolder(out).exists:
@@ -42,19 +47,22 @@ def main(arguments=None):
     print(f"\nMolecular dynamics: {8 * REPEAT**3} silicon atoms, {STEPS} steps of 1 fs at constant energy", flush=True)
     simulation = molecular_dynamics(result.model)
     print(simulation["text"])
-    report.write_run(result, simulation)
+    write_run(result, simulation)
     print(f"\nDone in {time.monotonic() - began:.0f} s. The report, to open in a browser:\n  {(out / 'report.html').resolve()}")
     return 0
 
 
-def molecular_dynamics(model, repeat=REPEAT, steps=STEPS, temperature=TEMPERATURE):
+def molecular_dynamics(
+    model: "ForceField", repeat: int = REPEAT, steps: int = STEPS, temperature: float = TEMPERATURE
+) -> dict[str, Any]:
     """Run silicon at constant energy.
 
     Args:
-        model: `ForceField` of silicon.
-        repeat: Cubic cells of 8 atoms along each axis.
-        steps: Of 1 fs.
-        temperature: At the start, in K. The atoms begin at their places, so that half of it becomes potential energy.
+        model: Force field of silicon.
+        repeat: Number of cubic cells of 8 atoms along each axis.
+        steps: Number of steps of 1 fs.
+        temperature: Temperature of the start in K. The atoms begin at their lattice sites, so that half of it becomes potential
+            energy.
 
     Returns:
         Dictionary of `text`, `figure`, `times` (fs), `energies` (total, eV), `temperatures` (K).
@@ -65,12 +73,11 @@ def molecular_dynamics(model, repeat=REPEAT, steps=STEPS, temperature=TEMPERATUR
     from ase.md.verlet import VelocityVerlet
 
     import keras_ff as kff
+    from keras_ff.simulation.dynamics import thermal_velocities
 
     atoms = bulk("Si", a=LATTICE, cubic=True) * (repeat, repeat, repeat)
     atoms.calc = kff.Calculator(model)
-    # The distribution of Maxwell and Boltzmann, without a motion of the whole.
-    momenta = np.random.default_rng(0).normal(size=(len(atoms), 3)) * np.sqrt(units.kB * temperature * atoms.get_masses())[:, None]
-    atoms.set_momenta(momenta - momenta.mean(axis=0))
+    atoms.set_velocities(thermal_velocities(atoms.get_masses(), temperature, np.random.default_rng(0)))
     times, energies, temperatures = [], [], []
 
     def record():

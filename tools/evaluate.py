@@ -9,27 +9,31 @@ as CSV, and parity plots.
   keras-ff evaluate silicon.keras raw.xyz --energy-key E_dft --forces-key F_dft
 """
 
+import argparse
 from pathlib import Path
 
+from keras_ff_tools.arguments import add_label_keys, label_keys
+from keras_ff_tools.run.folder import model_file
 
-def add_arguments(parser):
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
     parser.add_argument("model", metavar="MODEL", help="a .keras file, or a run folder, whose best model is taken")
     parser.add_argument("source", nargs="+", metavar="FILES", help="file, folder, pattern or file@frames")
     parser.add_argument("--out", metavar="FOLDER", help="write errors.csv, structures.csv and parity plots here")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="structures at a time (default 8)")
-    for kind in ("energy", "forces", "stress"):
-        parser.add_argument(f"--{kind}-key", metavar="NAME", help=f"name of the {kind} in the files, if it is no common one")
-    parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and go on")
+    add_label_keys(parser)
+    parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and continue")
 
 
-def run(args):
-    from keras_ff import data, load, training  # noqa: F401, training has the losses that a compiled model names.
-    from keras_ff_tools import evaluation
+def run(args: argparse.Namespace) -> None:
+    """Print the table of errors, and write files if asked for."""
+    from keras_ff import data, load
+    from keras_ff_tools.run import evaluation
 
-    keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
     path = model_file(args.model)
     model = load(path)
-    structures, report = data.read_with_report(args.source, **keys, skip_bad=args.skip_bad)
+    structures, report = data.read_with_report(args.source, **label_keys(args), skip_bad=args.skip_bad)
     if not any(report.labels.values()):
         raise ValueError(
             f"None of the {report.structures} structures has a label, so there is nothing to compare with. "
@@ -46,27 +50,8 @@ def run(args):
         print(f"\nwritten to {out}")
 
 
-def model_file(name):
-    """The model that a user means: the file, or the best model in a run folder.
-
-    Raises:
-        FileNotFoundError: If there is no such file, or the run has no model yet.
-    """
-    from keras_ff_tools.run_folder import RunFolder
-
-    path = Path(name)
-    if not path.is_dir():
-        return path
-    best = RunFolder(path).best
-    if not best.exists():
-        raise FileNotFoundError(
-            f"The folder {path} has no {best.name}. Give a .keras file or the folder of a run of keras-ff train."
-        )
-    return best
-
-
 def _write_figures(folder, predictions):
-    from keras_ff_tools import report
+    from keras_ff_tools.run import report
 
     for kind, figure in report.parity_figures(predictions).items():
         figure.savefig(folder / f"parity_{kind}.png")

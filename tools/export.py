@@ -10,10 +10,12 @@ TensorFlow or JAX. It is run in a fresh process and compared with the model befo
 In Python, without keras_ff:  from calculator import ArtifactCalculator;  atoms.calc = ArtifactCalculator("silicon")
 """
 
+import argparse
 from pathlib import Path
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
     parser.add_argument("model", metavar="MODEL", help=".keras file")
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", help="folder of the artifact; by default the name of the model without .keras"
@@ -25,16 +27,17 @@ def add_arguments(parser):
     parser.add_argument("--structures", metavar="FILE", help="structures that artifact and model are compared on")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
+    """Write the artifact, and print how it compares with the model."""
     from keras_ff import data, load
     from keras_ff.export import export
 
     folder = args.out or Path(args.model).with_suffix("")
     model = load(args.model, dtype=args.dtype)
     structures = data.read(args.structures) if args.structures else ()
-    found = export(model, folder, to=args.to, structures=structures)
+    difference = export(model, folder, to=args.to, structures=structures)
     print(f"{folder}: {args.to}, {model.compute_dtype}, species {' '.join(model.species)}, cutoff {model.cutoff:g} Å")
     print(
-        f"In a fresh process it differs from the model by at most {found['energy']:.1e} eV and {found['gradient']:.1e} eV/Å for "
-        f"one atom; a call takes {found['milliseconds']:.2f} ms."
+        f"In a fresh process it differs from the model by at most {difference['energy']:.1e} eV and "
+        f"{difference['gradient']:.1e} eV/Å for one atom; a call takes {difference['milliseconds']:.2f} ms."
     )

@@ -8,21 +8,26 @@ it has come. Data: structures, labels, neighbors, and doubts about units, signs,
   keras-ff info data.xyz --cutoff 5
 """
 
+import argparse
 import json
+import os
 import zipfile
 from pathlib import Path
 
+from keras_ff_tools.arguments import add_label_keys, label_keys
+from keras_ff_tools.run.files import read_log, sha256
+from keras_ff_tools.run.folder import RunFolder
 
-def add_arguments(parser):
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
     parser.add_argument("source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, or anything that holds structures")
     parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="for the numbers of neighbors, in Å (default 5)")
-    for kind in ("energy", "forces", "stress"):
-        parser.add_argument(f"--{kind}-key", metavar="NAME", help=f"name of the {kind} in the files, if it is no common one")
+    add_label_keys(parser)
 
 
-def run(args):
-    from keras_ff_tools.run_folder import RunFolder
-
+def run(args: argparse.Namespace) -> None:
+    """Print what the source holds."""
     folder = RunFolder(args.source)
     if folder.exists:
         describe_run(folder)
@@ -32,19 +37,19 @@ def run(args):
         describe_data(args)
 
 
-def describe_model(path):
+def describe_model(path: str | os.PathLike) -> None:
     """Print what a model file holds."""
     import keras_ff as kff
-    from keras_ff_tools.run_folder import sha256
+    from keras_ff_tools.run.model import kind
 
+    path = Path(path)
     model = kff.load(path)
     with zipfile.ZipFile(path) as archive:
         metadata = json.loads(archive.read("metadata.json"))
-    terms = " + ".join(type(term).__name__ for term in model.potential.terms())
     trainable = sum(weight.size for weight in _arrays(model.trainable_weights))
     rows = {
         "model": path,
-        "potential": terms,
+        "potential": kind(model),
         "species": ", ".join(model.species),
         "cutoff": f"{model.cutoff:g} Å",
         "parameters": f"{model.count_params()}, {trainable} of them trained",
@@ -60,7 +65,7 @@ def describe_model(path):
     _print(rows)
 
 
-def describe_run(folder):
+def describe_run(folder: RunFolder) -> None:
     """Print what a run folder holds."""
     settings = folder.settings()
     if folder.best.exists():
@@ -72,20 +77,19 @@ def describe_run(folder):
     _print({f"  {name}": value for name, value in folder.versions().items()})
 
 
-def describe_data(args):
+def describe_data(args: argparse.Namespace) -> None:
     """Print what data holds, and doubts about it."""
     from types import SimpleNamespace
 
     from keras_ff import data
     from keras_ff_tools.convert import CHECKED, print_check
-    from keras_ff_tools.training_run import species_of
+    from keras_ff_tools.run.data import species_of
 
-    keys = {f"{kind}_key": getattr(args, f"{kind}_key") for kind in ("energy", "forces", "stress")}
     if args.source.endswith(".h5"):
         structures = data.CachedStructures(args.source)
         args.cutoff = structures.cutoff
     else:
-        structures, report = data.read_with_report(args.source, **keys)
+        structures, report = data.read_with_report(args.source, **label_keys(args))
         print(report)
     model = SimpleNamespace(species=species_of(structures), cutoff=args.cutoff)
     print(data.Dataset(structures, model).report())
@@ -93,8 +97,6 @@ def describe_data(args):
 
 
 def _progress(folder):
-    from keras_ff_tools.training_run import read_log
-
     if not folder.log.exists():
         return "none yet"
     log = read_log(folder.log)

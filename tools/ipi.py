@@ -10,10 +10,12 @@ share the beads of a path integral. It ends when i-PI does.
 The input of i-PI:  <ffsocket name="keras_ff" mode="unix"> <address> silicon </address> </ffsocket>
 """
 
+import argparse
 from pathlib import Path
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
     parser.add_argument("model", metavar="MODEL", help=".keras file, or folder of an artifact")
     parser.add_argument("structure", metavar="STRUCTURE", help="structure that ASE reads; positions and cell come from i-PI")
     parser.add_argument("--unix", metavar="NAME", help="name of the socket, <address> in the input of i-PI")
@@ -21,7 +23,8 @@ def add_arguments(parser):
     parser.add_argument("--port", type=int, default=31415, help="of i-PI, without --unix (31415)")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
+    """Serve forces until i-PI has finished."""
     import ase.io
 
     from keras_ff.interfaces.ipi import serve

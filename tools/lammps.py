@@ -25,15 +25,19 @@ next run finds what was compiled, on the same kind of machine and with the same 
 TensorFlow does not check these files: remove the folder if lmp ends without a word at its first step.
 """
 
+import argparse
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
     parser.add_argument("action", choices=["build"], help="compile the plugin, unless this was done before, and print where it is")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
+    """Compile the plugin, and print how LAMMPS uses it."""
     path = plugin().build()
     print(
         f"{path}\n\nThe lmp of this environment finds it if keras_ff was installed with pip. Others find it by\n\n"
@@ -43,7 +47,7 @@ def run(args):
     )
 
 
-def plugin_folder():
+def plugin_folder() -> str:
     """Folder of the plugin for LAMMPS, which asks for it when its `lmp` starts or its Python module is imported.
 
     It may be empty, but nothing is raised: LAMMPS would not start.
@@ -54,7 +58,7 @@ def plugin_folder():
         return "/nonexistent"
 
 
-def plugin():
+def plugin() -> ModuleType:
     """The module `keras_ff.interfaces.lammps.plugin`, without keras_ff: `lmp` is not to wait for Keras."""
     folder = Path(importlib.util.find_spec("keras_ff").origin).parent
     found = importlib.util.spec_from_file_location("keras_ff_lammps_plugin", folder / "interfaces" / "lammps" / "plugin.py")

@@ -7,11 +7,12 @@ import re
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 
 # Modules are imported when their verb is used, so that help appears at once.
 VERBS = {
     "convert": "structures and labels from any source into one checked file",
-    "train": "train a NeuralIL force field; everything lands in a run folder",
+    "train": "train a new force field, or any saved one further; everything lands in a run folder",
     "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
     "info": "what a model file, a run folder or a data file holds",
     "lammps": "build the plugin that runs exported models in LAMMPS",
@@ -41,7 +42,7 @@ SPELLINGS = (
 )
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:

@@ -11,7 +11,7 @@ from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import ElasticConstants, EnergyPerAtom, cubic, mandel, relax
 from keras_ff.testing import Probe
-from keras_ff_tools import benchmark_silica_fit as silica
+from keras_ff_tools.benchmarks import silica_fit as silica
 
 pytestmark = pytest.mark.usefixtures("float64")
 

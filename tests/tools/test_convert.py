@@ -5,9 +5,9 @@ from ase.io import read, write
 from silicon_run import SILICON
 
 from keras_ff import data
-from keras_ff_tools.run_folder import RunFolder
-from keras_ff_tools.settings import Settings
-from keras_ff_tools.training_run import TrainingRun
+from keras_ff_tools.run.folder import RunFolder
+from keras_ff_tools.run.settings import Settings
+from keras_ff_tools.run.training import TrainingRun
 
 
 def test_labels_survive(tmp_path, keras_ff):

@@ -5,7 +5,7 @@ from ase.io import read, write
 from silicon_run import SILICON
 
 import keras_ff as kff
-from keras_ff_tools import evaluation
+from keras_ff_tools.run import evaluation
 
 
 def test_errors_are_those_of_the_calculator(run_folder):

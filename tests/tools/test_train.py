@@ -12,8 +12,9 @@ import pytest
 from silicon_run import SILICON, TRAIN
 
 import keras_ff as kff
-from keras_ff_tools.run_folder import RunFolder
-from keras_ff_tools.settings import Settings
+from keras_ff_tools.run.files import read_log
+from keras_ff_tools.run.folder import RunFolder
+from keras_ff_tools.run.settings import Settings
 
 
 def weights(path):
@@ -38,8 +39,6 @@ def test_report_needs_no_network(run_folder):
 
 
 def test_training_lowers_the_loss(run_folder):
-    from keras_ff_tools.training_run import read_log
-
     log = read_log(run_folder / "log.csv")
     assert log["val_loss"][-1] < log["val_loss"][0]
 

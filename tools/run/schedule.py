@@ -2,17 +2,18 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import keras
 
-# The rate of the first epoch and of the last, as parts of the peak, and the part of the epochs in which it rises.
+# The rate of the first epoch and of the last, as fractions of the peak, and the fraction of the epochs in which it rises.
 START, FINAL, WARMUP = 0.04, 0.001, 0.1
 
-# Part of the minutes that is left unplanned, as not every epoch takes the same time.
+# Fraction of the minutes that is left unplanned, as not every epoch takes the same time.
 RESERVE = 0.04
 
-# The time of an epoch is measured, compilation apart, for this part of the minutes.
-MEASURE = 0.03
+# The time of an epoch is measured, compilation apart, for this fraction of the minutes, and for at most so many epochs.
+MEASURE, MOST_MEASURED = 0.03, 20
 
 
 class _Open(int):
@@ -25,9 +26,12 @@ class _Open(int):
 class OneCycle(keras.callbacks.Callback):
     """Set the learning rate of each epoch: a line up to `peak`, then half a cosine wave down.
 
+    It is the curve of `keras_ff.training.one_cycle`, which is made of operations of the backend and knows its length from the
+    beginning; these rates are numbers.
+
     With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. A resumed run is
     given that plan, and has the same epochs and the same rates. Unlike a schedule inside the optimizer, the rate is no constant of
-    the compiled training step, which is compiled once although the plan comes later.
+    the compiled training step, which is compiled once although the plan comes later. `fit` takes `epochs=one_cycle.most_epochs`.
 
     Args:
         peak: Highest learning rate.
@@ -35,24 +39,30 @@ class OneCycle(keras.callbacks.Callback):
         minutes: Wall time at which the run is to end, counted from `began`.
         began: Value of `time.monotonic()` at the beginning of the run.
         measured: With `epochs` that were planned: number of epochs before the plan.
-        on_plan: Called with `epochs` and `measured` when `minutes` have been turned into epochs.
-
-    `fit` takes `epochs=one_cycle.most_epochs`.
+        on_plan: Function of `epochs` and `measured`, called when `minutes` have been turned into epochs.
     """
 
-    def __init__(self, peak, epochs=None, minutes=None, began=None, measured=0, on_plan=None):
+    def __init__(
+        self,
+        peak: float,
+        epochs: int | None = None,
+        minutes: float | None = None,
+        began: float | None = None,
+        measured: int = 0,
+        on_plan: Callable[[int, int], None] | None = None,
+    ):
         super().__init__()
         self.peak, self.epochs, self.minutes, self.measured, self.on_plan = peak, epochs, minutes, measured, on_plan
         self.began = time.monotonic() if began is None else began
         self._ends = []
 
     @property
-    def most_epochs(self):
+    def most_epochs(self) -> int:
         """For `fit`: the number of epochs, or a number beyond any plan."""
         return self.epochs or _Open(10**6)
 
-    def rate(self, epoch):
-        """Learning rate of an epoch, counted from 0."""
+    def rate(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 0: that of the curve at its middle."""
         now = epoch + 0.5
         if self.epochs is None or epoch < self.measured:
             # As in the rise of a run of 100 epochs.
@@ -63,13 +73,16 @@ class OneCycle(keras.callbacks.Callback):
         fall = (now - warmup) / max(self.epochs - warmup, 1e-9)
         return self.peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Forget the times of an earlier training."""
         self._ends = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Set the rate of the epoch."""
         self.model.optimizer.learning_rate = self.rate(epoch)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Plan the number of epochs, if it is time to, and stop after the last one."""
         self._ends.append(time.monotonic())
         if self.epochs is None:
             self._plan(epoch + 1)
@@ -80,7 +93,7 @@ class OneCycle(keras.callbacks.Callback):
         budget = 60 * self.minutes
         left = self.began + (1 - RESERVE) * budget - self._ends[-1]
         spent = self._ends[-1] - self._ends[0]
-        if left > 0 and (len(self._ends) < 2 or spent < MEASURE * budget and len(self._ends) < 20):
+        if left > 0 and (len(self._ends) < 2 or spent < MEASURE * budget and len(self._ends) < MOST_MEASURED):
             return
         more = left * (len(self._ends) - 1) / spent if left > 0 else 0
         self.epochs, self.measured = done + int(more), done

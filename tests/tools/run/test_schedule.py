@@ -1,6 +1,7 @@
 import pytest
 
-from keras_ff_tools.schedule import OneCycle
+from keras_ff.training import one_cycle
+from keras_ff_tools.run.schedule import OneCycle
 
 
 class Clock:
@@ -22,7 +23,7 @@ class Model:
 def simulate(monkeypatch, minutes, first, epoch, start_up=0.0):
     """Run a training whose epochs take `epoch` seconds; returns the seconds it took, the rates and the callback."""
     clock = Clock()
-    monkeypatch.setattr("keras_ff_tools.schedule.time", clock)
+    monkeypatch.setattr("keras_ff_tools.run.schedule.time", clock)
     cycle = OneCycle(1.0, minutes=minutes, began=clock.now)
     cycle.set_model(Model())
     cycle.set_params({"epochs": cycle.most_epochs})
@@ -61,3 +62,10 @@ def test_planned_run_has_the_same_rates_when_resumed(monkeypatch):
 def test_unknown_length_prints_as_such():
     assert f"1/{OneCycle(1.0, minutes=1.0).most_epochs}" == "1/?"
     assert OneCycle(1.0, epochs=7).most_epochs == 7
+
+
+def test_the_rates_are_those_of_the_schedule_of_the_library():
+    cycle, schedule = OneCycle(3e-3, epochs=20), one_cycle(3e-3, steps=200)
+    assert [cycle.rate(epoch) for epoch in range(20)] == pytest.approx(
+        [float(schedule(10 * epoch + 5)) for epoch in range(20)], 1e-5
+    )

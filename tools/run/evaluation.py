@@ -1,12 +1,14 @@
 """Predictions of a model for labelled structures, their errors, and the files that hold both."""
 
-import csv
 import dataclasses
-import io
+import os
+from collections.abc import Sequence
 
+import ase
 import numpy as np
 
-from keras_ff.files import replace_when_complete
+import keras_ff as kff
+from keras_ff_tools.run.files import write_csv
 
 # Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
 GPA = 160.2176634
@@ -18,25 +20,33 @@ QUANTITIES = (
     ("stress", "stress components", "GPa", GPA),
 )
 
+# Columns of the table of errors.
+COLUMNS = ("group", "label", "unit", "count", "mae", "rmse", "largest")
+
 
 @dataclasses.dataclass
 class Predictions:
     """Reference and prediction of each structure, NaN where there is no label.
 
     Attributes:
-        structures: The `ase.Atoms`.
+        structures: The structures.
         reference: Dictionary of lists: "energy" per atom in eV, "forces" (atoms, 3) in eV/Å, "stress" (6,) in eV/Å³.
         predicted: The same from the model.
         groups: `info["group"]` or `info["config_type"]` of each structure, "" without.
     """
 
-    structures: list
-    reference: dict
-    predicted: dict
-    groups: list
+    structures: list[ase.Atoms]
+    reference: dict[str, list]
+    predicted: dict[str, list]
+    groups: list[str]
 
-    def pairs(self, kind, group=None):
-        """Reference and prediction of all labels that exist, as two flat arrays in eV and Å."""
+    def pairs(self, kind: str, group: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Reference and prediction of all labels that exist, as two flat arrays in eV and Å.
+
+        Args:
+            kind: "energy" (per atom), "forces" or "stress".
+            group: Name of a group; all structures by default.
+        """
         some = [index for index, name in enumerate(self.groups) if group is None or name == group]
         reference, predicted = (
             np.concatenate([np.ravel(values[kind][index]) for index in some] or [np.zeros(0)])
@@ -45,58 +55,58 @@ class Predictions:
         known = np.isfinite(reference)
         return reference[known], predicted[known]
 
-    def errors(self):
-        """Rows of the table of errors: dictionaries of group, label, unit, count, mae, rmse, largest."""
+    def errors(self) -> list[dict]:
+        """Rows of the table of errors, with the names in `COLUMNS`: for all structures, then for each group."""
         named = sorted({group for group in self.groups if group})
         rows = []
         for group in [None, *(named if len(named) > 1 or "" in self.groups else [])]:
             for kind, _, unit, factor in QUANTITIES:
                 reference, predicted = self.pairs(kind, group)
                 if len(reference):
-                    error = factor * (predicted - reference)
-                    row = {"group": group or "all", "label": kind, "unit": unit, "count": len(error)}
-                    rows.append(
-                        {**row, "mae": _mean(abs(error)), "rmse": _mean(error**2) ** 0.5, "largest": float(abs(error).max())}
-                    )
+                    error = np.abs(factor * (predicted - reference))
+                    sizes = (float(error.mean()), float(np.sqrt(np.mean(error**2))), float(error.max()))
+                    rows.append(dict(zip(COLUMNS, (group or "all", kind, unit, len(error), *sizes))))
         return rows
 
 
-def predict(model, structures, batch_size=8, progress=True):
-    """`Predictions` of a `ForceField` for a list of structures.
+def predict(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: int = 8, progress: bool = True) -> Predictions:
+    """Predictions of a model for structures with labels.
+
+    Args:
+        model: The model.
+        structures: Structures, some of them with labels.
+        batch_size: Number of structures at a time.
+        progress: Show a progress bar if it takes longer than two seconds.
 
     Raises:
         ValueError: If a structure has an element that the model does not know, or is broken.
     """
-    from keras_ff import backend
-    from keras_ff.data import Dataset
-
-    dataset = Dataset(
+    data = kff.data.Dataset(
         structures, model, batch_size=batch_size, shuffle=False, max_shapes=2, dtype=model.compute_dtype, progress=progress
     )
-    function = backend.jit(lambda batch: model(batch), layer=model)
-    count = len(structures)
-    reference = {kind: [None] * count for kind, *_ in QUANTITIES}
-    predicted = {kind: [None] * count for kind, *_ in QUANTITIES}
-    for number in range(len(dataset)):
-        batch, labels = dataset[number]
-        outputs = {name: np.asarray(value, dtype="float64") for name, value in function(batch).items()}
-        for place, index in enumerate(dataset.indices(number)):
-            if index < 0:
-                continue
-            n_atoms = len(structures[int(index)])
-            for values, arrays in ((reference, labels), (predicted, outputs)):
-                values["energy"][index] = float(arrays["energy_per_atom"][place, 0])
-                values["forces"][index] = np.array(arrays["forces"][place, :n_atoms], dtype="float64")
-                values["stress"][index] = np.array(arrays["stress"][place], dtype="float64")
-    return Predictions(list(structures), reference, predicted, [group_of(atoms) for atoms in structures])
+    outputs = model.predict(data, verbose=progress)
+    structures = list(structures)
+    predicted = {
+        "energy": outputs["energy_per_atom"][:, 0].astype("float64").tolist(),
+        "forces": [forces[: len(atoms)].astype("float64") for atoms, forces in zip(structures, outputs["forces"])],
+        "stress": list(outputs["stress"].astype("float64")),
+    }
+    reference = {kind: [] for kind in predicted}
+    for atoms in structures:
+        known = kff.data.labels(atoms)
+        reference["energy"].append(known["energy"] / len(atoms))
+        reference["forces"].append(known["forces"])
+        # A stress needs a volume.
+        reference["stress"].append(known["stress"] if atoms.pbc.all() else np.full(6, np.nan))
+    return Predictions(structures, reference, predicted, [group_of(atoms) for atoms in structures])
 
 
-def group_of(atoms):
+def group_of(atoms: ase.Atoms) -> str:
     """Name of the group of a structure, "" without one."""
     return str(atoms.info.get("group", atoms.info.get("config_type", "")))
 
 
-def error_table(rows):
+def error_table(rows: Sequence[dict]) -> str:
     """The rows of `Predictions.errors` as text."""
     width = max([len(row["group"]) for row in rows] + [5])
     lines = [f"{'group':<{width}}  {'label':<7} {'count':>8} {'MAE':>10} {'RMSE':>10} {'largest':>10}  unit"]
@@ -106,13 +116,13 @@ def error_table(rows):
     return "\n".join(lines)
 
 
-def write_errors(path, rows):
-    """The rows of `Predictions.errors` as CSV."""
-    write_csv(path, ["group", "label", "unit", "count", "mae", "rmse", "largest"], rows)
+def write_errors(path: str | os.PathLike, rows: Sequence[dict]) -> None:
+    """Write the rows of `Predictions.errors` as CSV."""
+    write_csv(path, COLUMNS, rows)
 
 
-def write_structures(path, predictions):
-    """One line for each structure as CSV: energies in eV/atom, errors of the forces in eV/Å, stress in eV/Å³."""
+def write_structures(path: str | os.PathLike, predictions: Predictions) -> None:
+    """Write one line for each structure as CSV: energies in eV/atom, errors of the forces in eV/Å, stress in eV/Å³."""
     rows = []
     for index, atoms in enumerate(predictions.structures):
         reference, predicted = (
@@ -133,18 +143,3 @@ def write_structures(path, predictions):
             }
         )
     write_csv(path, list(rows[0]), rows)
-
-
-def write_csv(path, columns, rows):
-    """Write a table whole or not at all; NaN becomes an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: "" if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()})
-    with replace_when_complete(path) as part:
-        part.write_text(text.getvalue(), encoding="utf-8")
-
-
-def _mean(values):
-    return float(np.mean(values))

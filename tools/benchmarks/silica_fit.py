@@ -1,12 +1,13 @@
-"""Silica fitted to the elastic constants of alpha-quartz: `python -m keras_ff_tools.benchmark_silica_fit`.
+"""Silica fitted to the elastic constants of alpha-quartz: `keras-ff benchmark silica-fit`.
 
-First as Gangan et al. (2025) do it: the parameters of Liu et al. as they are in JAX-MD, on alpha-cristobalite whose atoms rest with
-the parameters of the start and then stay where they are. Then the published BKS parameters on quartz itself, whose cell and atoms
-follow the parameters.
+First as Gangan et al. (2025) do it: the parameters of Liu et al. as they are in JAX-MD, on alpha-cristobalite whose atoms are
+relaxed with the parameters of the start and then stay where they are. Then the published BKS parameters on quartz itself, whose
+cell and atoms follow the parameters.
 """
 
 import time
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
@@ -18,7 +19,7 @@ from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import BKS, DampedShiftedForce
 from keras_ff.potentials.sum import Sum
 from keras_ff.properties import CellLengths, ElasticConstants, ForceConstants, mandel, relax
-from keras_ff_tools.benchmark_speed import row, timed
+from keras_ff_tools.benchmarks.measure import row, timed
 
 SPECIES = ["Si", "O"]
 
@@ -35,60 +36,72 @@ LENGTH_ERROR = 0.01
 NORM = {"scale": 1.0, "measure": "norm", "transform": mandel}
 
 
-def main():
+def relaxed(steps: int = 30) -> None:
+    """The published BKS parameters on quartz, whose cell and atoms follow the parameters.
+
+    Args:
+        steps: Most steps of the fit.
+    """
     kff.enable_float64()
     # ASE's logarithm of the deformation of a cell is exact to 1e-12, and says so.
     warnings.filterwarnings("ignore", message="logm result may be inaccurate")
-    experiment_of_the_paper()
     model = kff.ForceField(BKS.silica(train=["A", "C"]))
     targets = {
         "elastic": Target(ElasticConstants(model, quartz(), free="cell"), measured(C14), **NORM),
         "lattice": Target(CellLengths(model, quartz()), quartz().cell.lengths(), scale=LENGTH_ERROR, measure="norm"),
     }
-    fitted("quartz at rest", model, targets, steps=30)
+    fitted("quartz relaxed", model, targets, steps)
 
 
-def experiment_of_the_paper():
+def kept(steps: int = 200) -> None:
+    """The experiment of the paper: cristobalite, whose atoms are kept where they are.
+
+    Args:
+        steps: Most steps of the fit.
+    """
+    kff.enable_float64()
     model = kff.ForceField(of_the_paper())
     with warnings.catch_warnings():
-        # By symmetry the atoms rest on a saddle, as those of the paper do.
-        warnings.filterwarnings("ignore", message=".*relaxed but not stable")
+        # By symmetry the atoms are relaxed on a saddle, as those of the paper are.
+        warnings.filterwarnings("ignore", message=".*not stable")
         atoms = relax(model, cristobalite(), cell=False)
     lowest = np.linalg.eigvalsh(ForceConstants(model, atoms)())[0]
     row("cristobalite kept: lowest second derivative at the start", f"{lowest:.4f} eV/Å²")
     elastic = ElasticConstants(model, atoms)
     name = f"cristobalite kept, printed {PRINTED[0]:.3f} to {PRINTED[1]:.4f}"
-    fitted(name, model, {"elastic": Target(elastic, measured(0.0), **NORM)})
+    fitted(name, model, {"elastic": Target(elastic, measured(0.0), **NORM)}, steps)
     forces = np.abs(ops.convert_to_numpy(model.atomic(elastic.batch)["forces"])).max()
     row("cristobalite kept: largest force component with the fitted parameters", f"{forces:.2f} eV/Å")
 
 
-def fitted(name, model, targets, steps=200):
+def fitted(name: str, model: kff.ForceField, targets: Mapping[str, Target], steps: int) -> None:
+    """Fit, and print losses, parameters and elastic constants."""
     fit = Fit(model, targets)
     began = time.process_time()
-    found = fit.minimize(steps, tolerance=1e-12, verbose=0)
+    reached = fit.minimize(steps, tolerance=1e-12, verbose=0)
     spent = time.process_time() - began
     cpu, _ = timed(fit.evaluate, 10)
     row(
         f"{name}: loss",
-        f"{show(fit.history[0])} to {show(found)}; {len(fit.history)} evaluations, {spent:.1f} CPU s with compilation, "
+        f"{show(fit.history[0])} to {show(reached)}; {len(fit.history)} evaluations, {spent:.1f} CPU s with compilation, "
         f"{1e3 * cpu:.1f} CPU ms for a gradient",
     )
     parameters = model.potential.parts[0].parameters()
-    values = {f"{name}_{pair}": parameters[name][place] for name in "AC" for pair, place in (("SiO", (0, 1)), ("OO", (1, 1)))}
+    values = {f"{name}_{pair}": parameters[name][pairs] for name in "AC" for pair, pairs in (("SiO", (0, 1)), ("OO", (1, 1)))}
     row(f"{name}: parameters, eV and Å", ", ".join(f"{name} {value:.6g}" for name, value in values.items()))
     elastic = targets["elastic"].property
     constants = elastic()
-    found = ", ".join(f"{constants[place]:.1f}" for place in ((0, 0), (0, 1), (0, 2), (0, 3), (2, 2), (3, 3), (5, 5)))
+    text = ", ".join(f"{constants[index]:.1f}" for index in ((0, 0), (0, 1), (0, 2), (0, 3), (2, 2), (3, 3), (5, 5)))
     lengths = elastic.atoms.cell.lengths()
-    row(f"{name}: C11, C12, C13, C14, C33, C44, C66, GPa; a, c, Å", f"{found}; {lengths[0]:.4f}, {lengths[2]:.4f}")
+    row(f"{name}: C11, C12, C13, C14, C33, C44, C66, GPa; a, c, Å", f"{text}; {lengths[0]:.4f}, {lengths[2]:.4f}")
 
 
-def show(losses):
+def show(losses: Mapping[str, float]) -> str:
+    """Losses of the targets in words."""
     return " + ".join(f"{loss:.6f}" for name, loss in losses.items() if name != "total")
 
 
-def of_the_paper():
+def of_the_paper() -> Sum:
     """Buckingham's potential and damped Coulomb forces with the parameters of `bks_silica_neighbor_list` of JAX-MD.
 
     Reference:
@@ -108,8 +121,8 @@ def of_the_paper():
     return Sum([BKS(SPECIES, parameters, 8.0, train=["A", "C"]), coulomb])
 
 
-def measured(C14):
-    """The measured constants in the basis of `mandel`; the sign of C14 goes with the choice of the axes."""
+def measured(C14: float) -> np.ndarray:
+    """Measured elastic constants of quartz in GPa in the basis of `mandel`; the sign of C14 goes with the choice of the axes."""
     constants = np.zeros((6, 6))
     constants[:3, :3] = [[C11, C12, C13], [C12, C11, C13], [C13, C13, C33]]
     np.fill_diagonal(constants[3:, 3:], [C44, C44, C66])
@@ -118,7 +131,7 @@ def measured(C14):
     return ops.convert_to_numpy(mandel(ops.convert_to_tensor(constants)))
 
 
-def cristobalite():
+def cristobalite() -> Atoms:
     """Alpha-cristobalite, 12 atoms, as the paper begins."""
     x, y, z = 0.087966, 0.75, 0.625
     silicon = [[0, 0, 0.5], [0, 0.5, 0.75], [0.5, 0.5, 0], [0.5, 0, 0.25]]
@@ -127,7 +140,7 @@ def cristobalite():
     return Atoms("Si4O8", scaled_positions=silicon + oxygen, cell=[5.0563, 5.0563, 7.373951], pbc=True)
 
 
-def quartz():
+def quartz() -> Atoms:
     """Alpha-quartz as measured, 9 atoms.
 
     Reference:
@@ -135,7 +148,3 @@ def quartz():
     """
     basis = [[0.4697, 0, 2 / 3], [0.4135, 0.2669, 0.1191 + 2 / 3]]
     return crystal(SPECIES, basis, spacegroup=154, cellpar=[4.916, 4.916, 5.4054, 90, 90, 120])
-
-
-if __name__ == "__main__":
-    main()

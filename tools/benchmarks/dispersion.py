@@ -1,13 +1,13 @@
-"""Phonons of silicon from two losses: `python -m keras_ff_tools.benchmark_dispersion FOLDER [STEPS]`.
+"""Phonons of silicon from two losses: `keras-ff benchmark dispersion`.
 
-One target is the force constants of DFT, element by element; the other is its frequencies. The folder holds SPOSCAR and
+One target is the force constants of DFT, element by element; the other is its frequencies. The folder of the data holds SPOSCAR and
 FORCE_CONSTANTS_VASP of https://github.com/M3RG-IITD/Force-field-optimization. A spline network is first trained on energies and
 forces (bundled mlearn set), and both targets then fine-tune it for equally many steps, beside some of these data.
 """
 
 import itertools
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
@@ -22,13 +22,12 @@ from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import SplineNetwork, StillingerWeber
 from keras_ff.properties import CellLengths, ForceConstants, Phonons, mesh
 from keras_ff.properties.phonons import THZ
-from keras_ff_tools.benchmark_crystal_fits import force_constants
-from keras_ff_tools.benchmark_speed import row, timed
-from keras_ff_tools.benchmark_spline_networks import LOSS, errors, read, train
+from keras_ff_tools.benchmark import BUNDLED
+from keras_ff_tools.benchmarks.crystal_fits import force_constants
+from keras_ff_tools.benchmarks.measure import errors, mlearn, row, timed
+from keras_ff_tools.benchmarks.spline_networks import fit as train
 
-DATA = Path(__file__).resolve().parent.parent / "tutorials" / "data"
-
-# Of the training on energies and forces, and of each fine-tuning.
+# Training steps on energies and forces, and of each fine-tuning.
 TRAINING_STEPS, STEPS = 4000, 60
 LEARNING_RATE = 1e-3
 # A relative deviation that counts as much as the errors of `DataTarget`.
@@ -38,7 +37,7 @@ RELATIVE_ERROR = 0.01
 KINDS = ("force constants", "frequencies of Gamma, X, L", "frequencies of the supercell", "frequencies of a mesh")
 FITTED_MESH, JUDGING_MESH = 6, 8
 
-# Of silicon with the published parameters of Stillinger and Weber, in Å.
+# Lattice constant in Å of silicon with the published parameters of Stillinger and Weber.
 LATTICE = 5.430949778405213
 
 
@@ -46,30 +45,29 @@ class Reference:
     """Phonons of DFT.
 
     Args:
-        folder: With SPOSCAR and FORCE_CONSTANTS_VASP.
+        folder: Folder of SPOSCAR and FORCE_CONSTANTS_VASP.
 
     Attributes:
         cell: Primitive cell of the crystal, 2 atoms.
-        supercell: Of 64 atoms.
-        constants: `(192, 192)` in eV/Å².
+        supercell: The crystal with 64 atoms.
+        constants: Its force constants, `(192, 192)` in eV/Å².
         wave_vectors: The 32 that the supercell holds, `(32, 3)` in units of the reciprocal vectors of the primitive cell: for these
             the frequencies are exact.
         zone_boundary: Which of them are Gamma, X and L.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path):
         self.supercell = ase.io.read(Path(folder) / "SPOSCAR", format="vasp")
         self.constants = force_constants(Path(folder) / "FORCE_CONSTANTS_VASP")
         a = self.supercell.cell[0, 0] / 2
         self.cell = bulk("Si", a=a)
         numbers = np.array(list(itertools.product(range(4), repeat=3)))
-        found = np.unique((numbers @ self.cell.cell.array.T / (2 * a)) % 1.0, axis=0)
-        self.wave_vectors = found
+        self.wave_vectors = waves = np.unique((numbers @ self.cell.cell.array.T / (2 * a)) % 1.0, axis=0)
         # Twice a wave vector of these is a reciprocal vector.
-        self.zone_boundary = np.abs(2 * found - np.round(2 * found)).max(axis=1) < 1e-9
+        self.zone_boundary = np.abs(2 * waves - np.round(2 * waves)).max(axis=1) < 1e-9
 
-    def frequencies(self, wave_vectors):
-        """`(wave vectors, 6)` in THz, ascending; between the wave vectors of the supercell the usual interpolation."""
+    def frequencies(self, wave_vectors: np.ndarray) -> np.ndarray:
+        """Frequencies `(wave vectors, 6)` in THz, ascending; between the wave vectors of the supercell the usual interpolation."""
         n, positions = len(self.supercell), self.supercell.positions
         phi = self.constants.reshape(n, 3, n, 3)
         # Two atoms at the distance of a bond are a cell; the others belong to the sublattice of the one or the other.
@@ -80,44 +78,64 @@ class Reference:
         images = np.array(list(itertools.product((-1, 0, 1), repeat=3))) @ self.supercell.cell.array
         waves = 2.0 * np.pi * np.asarray(wave_vectors) @ np.linalg.inv(self.cell.cell.array).T
         matrices = np.zeros((len(waves), 2, 3, 2, 3), complex)
-        for place, i in enumerate((first, second)):
+        for index, i in enumerate((first, second)):
             for j in range(n):
                 vectors = positions[j] - positions[i] + images
                 lengths = np.linalg.norm(vectors, axis=1)
                 # Images at equal distances share the force constant.
                 phases = np.exp(1j * waves @ vectors[lengths < lengths.min() + 1e-3].T).mean(axis=1)
-                matrices[:, place, :, 0 if on_first[j] else 1] += phases[:, None, None] * phi[i, :, j]
+                matrices[:, index, :, 0 if on_first[j] else 1] += phases[:, None, None] * phi[i, :, j]
         values = np.linalg.eigvalsh(matrices.reshape(-1, 6, 6)) / atomic_masses[14]
         return THZ * np.sign(values) * np.sqrt(np.abs(values))
 
 
-def main(folder, steps=STEPS):
+SETS = (("epsilon", "lam"), ("epsilon", "sigma", "lam", "gamma", "a", "A", "B", "p", "q"))
+
+
+def classical(data: str, sets: Sequence[Sequence[str]] = SETS, kinds: Sequence[str] = KINDS, steps: int = 200) -> None:
+    """Stillinger-Weber silicon fitted to force constants or frequencies, with few and with all parameters.
+
+    Args:
+        data: Folder of SPOSCAR and FORCE_CONSTANTS_VASP.
+        sets: Names of the parameters of each fit.
+        kinds: Those of `KINDS` to fit to.
+        steps: Most steps of a fit.
+    """
     kff.enable_float64()
-    reference = Reference(folder)
+    reference = Reference(data)
     published = StillingerWeber.silicon()
     judge("SW published", kff.ForceField(published), reference)
     # Two parameters leave the lattice alone, which is that of DFT by the choice of sigma; more parameters are held to it.
     scaled = published.start["sigma"] * reference.cell.cell.lengths()[0] / bulk("Si", a=LATTICE).cell.lengths()[0]
-    for names in (["epsilon", "lam"], ["epsilon", "sigma", "lam", "gamma", "a", "A", "B", "p", "q"]):
-        for kind in KINDS:
+    for names in sets:
+        for kind in kinds:
             # The cutoff leaves room for larger sigma and a.
-            potential = StillingerWeber(["Si"], {**published.start, "sigma": scaled}, cutoff=4.3, train=names)
+            potential = StillingerWeber(["Si"], {**published.start, "sigma": scaled}, cutoff=4.3, train=list(names))
             model = kff.ForceField(potential)
             targets = {kind: target(kind, model, reference)}
             if len(names) > 2:
                 targets["lattice"] = Target(CellLengths(model, reference.cell), reference.cell.cell.lengths(), scale=1e-4)
-            Fit(model, targets).minimize(verbose=0)
+            Fit(model, targets).minimize(steps, verbose=0)
             judge(f"SW, {len(names)} parameters, {kind}", model, reference)
-    networks(reference, int(steps))
 
 
-def networks(reference, steps):
+def networks(data: str, steps: int = STEPS, training_steps: int = TRAINING_STEPS, kinds: Sequence[str] = KINDS) -> None:
+    """A spline network fine-tuned to force constants or frequencies, beside energies and forces.
+
+    Args:
+        data: Folder of SPOSCAR and FORCE_CONSTANTS_VASP.
+        steps: Number of steps of each fine-tuning.
+        training_steps: Number of training steps before.
+        kinds: Those of `KINDS` to fit to.
+    """
+    kff.enable_float64()
+    reference = Reference(data)
     keras.utils.set_random_seed(0)
     start = kff.ForceField(SplineNetwork(["Si"], 5.2, units=(32, 32), dtype="float32"), dtype="float32")
-    train(start, read(DATA, "Si", "train"), TRAINING_STEPS)
+    train(start, mlearn(BUNDLED, "Si", "train"), training_steps)
     judge("s-NNP, energies and forces", kff.models.astype(start, "float64"), reference)
-    structures = read(DATA, "Si", "train")[::9]
-    for kind in ("data alone", *KINDS):
+    structures = mlearn(BUNDLED, "Si", "train")[::9]
+    for kind in ("data alone", *kinds):
         model = kff.models.astype(start, "float64")
         targets = {"data": DataTarget(structures, model)}
         if kind != "data alone":
@@ -131,7 +149,8 @@ def networks(reference, steps):
         row(f"s-NNP, {kind}: cost", f"{steps} steps in {spent:.0f} CPU s, {1e3 * cpu:.0f} CPU ms for a gradient")
 
 
-def target(kind, model, reference):
+def target(kind: str, model: kff.ForceField, reference: Reference) -> Target:
+    """What a fit of a kind of `KINDS` aims at."""
     scale = {"scale": 1.0, "weight": RELATIVE_ERROR**-2}
     if kind == "force constants":
         scale["scale"] = np.sqrt(np.mean(reference.constants**2))
@@ -146,25 +165,20 @@ def target(kind, model, reference):
     return Target(Phonons(model, reference.cell, chosen), value, **scale)
 
 
-def judge(name, model, reference):
-    """Errors of frequencies at Gamma, X and L, at the other wave vectors of the supercell, and on a mesh; the pressure."""
-    found = []
+def judge(name: str, model: kff.ForceField, reference: Reference) -> None:
+    """Print errors of frequencies at Gamma, X and L, at the other wave vectors of the supercell, and on a mesh; the pressure."""
+    deviations = []
     for wave_vectors in (
         reference.wave_vectors[reference.zone_boundary],
         reference.wave_vectors[~reference.zone_boundary],
         mesh(JUDGING_MESH),
     ):
         difference = Phonons(model, reference.cell, wave_vectors)() - reference.frequencies(wave_vectors)
-        found.append(np.sqrt(np.mean(difference**2)))
+        deviations.append(np.sqrt(np.mean(difference**2)))
     atoms = reference.cell.copy()
     atoms.calc = kff.Calculator(model)
-    text = f"{found[0]:.3f}, {found[1]:.3f}, {found[2]:.3f}; pressure {-atoms.get_stress()[:3].mean() / GPa:.2f} GPa"
+    text = f"{deviations[0]:.3f}, {deviations[1]:.3f}, {deviations[2]:.3f}; pressure {-atoms.get_stress()[:3].mean() / GPa:.2f} GPa"
     if not isinstance(model.potential, StillingerWeber):
-        model.compile(loss=LOSS, metrics=kff.training.default_metrics())
-        energy, forces = errors(model, read(DATA, "Si", "test"))
+        energy, forces = errors(model, mlearn(BUNDLED, "Si", "test"))
         text += f"; test MAE {energy:.2f} meV/atom, {forces:.1f} meV/Å"
     row(f"{name}: RMSE of frequencies in THz at Gamma X L, other wave vectors, mesh", text)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,0 +1,143 @@
+"""`keras-ff train --start`: saved models of any kind are trained further."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from silicon_run import SILICON
+
+import keras_ff as kff
+from keras_ff_tools.run.folder import RunFolder
+from keras_ff_tools.run.model import adapt, compile_model, kind, saved_model
+from keras_ff_tools.run.settings import Settings
+
+DATA = ["--train", f"{SILICON}@0:8", "--valid", f"{SILICON}@8:11", "--max-shapes", "1", "--epochs", "3"]
+
+
+def weights(path):
+    return [keras.ops.convert_to_numpy(weight.value) for weight in kff.load(path).weights]
+
+
+@pytest.fixture(scope="module")
+def classical(tmp_path_factory):
+    """Stillinger-Weber silicon with two parameters to train, in a file."""
+    path = tmp_path_factory.mktemp("classical") / "silicon.keras"
+    kff.ForceField(kff.potentials.StillingerWeber.silicon(train=["epsilon", "lam"])).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def classical_run(classical, tmp_path_factory):
+    """Folder of a finished run that starts from it."""
+    from keras_ff_tools.main import main
+
+    folder = tmp_path_factory.mktemp("runs") / "classical"
+    assert main(["train", *DATA, "--start", str(classical), "--adapt", "--learning-rate", "0.01", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_classical_potential_is_trained_and_reported(classical, classical_run, keras_ff):
+    before, after = (kff.load(path).potential.parameters() for path in (classical, classical_run / "best.keras"))
+    assert {name for name in before if not np.array_equal(before[name], after[name])} == {"epsilon", "lam"}
+    log = (classical_run / "log.csv").read_text().splitlines()
+    assert len(log) == 4
+    assert "StillingerWeber for Si" in (classical_run / "report.html").read_text(encoding="utf-8")
+    told = keras_ff("info", classical_run)
+    assert told.status == 0 and "StillingerWeber" in told.out and str(classical) in told.out
+    evaluated = keras_ff("evaluate", classical_run, f"{SILICON}@11:14")
+    assert evaluated.status == 0 and "meV/atom" in evaluated.out
+
+
+def test_a_killed_run_resumes_to_the_same_weights_though_its_start_is_gone(classical, classical_run, tmp_path, keras_ff):
+    start, folder = tmp_path / "start.keras", tmp_path / "killed"
+    start.write_bytes(classical.read_bytes())
+    program = [sys.executable, str(Path(__file__).parent / "killed_training.py"), "2"]
+    words = ["train", *DATA, "--start", str(start), "--adapt", "--learning-rate", "0.01", "--out", str(folder)]
+    done = subprocess.run([*program, *words], capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == -9, done.stderr
+    start.unlink()
+    resumed = keras_ff("train", "--resume", folder)
+    assert resumed.status == 0 and "Continuing after epoch 1" in resumed.out, resumed.err
+    for name in ("best.keras", "last.keras"):
+        for one, other in zip(weights(folder / name), weights(classical_run / name), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_trained_network_continues_from_its_weights(run_folder, tmp_path, keras_ff):
+    words = ["--start", run_folder, "--train", f"{SILICON}@0:8", "--valid", f"{SILICON}@8:11", "--max-shapes", "1"]
+    done = keras_ff("train", *words, "--epochs", "2", "--learning-rate", "1e-12", "--out", tmp_path / "run")
+    assert done.status == 0 and "reference energies as they are" in done.out, done.err
+    for one, other in zip(weights(run_folder / "best.keras"), weights(tmp_path / "run" / "last.keras"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
+
+
+@pytest.mark.slow_on_tensorflow
+def test_a_committee_is_trained_further_and_forgets_its_calibration(tmp_path, keras_ff):
+    model = kff.Ensemble(kff.potentials.NeuralIL(["Si"], members=2, cutoff=3.5, n_max=1), bootstrap=0)
+    model.calibration = {"energy_per_atom": kff.models.Scaling(2.0)}
+    model.save(tmp_path / "committee.keras")
+    done = keras_ff("train", *DATA, "--start", tmp_path / "committee.keras", "--adapt", "--out", tmp_path / "run")
+    assert done.status == 0 and "NeuralIL, committee of 2 for Si" in done.out, done.err
+    trained = kff.load(tmp_path / "run" / "best.keras")
+    assert trained.members == 2 and trained.bootstrap == 0 and not trained.calibration
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["cutoff"] is None
+
+
+def test_a_deep_ensemble_learns_from_the_likelihood(tmp_path):
+    model = kff.Ensemble(kff.potentials.NeuralIL(["Si"], members=2, cutoff=3.5, n_max=1, learned_noise=True))
+    model.save(tmp_path / "deep.keras")
+    settings = Settings(train="data.xyz", start=tmp_path / "deep.keras", stress_weight=1.0)
+    model = saved_model(settings.start, settings)
+    compile_model(model, settings, {"energy": 1, "forces": 1, "stress": 1})
+    assert kind(model) == "NeuralIL, committee of 2"
+    with pytest.raises(ValueError, match="energy_p.*50"):
+        saved_model(settings.start, settings.replaced(energy_p=50.0))
+
+
+def test_a_model_without_anything_to_train_is_refused(tmp_path, keras_ff):
+    kff.ForceField(kff.potentials.StillingerWeber.silicon(train=False)).save(tmp_path / "fixed.keras")
+    done = keras_ff("train", *DATA, "--start", tmp_path / "fixed.keras", "--out", tmp_path / "run")
+    assert done.status == 2 and "nothing to train" in done.err and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--start", "a.keras", "--cutoff", "4"], "keeps the species, cutoff.*--cutoff with --start a.keras"),
+        (["--start", "a.keras", "--species", "Si", "--n-max", "4"], "--species, --n-max"),
+        (["--adapt"], "--adapt without --start"),
+        (["--start", "nowhere.keras"], "no model file nowhere.keras"),
+    ],
+)
+def test_contradictions_are_one_sentence_and_leave_nothing(words, message, tmp_path, keras_ff, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = keras_ff("train", "--train", f"{SILICON}@0:4", *words)
+    assert done.status == 2 and re.search(message, done.err), done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_folder_of_an_older_version_is_still_read(tmp_path):
+    old = Settings(train=str(SILICON)).to_dict()
+    for name in ("start", "adapt"):
+        del old[name]
+    folder = RunFolder(tmp_path)
+    folder.settings_file.write_text(json.dumps(old))
+    assert folder.settings() == Settings(train=str(SILICON))
+    folder.settings_file.write_text(json.dumps({**old, "future": 1}))
+    with pytest.raises(ValueError, match="cannot be used.*'future' is not known to this version"):
+        folder.settings()
+
+
+def test_adapt_gives_a_classical_potential_the_zero_of_the_data():
+    model = kff.ForceField(kff.potentials.StillingerWeber.silicon(train=["lam"]))
+    data = kff.data.Dataset(kff.data.read(f"{SILICON}@0:3"), model, batch_size=4)
+    adapt(model, data)
+    labels = [kff.data.labels(atoms)["energy"] / len(atoms) for atoms in data.structures]
+    found = model.predict(data, verbose=0)["energy_per_atom"][:, 0]
+    assert np.mean(found - labels) == pytest.approx(0.0, abs=0.05)

@@ -1,0 +1,104 @@
+"""Training, validation and test set of a run."""
+
+import keras_ff as kff
+from keras_ff.data.cache import CachedStructures
+from keras_ff_tools.run.settings import Settings
+
+Structures = list | CachedStructures
+
+
+class RunData:
+    """Structures of a run, read from the files of its settings.
+
+    Args:
+        settings: Settings.
+
+    Attributes:
+        train: Structures of the training set, without those set aside.
+        valid: Structures of the validation set, or None.
+        test: Structures of the test set, or None.
+
+    Raises:
+        ValueError: If the files cannot be used.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.train = self._read(settings.train)
+        self.valid = None
+        if settings.valid:
+            self.valid = self._read(settings.valid)
+        elif settings.valid_fraction:
+            self.train, self.valid = split(self.train, settings.valid_fraction, settings.seed)
+        self.test = self._read(settings.test) if settings.test else None
+
+    def _read(self, sources):
+        sources = list(sources)
+        if any(source.endswith(".h5") for source in sources):
+            if len(sources) > 1:
+                raise ValueError(
+                    f"A cache (.h5) is a whole set of its own and cannot be joined with other files. Received {sources}."
+                )
+            return CachedStructures(sources[0])
+        return kff.data.read(sources, **self.settings.keys)
+
+    def batches(self, model: kff.ForceField) -> tuple[kff.data.Dataset, kff.data.Dataset | None]:
+        """Training and validation set as batches for a model.
+
+        The test set is looked at too, so that bad data is known before the training.
+
+        Raises:
+            ValueError: If a structure is broken or has elements that the model does not know, or no structure of the training set
+                has a label that the loss asks for.
+        """
+        most = self.settings.max_shapes
+        train = self._dataset(self.train, model, "training", most)
+        valid = None if self.valid is None else self._dataset(self.valid, model, "validation", min(most, 2), shuffle=False)
+        if self.test is not None:
+            self._dataset(self.test, model, "test", 1, shuffle=False)
+        for kind, weight in self.settings.weights.items():
+            if weight:
+                try:
+                    train.require_labels(kind)
+                except ValueError as error:
+                    raise ValueError(f"{error} (On the command line: --{kind}-weight 0.)") from error
+        return train, valid
+
+    def _dataset(self, structures, model, name, max_shapes, shuffle=True):
+        settings = self.settings
+        try:
+            return kff.data.Dataset(
+                structures, model, settings.batch_size, shuffle, settings.seed, max_shapes, dtype=model.compute_dtype
+            )
+        except ValueError as error:
+            raise ValueError(f"In the {name} set: {error}") from error
+
+    @property
+    def species(self) -> list[str]:
+        """Chemical symbols of the training set, in alphabetical order."""
+        return species_of(self.train)
+
+
+def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:
+    """Training and validation set, each of one structure at least.
+
+    Args:
+        structures: Two or more structures.
+        fraction: Fraction of the validation set.
+        seed: Seed of the choice.
+
+    Raises:
+        ValueError: If there is a single structure.
+    """
+    if len(structures) < 2:
+        raise ValueError(
+            f"{len(structures)} structure is too few to set some aside for validation. Add data, name validation files with "
+            "--valid, or train without any with --valid-fraction 0."
+        )
+    fraction = min(max(fraction, 1 / len(structures)), 1 - 1 / len(structures))
+    return kff.data.split(structures, (1 - fraction, fraction), seed)
+
+
+def species_of(structures: Structures) -> list[str]:
+    """Chemical symbols of structures, in alphabetical order."""
+    return sorted({symbol for atoms in structures for symbol in set(atoms.symbols)})

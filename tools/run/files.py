@@ -1,0 +1,73 @@
+"""Small files of a run: written whole or not at all, and their checksums."""
+
+import csv
+import glob
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    from keras_ff.files import replace_when_complete  # Imports Keras, which --help is not to wait for.
+
+    with replace_when_complete(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Content of a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_csv(path: str | os.PathLike, columns: Iterable[str], rows: Iterable[dict]) -> None:
+    """Write a table, whole or not at all; NaN becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: "" if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()})
+    write_text(path, text.getvalue())
+
+
+def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
+    """The log of a run as a dictionary of lists, one number for each epoch; NaN where a cell is empty."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else [])}
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Checksum of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_files(source: str | os.PathLike) -> list[str]:
+    """Files behind a source: a file, `file@frames`, a folder (all its files) or a glob pattern."""
+    source = str(source)
+    if not os.path.exists(source) and os.path.exists(source.rpartition("@")[0]):
+        source = source.rpartition("@")[0]
+    if os.path.isdir(source):
+        return sorted(str(path) for path in Path(source).rglob("*") if path.is_file())
+    if os.path.exists(source):
+        return [source]
+    return sorted(file for file in glob.glob(source, recursive=True) if os.path.isfile(file))
+
+
+def cache_folder() -> Path:
+    """Where compiled functions are kept between processes; `KERAS_FF_CACHE` names another folder."""
+    if os.environ.get("KERAS_FF_CACHE"):
+        return Path(os.environ["KERAS_FF_CACHE"])
+    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "keras_ff"

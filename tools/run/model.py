@@ -1,0 +1,107 @@
+"""The model that a run trains: a new NeuralIL, or a saved one of any kind; its loss and its name."""
+
+import os
+from collections.abc import Iterable, Mapping
+
+import keras
+
+import keras_ff as kff
+from keras_ff_tools.run.settings import Settings
+
+# Names of the outputs that the labels are compared with.
+OUTPUTS = {"energy": "energy_per_atom", "forces": "forces", "stress": "stress"}
+
+
+def new_model(settings: Settings, species: Iterable[str]) -> kff.ForceField:
+    """An untrained NeuralIL of the settings.
+
+    Args:
+        settings: Settings without `start`.
+        species: Chemical symbols, where the settings name none.
+    """
+    if settings.dtype == "float64":
+        kff.enable_float64()
+    potential = kff.potentials.NeuralIL(
+        species=list(settings.species or species),
+        cutoff=settings.cutoff,
+        n_max=settings.n_max,
+        seed=settings.seed,
+        dtype=settings.dtype,
+    )
+    return kff.ForceField(potential, dtype=settings.dtype)
+
+
+def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
+    """A saved model to be trained further, with its weights and reference energies.
+
+    What a committee has learned of its errors (`Ensemble.calibrate`) belongs to the weights that it had, and is taken away.
+
+    Args:
+        path: The `.keras` file.
+        settings: Settings, of which `dtype` may convert the model.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no model, nothing in the model can be trained, or the settings contradict it.
+    """
+    model = kff.load(path, dtype=settings.dtype)
+    if not model.trainable_weights:
+        raise ValueError(
+            f"{path} is a {kind(model)} whose weights are all fixed, so there is nothing to train. Make it with parameters to "
+            "train, such as StillingerWeber.silicon(train=True), or set `trainable = True` of weights, and save it again."
+        )
+    if learns_noise(model):
+        defaults = {name: Settings.model_fields[name].default for name in ("energy_p", "forces_p")}
+        given = {name: getattr(settings, name) for name in defaults if getattr(settings, name) != defaults[name]}
+        if given:
+            raise ValueError(
+                f"{path} learns the variances of its errors, and its loss (GaussianNLL) has no energy_p and "
+                f"forces_p. Received {given}."
+            )
+    if isinstance(model, kff.Ensemble):
+        model.calibration = {}
+    return model
+
+
+def adapt(model: kff.ForceField, dataset: kff.data.Dataset) -> None:
+    """Fit reference energies and the statistics of descriptors of a saved model to a data set.
+
+    `ForceField.adapt` leaves the zero of a classical potential alone, which here moves to that of the data too.
+    """
+    model.adapt(dataset)
+    if dataset.labels_found["energy"]:
+        model.fit_reference_energies(dataset)
+
+
+def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mapping[str, int]) -> None:
+    """Give a model the loss, the optimizer and the metrics of the settings.
+
+    Args:
+        model: The model.
+        settings: Settings.
+        labels_found: Number of labels of each kind in the training set; kinds without any are not measured.
+    """
+
+    def loss(label):
+        if learns_noise(model) and label != "stress":
+            return kff.losses.GaussianNLL(dtype=model.compute_dtype)
+        return kff.losses.LogCosh(p=getattr(settings, f"{label}_p"), dtype=model.compute_dtype)
+
+    weights = {label: weight for label, weight in settings.weights.items() if weight}
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss={OUTPUTS[label]: loss(label) for label in weights},
+        loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
+        metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
+    )
+
+
+def learns_noise(model: kff.ForceField) -> bool:
+    """Whether a model is a deep ensemble, whose members learn the variances of their errors."""
+    return isinstance(model, kff.Ensemble) and model.potential.learned_noise
+
+
+def kind(model: kff.ForceField) -> str:
+    """Names of the potentials of a model, such as "NeuralIL + ZBL", and the size of a committee."""
+    terms = " + ".join(type(term).__name__ for term in model.potential.terms())
+    return f"{terms}, committee of {model.members}" if isinstance(model, kff.Ensemble) else terms

@@ -1,0 +1,200 @@
+"""A training run in a folder: from the data to the report, also after a kill."""
+
+import contextlib
+import dataclasses
+import os
+import time
+
+import keras_ff as kff
+from keras_ff import backend
+from keras_ff_tools.run import evaluation, report
+from keras_ff_tools.run.data import RunData
+from keras_ff_tools.run.files import cache_folder, read_log
+from keras_ff_tools.run.folder import RunFolder, model_file
+from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
+from keras_ff_tools.run.schedule import OneCycle
+from keras_ff_tools.run.settings import Settings
+
+# Number of lines that a run prints while it trains.
+LINES = 30
+
+
+@dataclasses.dataclass
+class Result:
+    """What a finished run gives.
+
+    Attributes:
+        model: The best model.
+        history: Dictionary of lists: the log, one number for each epoch.
+        predictions: `Predictions` of the best model, of the test set or else the validation set; None if there is neither.
+        which: "test", "validation" or None.
+        folder: Folder of the run.
+        seconds: Wall time of this process in the run, in s.
+    """
+
+    model: kff.ForceField
+    history: dict[str, list[float]]
+    predictions: evaluation.Predictions | None
+    which: str | None
+    folder: RunFolder
+    seconds: float
+
+
+def train(settings: Settings, folder: str | os.PathLike) -> Result:
+    """Train a model in a new run folder.
+
+    Args:
+        settings: Settings of the run.
+        folder: Path of the folder, which must not hold a run.
+
+    Raises:
+        FileExistsError: If there is a run in the folder.
+        ValueError: If settings or data cannot be used; then no folder is made.
+    """
+    folder = RunFolder(folder)
+    folder.refuse_if_used()
+    return _finished(settings, folder)
+
+
+def resume(folder: str | os.PathLike) -> Result:
+    """Continue the run in a folder; if it is complete, only its evaluation is made again.
+
+    Raises:
+        FileNotFoundError: If there is no run in the folder, or its data is gone.
+        ValueError: If the data has changed.
+    """
+    folder = RunFolder(folder)
+    settings = folder.settings()
+    folder.check_data()
+    return _finished(settings, folder)
+
+
+def _finished(settings, folder):
+    with kff.training.data_parallel(settings.devices) if settings.devices > 1 else contextlib.nullcontext():
+        return TrainingRun(settings, folder).finish()
+
+
+class TrainingRun:
+    """A run whose data is read and whose model is made; `finish` trains.
+
+    Args:
+        settings: Settings of the run.
+        folder: Its folder.
+
+    Attributes:
+        settings: Settings with what the data and the process have decided: species and backend.
+        model: The model, as it is trained.
+        train: Training set in batches.
+        valid: Validation set in batches, or None.
+        test: Structures of the test set, or None.
+
+    Raises:
+        ValueError: If the data or the settings cannot be used.
+    """
+
+    def __init__(self, settings: Settings, folder: RunFolder):
+        self.began = time.monotonic()
+        self.folder = folder
+        settings = settings.replaced(backend=backend.backend_name())
+        backend.enable_compilation_cache(cache_folder() / settings.backend)
+        if settings.start:
+            self.model = saved_model(folder.start if folder.exists else model_file(settings.start), settings)
+            data = RunData(settings)
+        else:
+            data = RunData(settings)
+            settings = settings.replaced(species=settings.species or data.species)
+            self.model = new_model(settings, settings.species)
+        self.settings = settings
+        self.train, self.valid = data.batches(self.model)
+        self.test = data.test
+
+    def describe_data(self) -> dict[str, dict[str, int]]:
+        """Numbers of structures and labels of each set."""
+        sets = {"train": self.train, "valid": self.valid}
+        found = {name: {"structures": len(data.structures), **data.labels_found} for name, data in sets.items() if data is not None}
+        return found if self.test is None else {**found, "test": {"structures": len(self.test)}}
+
+    def finish(self) -> Result:
+        """Begin the folder if there is none, train to the end from the last state in it, evaluate, and write the report."""
+        if not self.folder.exists:
+            self.folder.create(self.settings, self.describe_data())
+        self._print_summary()
+        history = self._fit()
+        model = kff.load(self.folder.best)
+        which, structures = ("test", self.test) if self.test is not None else ("validation", self.valid and self.valid.structures)
+        predictions = None
+        if structures is not None:
+            predictions = evaluation.predict(model, structures, self.settings.batch_size)
+            rows = predictions.errors()
+            evaluation.write_errors(self.folder.path / f"errors_{which}.csv", rows)
+            evaluation.write_structures(self.folder.path / f"structures_{which}.csv", predictions)
+            print(f"\nBest model on the {which} set ({len(structures)} structures)\n{evaluation.error_table(rows)}")
+        result = Result(model, history, predictions, which if predictions else None, self.folder, time.monotonic() - self.began)
+        try:
+            report.write_run(result)
+        except ImportError as error:
+            print(f"\nNo plots and no report: {error}")
+        print(f"\nbest model  {self.folder.best}")
+        if self.folder.report.exists():
+            print(f"report      {self.folder.report}")
+        return result
+
+    def _print_summary(self):
+        model, settings = self.model, self.settings
+        sets = [("training", self.train)] + ([("validation", self.valid)] if self.valid is not None else [])
+        for name, data in sets:
+            print(f"{name} set\n" + "\n".join(f"  {line}" for line in data.report().splitlines()))
+        if self.test is not None:
+            print(f"test set\n  structures  {len(self.test)}")
+        size = "" if settings.start else f"n_max {settings.n_max}, "
+        print(
+            f"model       {kind(model)} for {', '.join(model.species)}: cutoff {model.cutoff:g} Å, {size}"
+            f"{model.count_params()} parameters, {model.compute_dtype}, {settings.backend}"
+        )
+        if settings.start:
+            energies = "adapted to the training set" if settings.adapt else "as they are (--adapt fits them to the training set)"
+            print(f"start       {settings.start}; reference energies {energies}")
+            if model.extrapolation is not None:
+                print("            its thresholds of extrapolation are those of its earlier training set: learn_extrapolation anew")
+        memory = kff.data.estimate_memory(self.train, model)
+        print(f"memory      a training step takes about {memory / 2**20:.0f} MiB (estimated from the largest batch)")
+        print(f"run folder  {self.folder.path}\n", flush=True)
+
+    def _fit(self):
+        settings, folder = self.settings, self.folder
+        progress = kff.training.Progress(every=10**9)
+        state = kff.training.RunState(folder.state)
+        if state.latest is None and not settings.start:
+            self.model.adapt(self.train)
+        elif state.latest is None and settings.adapt:
+            adapt(self.model, self.train)
+
+        plan = folder.plan() or {"epochs": settings.epochs, "measured": 0}
+
+        def planned(epochs, measured):
+            folder.write_plan(epochs, measured)
+            progress.every = max(1, epochs // LINES)
+
+        if plan["epochs"]:
+            progress.every = max(1, plan["epochs"] // LINES)
+        cycle = OneCycle(settings.learning_rate, **plan, minutes=settings.minutes, began=self.began, on_plan=planned)
+        compile_model(self.model, settings, self.train.labels_found)
+        monitor = "loss" if self.valid is None else "val_loss"
+        state.callbacks = [
+            kff.training.StopOnNaN(),
+            kff.training.BestModel(folder.best, monitor=monitor),
+            kff.training.CSVLog(folder.log),
+            kff.training.TensorBoardLog(folder.tensorboard),
+            cycle,  # Before the lines that tell the planned epochs, after what makes the first epoch slow.
+            progress,
+        ]
+        self.model.fit(
+            self.train,
+            validation_data=self.valid,
+            epochs=cycle.most_epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[*state.callbacks, state],
+        )
+        self.model.save(folder.last)
+        return read_log(folder.log)
