@@ -14,7 +14,8 @@ class LabelMetric(keras.metrics.Metric):
     do not count; without any label the result is NaN, not a perfect 0.
     """
 
-    _direction = "down"  # Keras: less is better.
+    # Private API of Keras: less is better. Without it KerasTuner has to be told.
+    _direction = "down"
 
     def __init__(self, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
