@@ -18,7 +18,8 @@ class LabelMetric(keras.metrics.Metric):
         dtype: Data type of the computation; by default Keras' `floatx`.
     """
 
-    _direction = "down"  # Keras: less is better.
+    # Private API of Keras: less is better. Without it KerasTuner has to be told.
+    _direction = "down"
 
     def __init__(self, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)

@@ -30,9 +30,12 @@ class GroupedAdam(keras.optimizers.Adam):
         [0.1, 0.1, 1.0, 1.0]
     """
 
+    # keras.optimizers.MultiOptimizer tells weights apart by their paths, which need not be unique, clips the gradients of each
+    # group by its own norm, and takes one schedule for each.
+
     def __init__(self, learning_rate=1e-3, groups=(), rates=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        # The layers are not parts of the optimizer: Keras would save them with it. Paths of weights need not be unique.
+        # The layers are not parts of the optimizer: Keras would save them with it.
         self._groups = tuple((layer.name, tuple(id(weight) for weight in layer.weights), factor) for layer, factor in groups)
         self.rates = rates
         if any(factor < 0 for *_, factor in self._groups):
@@ -52,6 +55,7 @@ class GroupedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         """Update one weight with its own learning rate."""
+        # Private API of Keras, which finds the moments of a variable in the same way: without it no step can be made.
         super().update_step(gradient, variable, learning_rate * self.rates[self._get_variable_index(variable)])
 
     def get_config(self):

@@ -140,7 +140,11 @@ def explain_nan(what):
 
 
 def _averages(model):
-    """Pairs of a variable and its average; none before the first step, which fills them."""
+    """Pairs of a variable and its average; none before the first step, which fills them.
+
+    Private API of Keras: `finalize_variable_values` puts averages in the place of variables, and nothing public gives them. Without
+    the two lists `EvaluateAverage` and `BestModel` cannot use the averages; the training itself can.
+    """
     return [
         (variable, average)
         for part in _optimizers(model)

@@ -65,6 +65,7 @@ class RunState(keras.callbacks.Callback):
     # weights and epoch to two files, in place, so that a kill leaves half a file or an epoch that does not
     # belong to the weights; it has no checksum; it forgets history, random numbers and the state of other
     # callbacks; and it deletes the state at the end, so that nothing is left to train on from.
+    # keras.callbacks.OrbaxCheckpoint writes weights and optimizer, not the other four either, and `fit` does not go on from it.
 
     def __init__(self, folder, callbacks=(), every=1):
         super().__init__()
@@ -84,7 +85,7 @@ class RunState(keras.callbacks.Callback):
     def set_model(self, model):
         """Check that all callbacks whose state is kept stand before this one."""
         super().set_model(model)
-        late = [type(callback).__name__ for callback in self.callbacks if callback._model is not model]
+        late = [type(callback).__name__ for callback in self.callbacks if callback.model is not model]
         if late:
             raise ValueError(
                 f"RunState keeps the state of {late}, which must stand before it in the callbacks of `fit`: "
@@ -107,15 +108,14 @@ class RunState(keras.callbacks.Callback):
         done = len(self._epochs)
         stopped = any(getattr(callback, "stopped_epoch", 0) > 0 for callback in self.callbacks)
         over = stopped or done >= self.params["epochs"]
-        # `fit` starts from this attribute, which Keras has for its own BackupAndRestore.
-        self.model._initial_epoch = _NEVER if over else done
+        _begin_after(self.model, _NEVER if over else done)
         what = "stopped early" if stopped else f"of {self.params['epochs']}"
         rest = "; nothing is left to train" if over else ""
         print(f"Continuing after epoch {done} ({what}) from {path}{rest}. To begin anew, remove {self.folder}.", flush=True)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Undo the change of the first epoch, which holds for this `fit` only."""
-        self.model._initial_epoch = None  # Or the next `fit` would start from there as well.
+        _begin_after(self.model, None)  # Or the next `fit` would start from there as well.
 
     def on_epoch_end(self, epoch, logs=None):
         """Add the logs to the history, and write the state every few epochs and at the end."""
@@ -128,7 +128,7 @@ class RunState(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Give the model the history of the whole run, earlier parts included."""
-        self.model._initial_epoch = None
+        _begin_after(self.model, None)
         # Keras' own record begins with the epoch that was resumed.
         self.model.history.epoch = list(self._epochs)
         self.model.history.history = {name: list(values) for name, values in self._history.items()}
@@ -209,6 +209,13 @@ class RunState(keras.callbacks.Callback):
                 name = type(callback).__name__
                 count[name] = count.get(name, 0) + 1
                 yield (name if count[name] == 1 else f"{name} {count[name]}"), callback
+
+
+def _begin_after(model, epochs):
+    """Private API of Keras, made for its own BackupAndRestore: `fit` starts from this epoch. Without it a resumed run would begin
+    with the first epoch again, unless the user passes `initial_epoch`.
+    """
+    model._initial_epoch = epochs
 
 
 def _variables(model):

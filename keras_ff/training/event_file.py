@@ -3,6 +3,9 @@
 Formats: tensorflow/core/lib/io/record_writer.h (records),
 tensorflow/core/util/event.proto and tensorflow/core/framework/summary.proto
 (events; encoded as protocol buffers, developers.google.com/protocol-buffers).
+
+TensorBoard's own writer begins a new file in each process, and cannot take the
+epochs out of it that a killed run wrote after its last state.
 """
 
 import struct
