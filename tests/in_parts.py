@@ -1,4 +1,6 @@
-"""All tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST]`.
+"""Tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST] [FILES OR FOLDERS]`.
+
+Without files, all are run.
 
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
@@ -11,6 +13,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,11 +26,17 @@ SLOWEST = "potentials"
 FILES = {"tensorflow": 8, "jax": 12}
 PROCESSES = 2
 # On the CPU these halve the time of compiling, and cost some speed.
-XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+XLA_FLAGS = "--xla_backend_optimization_level=0"
+if [int(number) for number in version("jax").split(".")[:3]] < [0, 11, 1]:
+    # The XLA of later releases has no such flag, and ends the process at flags that it does not know.
+    XLA_FLAGS += " --xla_cpu_use_fusion_emitters=false"
 
 
-def main(options):
-    files = sorted(Path(__file__).parent.rglob("test_*.py"), key=lambda file: (file.parent.name != SLOWEST, file))
+def main(arguments):
+    paths = [Path(argument).resolve() for argument in arguments if Path(argument).exists()] or [Path(__file__).parent]
+    options = [argument for argument in arguments if not Path(argument).exists()]
+    files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("test_*.py"))}
+    files = sorted(files, key=lambda file: (file.parent.name != SLOWEST, file))
     parts = []
     for backend in BACKENDS:
         own = [file for file in files if backend == BACKENDS[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]

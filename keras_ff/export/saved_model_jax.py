@@ -1,6 +1,9 @@
 """SavedModel of a function of JAX: its StableHLO in a graph of TensorFlow, which must be installed too."""
 
 import tensorflow as tf
+
+# Neither JAX nor TensorFlow promises these three names. They serialize StableHLO in a chosen version, tell the version that
+# TensorFlow reads, and put StableHLO into a graph; without one of them SavedModels are exported from TensorFlow alone.
 from jaxlib.mlir.dialects import stablehlo as of_jax
 from tensorflow.compiler.mlir.stablehlo import stablehlo as of_tensorflow
 from tensorflow.compiler.tf2xla.python import xla
@@ -11,7 +14,13 @@ NAMES = ("vectors", "mask", "center_species", "neighbor_species")
 
 
 def write_saved_model(model, function, folder):
-    """Write a function as the signature `serving_default` of a SavedModel, for CPUs and CUDA."""
+    """Write a function of JAX as the signature `serving_default` of a SavedModel, for CPUs and CUDA.
+
+    Args:
+        model: `ForceField` that the function belongs to.
+        function: Function of vectors, mask, center_species and neighbor_species that returns a dict of arrays.
+        folder: Folder of the SavedModel.
+    """
     call = graph_function(exported(model, function))
     dtypes = (model.compute_dtype, tf.bool, tf.int32, tf.int32)
     sizes = ((None, None, 3), (None, None), (None,), (None, None))
@@ -27,8 +36,8 @@ def write_saved_model(model, function, folder):
 def graph_function(program):
     """Function of TensorFlow that runs a program of JAX.
 
-    `jax.experimental.jax2tf` does the same, but writes StableHLO of four weeks before JAX, which a TensorFlow that is older than
-    JAX by months does not read.
+    `jax.experimental.jax2tf` does the same, but always writes the version of StableHLO that was current four weeks before the
+    release of JAX. A TensorFlow that is months older does not read it ("unregistered operation 'vhlo.custom_call_v2'").
 
     Args:
         program: `jax.export.Exported` of a function that returns tensors in any nest of dicts and tuples.
@@ -40,12 +49,14 @@ def graph_function(program):
 
     def call(*tensors):
         results = xla.call_module(
-            # XLA drops what the results do not depend on.
+            # A program has no arguments on which its results do not depend.
             [tensors[index] for index in program.module_kept_var_idx],
             version=program.calling_convention_version,
             module=code,
             Tout=[tf.as_dtype(result.dtype) for result in program.out_avals],
-            Sout=[tf.TensorShape([size if isinstance(size, int) else None for size in result.shape]) for result in program.out_avals],
+            Sout=[
+                tf.TensorShape([size if isinstance(size, int) else None for size in result.shape]) for result in program.out_avals
+            ],
             platforms=[platform.upper() for platform in program.platforms],
         )
         return program.out_tree.unflatten(results)
@@ -54,7 +65,7 @@ def graph_function(program):
 
 
 def for_tensorflow(code):
-    """Serialized StableHLO, written anew in the version that this TensorFlow reads.
+    """Serialized StableHLO in a version that the installed TensorFlow reads.
 
     Args:
         code: Bytes of a portable artifact of StableHLO from JAX.
