@@ -54,9 +54,7 @@ def graph_function(program):
             version=program.calling_convention_version,
             module=code,
             Tout=[tf.as_dtype(result.dtype) for result in program.out_avals],
-            Sout=[
-                tf.TensorShape([size if isinstance(size, int) else None for size in result.shape]) for result in program.out_avals
-            ],
+            Sout=[[size if isinstance(size, int) else None for size in result.shape] for result in program.out_avals],
             platforms=[platform.upper() for platform in program.platforms],
         )
         return program.out_tree.unflatten(results)
