@@ -2,6 +2,9 @@
 #   make demo                      train, evaluate, simulate, report (BACKEND=tensorflow make demo for the other backend)
 #   make test                      all tests, on both backends
 #   make lint                      style
+# The tests that matter most, on the newest releases and on the oldest that pyproject.toml allows:
+#   make test-next PYTHON=python3.13     in .venv-next; JAX 0.11 and later need Python 3.12
+#   make test-oldest PYTHON=python3.11   in .venv-oldest
 
 PYTHON ?= python3
 BACKEND ?= jax
@@ -10,7 +13,7 @@ PIP = -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow test-next test-oldest lint clean
 
 demo: $(ENV)/.installed-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m keras_ff_tools.demo --out demo
@@ -22,6 +25,25 @@ test: $(ENV)/.installed-test
 
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
+
+VERSIONS = tests/data tests/export tests/test_plots.py \
+	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \
+	$(addprefix tests/models/,test_force_field.py test_ensemble.py test_files.py) \
+	$(addprefix tests/interfaces/,test_ase.py test_lammps.py test_lammps_external.py) \
+	tests/simulation/test_dynamics.py
+
+# pip brings the newest releases that fit together; those of before are replaced.
+test-next:
+	test -x .venv-next/bin/python || $(PYTHON) -m venv .venv-next
+	.venv-next/bin/python $(PIP) --upgrade --upgrade-strategy eager --editable ".[jax,tensorflow,dev]"
+	.venv-next/bin/python tests/in_parts.py -m "not slow" $(VERSIONS)
+
+# matcalc and pymatgen need newer ones.
+test-oldest:
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python tests/oldest_versions.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python $(PIP) --constraint .venv-oldest/constraints.txt --editable ".[jax,tensorflow,lammps,ipi,plot]" pytest
+	.venv-oldest/bin/python tests/in_parts.py -m "not slow" $(VERSIONS)
 
 lint: $(ENV)/.installed-test
 	$(ENV)/bin/ruff check .
@@ -40,4 +62,4 @@ $(ENV)/.installed-test: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-next .venv-oldest demo

@@ -1,4 +1,6 @@
-"""All tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST]`.
+"""Tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST] [FILES OR FOLDERS]`.
+
+Without files, all are run.
 
 The examples in the docstrings of keras_ff are a part of their own on each backend.
 
@@ -13,6 +15,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,11 +29,17 @@ FILES = {"tensorflow": 8, "jax": 12}
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
 # On the CPU these halve the time of compiling, and cost some speed.
-XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+XLA_FLAGS = "--xla_backend_optimization_level=0"
+if [int(number) for number in version("jax").split(".")[:3]] < [0, 11, 1]:
+    # The XLA of later releases has no such flag, and ends the process at flags that it does not know.
+    XLA_FLAGS += " --xla_cpu_use_fusion_emitters=false"
 
 
-def main(options):
-    files = sorted(Path(__file__).parent.rglob("test_*.py"), key=lambda file: (file.parent.name != SLOWEST, file))
+def main(arguments):
+    paths = [Path(argument).resolve() for argument in arguments if Path(argument).exists()] or [Path(__file__).parent]
+    options = [argument for argument in arguments if not Path(argument).exists()]
+    files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("test_*.py"))}
+    files = sorted(files, key=lambda file: (file.parent.name != SLOWEST, file))
     parts = []
     for backend in BACKENDS:
         own = [file for file in files if backend == BACKENDS[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]

@@ -212,8 +212,9 @@ class RunState(keras.callbacks.Callback):
 
 
 def _begin_after(model, epochs):
-    """Private API of Keras, made for its own BackupAndRestore: `fit` starts from this epoch. Without it a resumed run would begin
-    with the first epoch again, unless the user passes `initial_epoch`.
+    """Let `fit` start from an epoch, by private API that Keras made for its own BackupAndRestore.
+
+    Without it a resumed run would begin with the first epoch again, unless the user passes `initial_epoch`.
     """
     model._initial_epoch = epochs
 

@@ -176,7 +176,9 @@ def test_conflicting_labels_are_warned_about_once(silicon):
         source.append(atoms)
     with pytest.warns(UserWarning, match="energy_key=") as record:
         result, report = read_with_report(source)
-    assert len(record) == 1 and labels(result[0])["energy"] == -2.0
+    # ASE with NumPy 2.5 adds warnings of its own, about deprecations.
+    assert sum(issubclass(warning.category, UserWarning) for warning in record) == 1
+    assert labels(result[0])["energy"] == -2.0
     assert list(report.notes.values()) == [3] and "REF_energy" in str(report)
     assert labels(read(source, energy_key="REF_energy")[0])["energy"] == -1.0
 
