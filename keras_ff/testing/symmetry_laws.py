@@ -47,16 +47,18 @@ def permutation(probe, tolerance=1e-9):
     """
     atoms = probe.structure
     order = probe.rng.permutation(len(atoms))
+    if (order == np.arange(len(atoms))).all():
+        order = order[::-1]
     [before] = probe.evaluate([atoms])
     # With the reach, neighbors beyond the cutoff stand among the others too.
-    batch = probe.batch([atoms, atoms[order]], probe.shape, reach=probe.reach)
+    batch = probe.batch([atoms[order], atoms], probe.shape, reach=probe.reach)
     columns = probe.rng.permuted(np.broadcast_to(np.arange(probe.shape[2]), probe.shape[1:]), axis=-1)
     for shuffled in (batch["neighbors"][0], batch["shifts"][0]):
         shuffled[:] = shuffled[np.arange(len(columns))[:, None], columns]
     found = probe.outputs(batch)
     worst = Worst()
     n = len(atoms)
-    for index, places, who in ((0, np.arange(n), atoms), (1, order, atoms[order])):
+    for index, places, who in ((0, order, atoms[order]), (1, np.arange(n), atoms)):
         worst.compare("energy", found["energies"][index, :n], before["energies"][places], probe.label(who))
         worst.compare("forces", found["forces"][index, :n], before["forces"][places], probe.label(who))
     return worst.result("permutation", tolerance)
