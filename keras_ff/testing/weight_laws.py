@@ -18,7 +18,7 @@ def parameter_gradient(probe, tolerance=1e-6):
 
     The batch holds the structure, a structure with an isolated atom and two atoms exactly at the cutoff, and padding. The loss may
     have a kink at the weights, as where a range that is trained ends at the cutoff: then the gradient must be right on both sides,
-    and lie between the two at the kink.
+    and near the two at the kink.
 
     Args:
         probe: The `Probe`.
@@ -39,13 +39,15 @@ def parameter_gradient(probe, tolerance=1e-6):
     if worst.deviation == 0.0:
         slope, worst = _slope(derivatives, weights, direction, batch)
         if not worst.deviation <= tolerance:
-            sides = [_slope(derivatives, weights, direction, batch, distance) for distance in (-KINK, KINK)]
+            sides = [_slope(derivatives, weights, direction, batch, steps * KINK) for steps in (-2, -1, 1, 2)]
             worst = max((side for _, side in sides), key=lambda side: np.nan_to_num(side.deviation, nan=np.inf))
-            slopes = [side for side, _ in sides]
-            # The slopes belong to points at a distance from the kink, and differ from those at the kink by so much.
-            slack = 10 * KINK * STEP * max(1.0, *np.abs(slopes))
+            # Extrapolated to the kink. Several weights may have one there, and the gradient that of a side on which all of them are
+            # the other way; it cannot be farther off than the slopes are from each other.
+            farther, left, right, away = (side for side, _ in sides)
+            slopes = 2 * left - farther, 2 * right - away
+            slack = abs(slopes[1] - slopes[0]) + 1e-2 * max(1.0, *np.abs(slopes))
             if not min(slopes) - slack <= slope <= max(slopes) + slack:
-                worst.fail(f"The loss has a kink between the slopes {slopes} along a random direction. The gradient gives {slope}.")
+                worst.fail(f"The loss has the slopes {slopes} on both sides along a random direction. The gradient gives {slope}.")
     return worst.result(name, tolerance)
 
 
