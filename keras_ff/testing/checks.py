@@ -1,47 +1,91 @@
 """All laws of a potential or a layer at once."""
 
+import dataclasses
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_ff.layers.base import NeighborhoodLayer
 from keras_ff.potentials.base import Potential
-from keras_ff.testing import layer_laws, potential_laws, weight_laws
+from keras_ff.testing import copy_laws, derivative_laws, evaluation_laws, layer_laws, member_laws, symmetry_laws, weight_laws
 from keras_ff.testing.law import require
 from keras_ff.testing.probe import Probe
 
+# Of every structure.
+STRUCTURE_LAWS = (
+    derivative_laws.finite_numbers,
+    derivative_laws.forces_are_derivatives,
+    derivative_laws.stress_is_a_derivative,
+    derivative_laws.double_precision,
+    symmetry_laws.rotation,
+    symmetry_laws.reflection,
+    symmetry_laws.permutation,
+    symmetry_laws.translation,
+    symmetry_laws.supercell,
+    symmetry_laws.padding,
+    symmetry_laws.isolated_atoms,
+    copy_laws.single_precision,
+)
+# Once. `continuity`, which has an order, comes before them.
+MODEL_LAWS = (
+    weight_laws.parameter_gradient,
+    weight_laws.parameter_curvature,
+    weight_laws.coincident_atoms,
+    evaluation_laws.uncompiled,
+    evaluation_laws.repetition,
+    member_laws.members,
+    copy_laws.new_elements,
+    copy_laws.saving,
+)
+
 
 def potential_results(probe, smoothness=1):
-    """The `LawResult` of every law of a potential, one after the other.
+    """The `LawResult` of every law of a potential, one after the other: the list that `check_potential` and `keras-ff check` share.
 
     Args:
-        probe: `Probe` with the potential and a structure.
-        smoothness: See `check_potential`.
+        probe: `Probe` with the potential and structures.
+        smoothness: Highest order of continuity that is looked at; see `check_potential`.
+
+    Yields:
+        `LawResult`, in the order of the laws; those that do not concern the potential are left out.
     """
-    yield potential_laws.forces_are_derivatives(probe)
-    yield potential_laws.stress_is_a_derivative(probe)
-    yield potential_laws.rotation(probe)
-    yield potential_laws.reflection(probe)
-    yield potential_laws.permutation(probe)
-    yield potential_laws.translation(probe)
-    yield potential_laws.supercell(probe)
-    yield potential_laws.padding(probe)
-    yield potential_laws.isolated_atoms(probe)
+    for law in STRUCTURE_LAWS:
+        yield _worst_of_structures(probe, law)
     for order in range(smoothness + 1):
-        yield potential_laws.continuity(probe, order)
-    yield weight_laws.parameter_gradient(probe)
-    yield weight_laws.parameter_curvature(probe)
-    yield weight_laws.coincident_atoms(probe)
-    yield weight_laws.saving(probe)
+        yield derivative_laws.continuity(probe, order)
+    for law in MODEL_LAWS:
+        result = law(probe)
+        if result is not None:
+            yield result
+
+
+def _worst_of_structures(probe, law):
+    """The result of the structure that deviates most."""
+    worst = None
+    for index, structure in enumerate(probe.structures):
+        probe.structure = structure
+        result = law(probe)
+        if worst is None or not result.deviation <= worst.deviation:
+            worst = result
+            if len(probe.structures) > 1:
+                worst = dataclasses.replace(result, detail=f"Structure {index} ({structure.symbols}): {result.detail}")
+        if np.isnan(result.deviation):
+            break
+    probe.structure = probe.structures[0]
+    return worst
 
 
 def check_potential(potential, structure, smoothness=1, rattle=0.05, seed=0):
-    """Check that a potential obeys the laws that all potentials share, in float64.
+    """Check that a potential obeys the laws that all potentials share.
 
     Forces and stress are derivatives of the energy; rotation, reflection,
     permutation, translation, a doubled cell, padding and isolated atoms change
-    nothing; nothing jumps at the cutoff; derivatives by the weights are right and
-    finite in the hard cases too; saving and loading are exact.
+    nothing; nothing jumps at the cutoff; derivatives with respect to the weights are right and
+    finite in the hard cases too; energies are the same without a compiler, and when computed again; float32 loses no more than
+    it must; the members of a committee are potentials; a new element begins as its twin; saving and loading are exact.
+
+    The potential is tested as it is. Derivatives of a float32 potential are tested on its float64 copy.
 
     Args:
         potential: A `Potential`, or a `ForceField`.
@@ -49,13 +93,14 @@ def check_potential(potential, structure, smoothness=1, rattle=0.05, seed=0):
         smoothness: Number of derivatives of the energy that must be continuous at the
             cutoff: 1 for the forces, 2 for force constants too; -1 if the energy itself may jump.
         rattle: Random displacements in Å that take the structure away from symmetric positions.
-        seed: Of the random displacements and directions.
+        seed: Seed of the random displacements and directions.
 
     Returns:
         List of `LawResult`.
 
     Raises:
         AssertionError: If a law fails; the text says which, by how much, and where.
+        ValueError: If `smoothness` is another number.
 
     Example:
         >>> from ase.build import bulk
@@ -76,7 +121,7 @@ def check_layer(layer, inputs, smoothness=1, seed=0):
     under rotation, and smooth at the cutoff.
 
     A layer of arrays, which has rows of inputs, must have derivatives that are those of
-    five-point differences, also by its weights; treat every row alone; compute in
+    five-point differences, also with respect to its weights; treat every row alone; compute in
     float64; and keep its weights and configuration when it is serialized.
 
     Args:
@@ -84,16 +129,24 @@ def check_layer(layer, inputs, smoothness=1, seed=0):
         inputs: `ase.Atoms` for a layer of neighborhoods (with attributes `cutoff` and
             `n_species`), otherwise an array `(rows, ...)`.
         smoothness: As in `check_potential`.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Returns:
         List of `LawResult`.
 
     Raises:
         AssertionError: If a law fails; the text says which, by how much, and where.
+
+    Example:
+        >>> layer = keras.layers.Dense(2, dtype="float64")
+        >>> layer.build((None, 3))
+        >>> results = check_layer(layer, [[0.1, 0.5, 0.2], [1.0, 2.0, 4.0]])
+        >>> [result.name for result in results if not result.passed]
+        []
     """
     if isinstance(layer, NeighborhoodLayer):
-        return check_potential(Readout(layer, sorted(set(inputs.symbols)), seed), inputs, smoothness, seed=seed)
+        readout = Readout(layer, sorted(set(inputs.symbols)), seed, dtype=layer.dtype_policy)
+        return check_potential(readout, inputs, smoothness, seed=seed)
     with Probe.float64():
         return require(list(layer_laws.layer_results(layer, np.asarray(inputs, dtype="float64"), seed)))
 
@@ -105,7 +158,10 @@ class Readout(Potential):
     Args:
         layer: A `NeighborhoodLayer` from a neighborhood to `(atoms, features)`.
         species: Chemical symbols.
-        seed: Of the weights.
+        seed: Seed of the random factors.
+
+    Raises:
+        ValueError: If the layer is for another number of species.
     """
 
     def __init__(self, layer, species, seed=0, **kwargs):

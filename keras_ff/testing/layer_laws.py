@@ -9,8 +9,8 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.stateless import with_weights
+from keras_ff.testing.derivative_laws import FIVE_POINTS
 from keras_ff.testing.law import LawResult, Worst
-from keras_ff.testing.potential_laws import FIVE_POINTS
 
 STEP = 1e-4
 

@@ -1,13 +1,17 @@
 """A model under test: many small structures through few compiled functions."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
+from ase import Atoms
+from keras import ops
 
 from keras_ff import backend
 from keras_ff.data import dense, neighbor_list
 from keras_ff.data.waves import lattice_waves, wave_shape
+from keras_ff.geometry import Neighborhood
 from keras_ff.models import ForceField, astype
 from keras_ff.potentials.base import Potential
 from keras_ff.stateless import with_weights
@@ -17,21 +21,35 @@ PAIRS_A_CALL = 200_000
 
 
 class Probe:
-    """Evaluates a potential in float64 on variants of a structure.
+    """A model and structures that the laws are tested on, in float64.
 
-    A float32 model is converted. What is computed for one structure is padded to one
-    shape, so that the laws together compile few functions.
+    The model is tested as it is, without a detour through its configuration. Beside a float32 model stands its float64 copy, as
+    derivatives can be checked in float64 alone; that the two agree is a law of its own. What is computed for one structure is
+    padded to one shape, so that the laws together compile few functions.
+
+    Attributes:
+        given: The `ForceField` under test, in its own dtype.
+        model: The `ForceField` in float64: `given` itself, or its copy.
+        structures: All structures, rattled.
+        structure: The one that a law looks at; the first to begin with.
 
     Args:
         model: A `Potential` or a `ForceField`.
-        structure: `ase.Atoms` of the species of the model. A small one, of 2 to 50 atoms, is fastest.
+        structure: `ase.Atoms` of the species of the model, or a list of them. Small ones, of 2 to 50 atoms, are fastest.
         rattle: Random displacements in Å and strain in units of 0.1 that take the
             structure away from symmetric positions, where a wrong force can be 0.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         TypeError: If the model is neither a `Potential` nor a `ForceField`.
-        ValueError: If the structure has species that the model does not know, or no atoms.
+        ValueError: If a structure has species that the model does not know, or no atoms.
+
+    Example:
+        >>> from ase.build import bulk
+        >>> probe = Probe(keras_ff.potentials.RepulsiveMorse(["Si"]), bulk("Si"))
+        >>> [result] = probe.evaluate([probe.structure])
+        >>> result["forces"].shape
+        (2, 3)
     """
 
     def __init__(self, model, structure, rattle=0.05, seed=0):
@@ -39,46 +57,72 @@ class Probe:
             model = ForceField(model, dtype=model.dtype_policy)
         if not isinstance(model, ForceField):
             raise TypeError(f"The laws are about a Potential or a ForceField. Received a {type(model).__name__}.")
-        unknown = sorted(set(structure.symbols) - set(model.species))
-        if unknown or not len(structure):
-            raise ValueError(
-                f"The structure {structure.get_chemical_formula()!r} must have atoms of the species {model.species}. "
-                f"Unknown are {unknown}."
-            )
+        structures = [structure] if isinstance(structure, Atoms) else list(structure)
+        for atoms in structures:
+            unknown = sorted(set(atoms.symbols) - set(model.species))
+            if unknown or not len(atoms):
+                raise ValueError(
+                    f"The structure {atoms.get_chemical_formula()!r} must have atoms of the species {model.species}. "
+                    f"Unknown are {unknown}."
+                )
         self.rng = np.random.default_rng(seed)
-        self.model = model
-        with self.float64():
-            if model.potential.compute_dtype != "float64":
+        self.given = self.model = model
+        self.dtype = model.potential.compute_dtype
+        if self.dtype != "float64":
+            with self.precision("float64"):
                 self.model = astype(model, "float64")
         self.cutoff = self.model.cutoff
         self.cutoffs = sorted({term.cutoff for term in self.model.potential.terms()})
         self.species = self.model.species
         self.reach = min(1.0, 0.2 * self.cutoff)
-        self._rows = self._columns = 0
+        self._rows = self._neighbors = 0
         self._wave_shape = (1, 1, 1)
         self._functions = {}
-        self.look_at(structure, rattle)
+        self.structures = [self._rattled(atoms, rattle) for atoms in structures]
+        self.structure = self.structures[0]
 
-    def look_at(self, structure, rattle=0.0):
-        """Take another structure of the same species; compiled functions serve again where the shapes allow."""
-        self.structure = self._rattled(structure, rattle)
+    @functools.cached_property
+    def single(self):
+        """The `ForceField` in float32: `given` itself, or its copy."""
+        if self.dtype == "float32":
+            return self.given
+        with self.precision("float32"):
+            return astype(self.given, "float32")
+
+    @property
+    def structure(self):
+        """The structure that a law looks at. With another one, compiled functions serve again where the shapes allow."""
+        return self._structure
+
+    @structure.setter
+    def structure(self, atoms):
+        self._structure = atoms
         # Room for the doubled cell, for the clusters of all pairs of species, for neighbors that the laws
         # bring nearer, and for those that are listed beyond the cutoff.
         n_species = len(self.species)
-        self._rows = max(self._rows, 2 * len(structure) + 2, 3 * n_species * (n_species + 1) // 2)
-        self._columns = max(self._columns, _most_neighbors(self.structure, self.cutoff + self.reach) + 4)
+        self._rows = max(self._rows, 2 * len(atoms) + 2, 3 * n_species * (n_species + 1) // 2)
+        self._neighbors = max(self._neighbors, _most_neighbors(atoms, self.cutoff + self.reach) + 4)
 
     @staticmethod
     @contextlib.contextmanager
-    def float64():
-        """Keras in double precision inside the block; JAX stays able to compute in it."""
+    def precision(dtype):
+        """The default precision of Keras inside the block, "float32" or "float64"; JAX stays able to compute in float64."""
         floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-        backend.enable_float64()
+        if dtype == "float64":
+            backend.enable_float64()
+        else:
+            keras.config.set_floatx(dtype)
+            keras.config.set_dtype_policy(dtype)
         try:
             yield
         finally:
             keras.config.set_floatx(floatx)
             keras.config.set_dtype_policy(policy)
+
+    @classmethod
+    def float64(cls):
+        """`precision("float64")`."""
+        return cls.precision("float64")
 
     def _rattled(self, structure, size):
         atoms = structure.copy()
@@ -93,7 +137,7 @@ class Probe:
     @property
     def shape(self):
         """The shape (structures, atoms, neighbors) that `evaluate` pads to: at least three structures."""
-        return int(np.clip(PAIRS_A_CALL // (self._rows * self._columns), 3, 8)), self._rows, self._columns
+        return int(np.clip(PAIRS_A_CALL // (self._rows * self._neighbors), 3, 8)), self._rows, self._neighbors
 
     def evaluate(self, structures, model=None):
         """Energies, forces and stress, in float64, of structures of any sizes.
@@ -103,25 +147,25 @@ class Probe:
             model: Another `ForceField` in place of the tested one.
 
         Returns:
-            List of dicts: `energy`, `energies` `(atoms,)`, `forces` `(atoms, 3)`, `stress` `(6,)`.
+            List of dicts: `energy` in eV, `energies` `(atoms,)` in eV, `forces` `(atoms, 3)` in eV/Å, `stress` `(6,)` in eV/Å³.
         """
         most = max(_most_neighbors(atoms, self.cutoff) for atoms in structures)
         self._rows = max(self._rows, max(len(atoms) for atoms in structures))
-        if most > self._columns:
-            self._columns = int(1.2 * most) + 4
+        if most > self._neighbors:
+            self._neighbors = int(1.2 * most) + 4
         count, *_ = self.shape
         results = []
         for first in range(0, len(structures), count):
             batch = self.batch(structures[first : first + count], self.shape)
             outputs = self.outputs(batch, model)
-            for place, atoms in enumerate(structures[first : first + count]):
+            for index, atoms in enumerate(structures[first : first + count]):
                 n = len(atoms)
                 results.append(
                     {
-                        "energy": outputs["energies"][place, :n].sum(),
-                        "energies": outputs["energies"][place, :n],
-                        "forces": outputs["forces"][place, :n],
-                        "stress": outputs["stress"][place],
+                        "energy": outputs["energies"][index, :n].sum(),
+                        "energies": outputs["energies"][index, :n],
+                        "forces": outputs["forces"][index, :n],
+                        "stress": outputs["stress"][index],
                     }
                 )
         return results
@@ -129,12 +173,15 @@ class Probe:
     def batch(self, structures, shape=None, reach=0.0):
         """Structures as the inputs of the model, padded to `shape` (structures, atoms, neighbors).
 
+        A structure that is not a crystal has no waves: of a potential of long range the local term remains.
+
         Args:
             structures: List of `ase.Atoms`.
             shape: By default the smallest that holds them.
             reach: Length in Å beyond the cutoff up to which atoms are listed as neighbors.
 
-        A structure that is not a crystal has no waves: of a potential of long range the local part remains.
+        Returns:
+            Dict of float64 and int32 NumPy arrays.
         """
         lists = [neighbor_list(atoms, self.cutoff + reach) for atoms in structures]
         if shape is None:
@@ -148,40 +195,117 @@ class Probe:
             "neighbors": np.full((S, A, K), -1, "int32"),
             "shifts": np.zeros((S, A, K, 3)),
         }
-        for place, (atoms, (i, j, translations)) in enumerate(zip(structures, lists, strict=True)):
+        for index, (atoms, (i, j, translations)) in enumerate(zip(structures, lists, strict=True)):
             n = len(atoms)
-            inputs["positions"][place, :n] = atoms.positions
-            inputs["species"][place, :n] = [self.species.index(symbol) for symbol in atoms.symbols]
-            inputs["cell"][place] = atoms.cell.array * atoms.pbc[:, None]
+            inputs["positions"][index, :n] = atoms.positions
+            inputs["species"][index, :n] = [self.species.index(symbol) for symbol in atoms.symbols]
+            inputs["cell"][index] = atoms.cell.array * atoms.pbc[:, None]
             neighbors, shifts = dense(i, j, translations.astype("float64"), n, K)
-            inputs["neighbors"][place, :n], inputs["shifts"][place, :n] = neighbors, shifts
+            inputs["neighbors"][index, :n], inputs["shifts"][index, :n] = neighbors, shifts
         if self.model.wave_cutoff > 0:
             inputs["waves"] = self._waves(structures, S)
         return inputs
 
     def _waves(self, structures, count):
         cutoff = self.model.wave_cutoff
-        cells = {place: atoms.cell.array for place, atoms in enumerate(structures) if atoms.pbc.all()}
+        cells = {index: atoms.cell.array for index, atoms in enumerate(structures) if atoms.pbc.all()}
         needed = [wave_shape(cell, cutoff) for cell in cells.values()]
         self._wave_shape = tuple(np.max([self._wave_shape, *needed], axis=0).tolist())
         waves = np.zeros((count, *self._wave_shape), "int32")
-        for place, cell in cells.items():
-            waves[place] = lattice_waves(cell, cutoff, self._wave_shape)
+        for index, cell in cells.items():
+            waves[index] = lattice_waves(cell, cutoff, self._wave_shape)
         return waves
 
-    def outputs(self, batch, model=None):
-        """What `ForceField.atomic` returns for a batch, as NumPy arrays."""
+    def hard_batch(self, coincident=False):
+        """The structure, one of edge cases, padding of all kinds, and last coincident atoms if asked for, otherwise padding.
+
+        The edge cases are an isolated atom, and two atoms exactly at the cutoff which are listed as neighbors.
+        """
+        first, last, cutoff = self.species[0], self.species[-1], self.cutoff
+        edges = Atoms([first, last, first], [[0, 0, 0], [cutoff, 0, 0], [0, 0, 5 * cutoff]])
+        together = Atoms([first, last, first], [[0, 0, 0], [0, 0, 0], [0.5 * cutoff, 0, 0]])
+        tight = self.batch([self.structure])["neighbors"].shape
+        shape = (4, max(tight[1], 3) + 1, max(tight[2], 2) + 1)
+        batch = self.batch([self.structure, edges], shape)
+        batch["neighbors"][1, 0, 0], batch["neighbors"][1, 1, 0] = 1, 0
+        if coincident:
+            # vesin may leave out pairs at distance zero.
+            extra = self.batch([together], (1, *shape[1:]))
+            extra["neighbors"][0, :3] = -1
+            extra["neighbors"][0, :3, :2] = [[1, 2], [0, 2], [0, 1]]
+            extra["shifts"][0] = 0.0
+            for name, value in batch.items():
+                value[3] = extra[name][0]
+        return batch
+
+    def outputs(self, batch, model=None, values=None):
+        """What `ForceField.atomic` returns for a batch, compiled, in float64.
+
+        Args:
+            batch: Dict as `batch` makes it.
+            model: Another `ForceField` in place of the tested one. It computes in its own dtype.
+            values: Arrays in place of the weights of the model.
+
+        Returns:
+            Dict of NumPy arrays; of an `Ensemble`, `members` is a dict again.
+        """
         model = model or self.model
         if model not in self._functions:
             self._functions[model] = backend.jit(lambda values, batch: with_weights(model, values, model.atomic, batch))
-        with self.float64():
-            outputs = self._functions[model]([weight.value for weight in model.weights], batch)
-        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+        dtype = model.potential.compute_dtype
+        with self.precision(dtype):
+            values = [weight.value for weight in model.weights] if values is None else values
+            outputs = self._functions[model](values, in_dtype(batch, dtype))
+        return keras.tree.map_structure(_to_float64, outputs)
 
-    def place(self, atoms=None):
-        """Names the atom of an index of forces or atomic energies."""
+    def energies(self, batch, model):
+        """Energies of the structures of a batch, `(structures,)` in eV, of a `ForceField` in float64, compiled without forces."""
+        key = ("energies", model)
+        if key not in self._functions:
+            self._functions[key] = backend.jit(model.total_energy, layer=model)
+        with self.float64():
+            return _to_float64(self._functions[key](batch))
+
+    def uncompiled(self, batch, model=None):
+        """Energies of the structures of a batch, operation by operation, as no compiler sees and simplifies them.
+
+        On TensorFlow, where models are trained and evaluated without XLA too, also forces. On JAX nothing but a compiled function
+        ever computes them, and the derivatives, operation by operation, would take as long as all laws together.
+
+        Args:
+            batch: Dict as `batch` makes it.
+            model: A `ForceField` in place of the tested one, `given`. It computes in its own dtype.
+
+        Returns:
+            Dict of `energy` `(structures,)` in eV and, on TensorFlow, `forces` `(structures, atoms, 3)` in eV/Å: float64, NumPy.
+        """
+        model = model or self.given
+        dtype = model.potential.compute_dtype
+        with self.precision(dtype):
+            batch = {name: ops.convert_to_tensor(value) for name, value in in_dtype(batch, dtype).items()}
+            outputs = {"energy": model.total_energy(batch)}
+            if backend.backend_name() == "tensorflow":
+                outputs["forces"] = model.atomic(batch)["forces"]
+        return {name: _to_float64(value) for name, value in outputs.items()}
+
+    def neighborhood(self, batch):
+        """The `Neighborhood` of all atoms of a batch, for the float64 model."""
+        with self.float64():
+            return Neighborhood(*self.model.pairs(batch), self.cutoff)
+
+    def label(self, atoms=None):
+        """Function from an index of forces or atomic energies to the name of the atom."""
         symbols = list((atoms or self.structure).symbols)
         return lambda index: f" of atom {index[0]} ({symbols[index[0]]})"
+
+
+def in_dtype(batch, dtype):
+    """A batch with another dtype of its floating-point arrays."""
+    return {name: value.astype(dtype) if value.dtype.kind == "f" else value for name, value in batch.items()}
+
+
+def _to_float64(value):
+    return ops.convert_to_numpy(value).astype("float64")
 
 
 def _most_neighbors(atoms, cutoff):
