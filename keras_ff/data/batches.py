@@ -169,7 +169,7 @@ class Batcher:
             k = rows[0].shape[1]
             batch["neighbors"][index, :n, :k], batch["shifts"][index, :n, :k] = rows
         if self.wave_cutoff > 0:
-            batch["waves"] = self._waves(batch["cell"].shape[0], records)
+            batch["waves"] = self.waves([None if record is None else record["cell"] for record in records])
         return batch
 
     def exact(self, records: Sequence[dict]) -> dict[str, np.ndarray]:
@@ -181,16 +181,24 @@ class Batcher:
         """Neighbors and shifts of a record, padded to a number of neighbors: `(atoms, K)` and `(atoms, K, 3)`."""
         return dense(record["i"], record["j"], record["S"].astype(self.dtype), len(record["species"]), n_neighbors)
 
-    def _waves(self, count, records):
-        """Waves of the structures, with room for those of all cells so far, and for some more once a cell has grown."""
-        cells = {index: record["cell"] for index, record in enumerate(records) if record is not None}
-        needed = np.max([wave_shape(cell, self.wave_cutoff) for cell in cells.values()], axis=0)
+    def waves(self, cells: Sequence[np.ndarray | None]) -> np.ndarray:
+        """How often each wave of some crystals counts, with room for those of all cells so far.
+
+        Args:
+            cells: Lattice vectors `(3, 3)` in Å of each structure; None has no waves.
+
+        Returns:
+            int32 array `(structures, N1, N2, N3)`, see `keras_ff.data.waves.lattice_waves`.
+        """
+        crystals = {index: cell for index, cell in enumerate(cells) if cell is not None}
+        needed = np.max([(1, 1, 1), *(wave_shape(cell, self.wave_cutoff) for cell in crystals.values())], axis=0)
         if self._wave_shape is None:
             self._wave_shape = tuple(needed.tolist())
         elif np.any(needed > self._wave_shape):
+            # A cell has grown: room for one more in each direction.
             self._wave_shape = tuple(np.maximum(needed + (1, 2, 2), self._wave_shape).tolist())
-        waves = np.zeros((count, *self._wave_shape), np.int32)
-        for index, cell in cells.items():
+        waves = np.zeros((len(cells), *self._wave_shape), np.int32)
+        for index, cell in crystals.items():
             waves[index] = lattice_waves(cell, self.wave_cutoff, self._wave_shape)
         return waves
 

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff.models import Ensemble
+from keras_ff.potentials.with_members import members_of
 from keras_ff.testing.derivative_laws import FIVE_POINTS, STEPS
 from keras_ff.testing.law import Worst
 from keras_ff.testing.symmetry_laws import loose_batch
@@ -25,7 +26,7 @@ def members(probe, atoms_moved=1, tolerance=1e-6):
         `LawResult`, or None if the potential has no members, or a single one.
     """
     potential = probe.model.potential
-    count = getattr(potential, "members", None)
+    count = members_of(potential)
     if count is None or count < 2:
         return None
     with probe.float64():

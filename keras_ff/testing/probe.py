@@ -9,9 +9,8 @@ from ase import Atoms
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.data import dense, neighbor_list
-from keras_ff.data.waves import lattice_waves, wave_shape
-from keras_ff.geometry import Neighborhood
+from keras_ff.data import neighbor_list
+from keras_ff.data.batches import Batcher
 from keras_ff.models import ForceField, astype
 from keras_ff.potentials.base import Potential
 from keras_ff.stateless import with_weights
@@ -76,7 +75,7 @@ class Probe:
         self.species = self.model.species
         self.reach = min(1.0, 0.2 * self.cutoff)
         self._rows = self._neighbors = 0
-        self._wave_shape = (1, 1, 1)
+        self._waves = Batcher.of(self.model)
         self._functions = {}
         self.structures = [self._rattled(atoms, rattle) for atoms in structures]
         self.structure = self.structures[0]
@@ -183,38 +182,17 @@ class Probe:
         Returns:
             Dict of float64 and int32 NumPy arrays.
         """
-        lists = [neighbor_list(atoms, self.cutoff + reach) for atoms in structures]
+        batcher = Batcher(self.species, self.cutoff, dtype="float64", skin=reach)
+        records = [batcher.record(atoms) for atoms in structures]
         if shape is None:
-            most = max(int(np.bincount(i, minlength=1).max()) for i, _, _ in lists)
+            most = max(record["n_neighbors"] for record in records)
             shape = (len(structures), max(len(atoms) for atoms in structures), max(most, 1))
-        S, A, K = shape
-        inputs = {
-            "positions": np.zeros((S, A, 3)),
-            "species": np.full((S, A), -1, "int32"),
-            "cell": np.zeros((S, 3, 3)),
-            "neighbors": np.full((S, A, K), -1, "int32"),
-            "shifts": np.zeros((S, A, K, 3)),
-        }
-        for index, (atoms, (i, j, translations)) in enumerate(zip(structures, lists, strict=True)):
-            n = len(atoms)
-            inputs["positions"][index, :n] = atoms.positions
-            inputs["species"][index, :n] = [self.species.index(symbol) for symbol in atoms.symbols]
-            inputs["cell"][index] = atoms.cell.array * atoms.pbc[:, None]
-            neighbors, shifts = dense(i, j, translations.astype("float64"), n, K)
-            inputs["neighbors"][index, :n], inputs["shifts"][index, :n] = neighbors, shifts
+        records += [None] * (shape[0] - len(records))
+        inputs = batcher.batch(records, shape[1:])
         if self.model.wave_cutoff > 0:
-            inputs["waves"] = self._waves(structures, S)
+            crystals = [record["cell"] if record and record["pbc"].all() else None for record in records]
+            inputs["waves"] = self._waves.waves(crystals)
         return inputs
-
-    def _waves(self, structures, count):
-        cutoff = self.model.wave_cutoff
-        cells = {index: atoms.cell.array for index, atoms in enumerate(structures) if atoms.pbc.all()}
-        needed = [wave_shape(cell, cutoff) for cell in cells.values()]
-        self._wave_shape = tuple(np.max([self._wave_shape, *needed], axis=0).tolist())
-        waves = np.zeros((count, *self._wave_shape), "int32")
-        for index, cell in cells.items():
-            waves[index] = lattice_waves(cell, cutoff, self._wave_shape)
-        return waves
 
     def hard_batch(self, coincident=False):
         """The structure, one of edge cases, padding of all kinds, and last coincident atoms if asked for, otherwise padding.
@@ -223,17 +201,15 @@ class Probe:
         """
         first, last, cutoff = self.species[0], self.species[-1], self.cutoff
         edges = Atoms([first, last, first], [[0, 0, 0], [cutoff, 0, 0], [0, 0, 5 * cutoff]])
-        together = Atoms([first, last, first], [[0, 0, 0], [0, 0, 0], [0.5 * cutoff, 0, 0]])
+        together = Atoms([first, last, first], [[0, 0, 0], [0.2 * cutoff, 0, 0], [0.5 * cutoff, 0, 0]])
         tight = self.batch([self.structure])["neighbors"].shape
         shape = (4, max(tight[1], 3) + 1, max(tight[2], 2) + 1)
         batch = self.batch([self.structure, edges], shape)
         batch["neighbors"][1, 0, 0], batch["neighbors"][1, 1, 0] = 1, 0
         if coincident:
-            # vesin may leave out pairs at distance zero.
+            # Structures like this are refused before they become a batch.
             extra = self.batch([together], (1, *shape[1:]))
-            extra["neighbors"][0, :3] = -1
-            extra["neighbors"][0, :3, :2] = [[1, 2], [0, 2], [0, 1]]
-            extra["shifts"][0] = 0.0
+            extra["positions"][0, 1] = extra["positions"][0, 0]
             for name, value in batch.items():
                 value[3] = extra[name][0]
         return batch
@@ -291,7 +267,7 @@ class Probe:
     def neighborhood(self, batch):
         """The `Neighborhood` of all atoms of a batch, for the float64 model."""
         with self.float64():
-            return Neighborhood(*self.model.pairs(batch), self.cutoff)
+            return self.model.neighborhood(batch)
 
     def label(self, atoms=None):
         """Function from an index of forces or atomic energies to the name of the atom."""
