@@ -206,7 +206,7 @@ class MixesRows(keras.layers.Layer):
         return x - ops.max(x, axis=0)
 
 
-@pytest.mark.parametrize("kind, law", [(Single, "derivatives by the inputs"), (MixesRows, "rows are independent")])
+@pytest.mark.parametrize("kind, law", [(Single, "derivatives with respect to the inputs"), (MixesRows, "rows are independent")])
 def test_a_broken_layer_is_found(kind, law):
     layer = keras.saving.register_keras_serializable("tests")(kind)(dtype="float64")
     layer.built = True

@@ -32,14 +32,14 @@ def predict_in_backend(name, path, batch, modules=()):
     Args:
         name: "jax" or "tensorflow".
         path: The `.keras` file.
-        batch: Inputs as of `Probe.batch`.
-        modules: Names of modules to import first, where the model has classes of yours.
+        batch: Dict of arrays as `Probe.batch` makes it.
+        modules: Names of modules to import first, those with your own classes in the model.
 
     Returns:
-        Dict of what `ForceField.atomic` returns, as NumPy arrays.
+        Dict of what `ForceField.atomic` returns, as NumPy arrays, without the members of an ensemble.
 
     Raises:
-        RuntimeError: If the process fails; with the end of what it printed.
+        RuntimeError: If the process fails; the text ends with what it printed last.
     """
     with tempfile.TemporaryDirectory() as folder:
         inputs, outputs = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
@@ -57,7 +57,14 @@ def predict_in_backend(name, path, batch, modules=()):
 
 
 def predict_file(path, inputs, outputs, *modules):
-    """What the new process does: the outputs of the model `path` for the batch `inputs`, written to `outputs`."""
+    """Write the outputs of a model for a batch to a file: what the new process does.
+
+    Args:
+        path: The `.keras` file.
+        inputs: The `.npz` file of the batch.
+        outputs: The `.npz` file to write.
+        modules: Names of modules to import first.
+    """
     from importlib import import_module
 
     from keras_ff.models import load
@@ -82,8 +89,9 @@ def backends_agree(probe, path, structures=None, modules=(), tolerance=1e-9):
     Args:
         probe: `Probe` with the model that the file holds.
         path: The `.keras` file.
-        structures: List of `ase.Atoms`; by default that of the probe.
+        structures: List of `ase.Atoms`; by default those of the probe.
         modules: As in `predict_in_backend`.
+        tolerance: Largest deviation that passes, relative to the largest number, or to 1 eV, 1 eV/Å, 0.01 eV/Å³.
 
     Returns:
         `LawResult`, or None if the other backend is not installed.
@@ -92,7 +100,7 @@ def backends_agree(probe, path, structures=None, modules=(), tolerance=1e-9):
     if other is None:
         return None
     name = f"agreement with {other}"
-    batch = probe.batch(structures or [probe.structure])
+    batch = probe.batch(structures or probe.structures)
     try:
         found = predict_in_backend(other, path, batch, modules)
     except RuntimeError as error:

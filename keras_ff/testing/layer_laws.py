@@ -16,7 +16,16 @@ STEP = 1e-4
 
 
 def layer_results(layer, inputs, seed=0):
-    """The `LawResult` of every law of a layer, one after the other."""
+    """The `LawResult` of every law of a layer, one after the other.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        seed: Seed of the random numbers that the outputs are multiplied with.
+
+    Yields:
+        `LawResult`.
+    """
     functions = _functions(layer, inputs, seed)
     yield double_precision(layer, inputs, functions)
     yield rows_are_independent(layer, inputs, functions)
@@ -27,7 +36,17 @@ def layer_results(layer, inputs, seed=0):
 
 
 def double_precision(layer, inputs, functions=None, tolerance=0.0):
-    """The output is float64, and finite, for float64 inputs."""
+    """The output is float64, and finite, for float64 inputs.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        functions: Compiled functions of the layer that the laws share; None to compile them.
+        tolerance: Largest deviation that passes.
+
+    Returns:
+        `LawResult`.
+    """
     output = _use(functions, layer, inputs).output
     found = output(_values(layer), inputs)
     detail = f"The output is {found.dtype}, {found.shape} for inputs {inputs.shape}."
@@ -36,7 +55,17 @@ def double_precision(layer, inputs, functions=None, tolerance=0.0):
 
 
 def rows_are_independent(layer, inputs, functions=None, tolerance=1e-12):
-    """Rows in reversed order have the reversed outputs, and other rows do not matter."""
+    """Rows in reversed order have the reversed outputs, and other rows do not matter.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        functions: Compiled functions of the layer that the laws share; None to compile them.
+        tolerance: Largest deviation that passes, relative to the largest number of its array, or to 1e-3.
+
+    Returns:
+        `LawResult`.
+    """
     output = _use(functions, layer, inputs).output
     values = _values(layer)
     before = output(values, inputs)
@@ -49,21 +78,50 @@ def rows_are_independent(layer, inputs, functions=None, tolerance=1e-12):
 
 
 def input_derivatives(layer, inputs, functions=None, tolerance=1e-7):
-    """The derivatives by the inputs are those of five-point differences."""
-    return _compare_derivatives(layer, inputs, functions, "derivatives by the inputs", tolerance, by_weights=False)
+    """The derivatives with respect to the inputs are those of five-point differences.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        functions: Compiled functions of the layer that the laws share; None to compile them.
+        tolerance: Largest deviation that passes, relative to the largest number of its array, or to 1e-3.
+
+    Returns:
+        `LawResult`.
+    """
+    return _compare_derivatives(layer, inputs, functions, "derivatives with respect to the inputs", tolerance, by_weights=False)
 
 
 def weight_derivatives(layer, inputs, functions=None, tolerance=1e-7):
-    """The derivatives by the trainable weights are those of five-point differences."""
+    """The derivatives with respect to the trainable weights are those of five-point differences.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        functions: Compiled functions of the layer that the laws share; None to compile them.
+        tolerance: Largest deviation that passes, relative to the largest number of its array, or to 1e-3.
+
+    Returns:
+        `LawResult`.
+    """
     if not layer.trainable_weights:
-        return Worst("The layer has no trainable weights.").result("derivatives by the weights", tolerance)
-    return _compare_derivatives(layer, inputs, functions, "derivatives by the weights", tolerance, by_weights=True)
+        return Worst("The layer has no trainable weights.").result("derivatives with respect to the weights", tolerance)
+    return _compare_derivatives(layer, inputs, functions, "derivatives with respect to the weights", tolerance, by_weights=True)
 
 
 def second_derivatives(layer, inputs, functions=None, tolerance=1e-7):
-    """Second derivatives by inputs and trainable weights, mixed ones among them, are those of differences of the first.
+    """Second derivatives with respect to inputs and trainable weights, mixed ones among them, are those of differences of the first.
 
     Training on forces needs them. Keras' own layer normalization fails on TensorFlow.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        functions: Compiled functions of the layer that the laws share; None to compile them.
+        tolerance: Largest deviation that passes, relative to the largest number of its array, or to 1e-3.
+
+    Returns:
+        `LawResult`.
     """
     functions = _use(functions, layer, inputs)
     rng = np.random.default_rng(2)
@@ -77,7 +135,7 @@ def second_derivatives(layer, inputs, functions=None, tolerance=1e-7):
         )[1]
 
     gradients = [gradient(steps) for steps, _ in FIVE_POINTS]
-    names = [f" by {weight.path}" for weight in layer.weights] + [" by the inputs"]
+    names = [f" with respect to {weight.path}" for weight in layer.weights] + [" with respect to the inputs"]
     worst = Worst()
     for index, name in enumerate(names):
         expected = sum(weight * g[index] for (_, weight), g in zip(FIVE_POINTS, gradients)) / STEP
@@ -86,7 +144,17 @@ def second_derivatives(layer, inputs, functions=None, tolerance=1e-7):
 
 
 def serialization(layer, inputs, functions=None, tolerance=1e-12):
-    """The layer made from its configuration has the same configuration, takes the weights, and gives the same outputs."""
+    """The layer made from its configuration has the same configuration, takes the weights, and gives the same outputs.
+
+    Args:
+        layer: The `keras.layers.Layer`, built, in float64.
+        inputs: float64 NumPy array `(rows, ...)`.
+        functions: Compiled functions of the layer that the laws share; None to compile them.
+        tolerance: Largest deviation that passes, relative to the largest number of its array, or to 1e-3.
+
+    Returns:
+        `LawResult`.
+    """
     name = "serialization"
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     if copy.get_config() != layer.get_config():
