@@ -55,30 +55,30 @@ class ForcesOfWrongSign(Pair):
 class ForgetsTheReaction(ForceField):
     """An atom feels its own bonds, and not the bonds that others have with it."""
 
-    def atomic(self, batch, training=False):
-        outputs = super().atomic(batch, training)
+    def atomic(self, batch):
+        outputs = super().atomic(batch)
         return {**outputs, "forces": outputs["forces"] * ops.array([1.0, 1.0, 0.5], outputs["forces"].dtype)}
 
 
 class HalfTheStress(ForceField):
-    def atomic(self, batch, training=False):
-        outputs = super().atomic(batch, training)
+    def atomic(self, batch):
+        outputs = super().atomic(batch)
         return {**outputs, "stress": 0.5 * outputs["stress"]}
 
 
 class MissingImages(ForceField):
     """Atoms of other cells are no neighbors."""
 
-    def atomic(self, batch, training=False):
+    def atomic(self, batch):
         near = ops.all(ops.abs(batch["shifts"]) < 0.5, axis=-1)
-        return super().atomic({**batch, "neighbors": ops.where(near, batch["neighbors"], -1)}, training)
+        return super().atomic({**batch, "neighbors": ops.where(near, batch["neighbors"], -1)})
 
 
 class FeelsTheFloor(ForceField):
     """The energy depends on the absolute height, and the forces with it."""
 
-    def atomic(self, batch, training=False):
-        outputs = super().atomic(batch, training)
+    def atomic(self, batch):
+        outputs = super().atomic(batch)
         height = ops.where(batch["species"] >= 0, batch["positions"][..., 2], 0.0)
         return {**outputs, "energies": outputs["energies"] + 1e-4 * ops.sin(height)}
 
@@ -104,7 +104,7 @@ class AtomsAreNumbered(Pair):
 
 class MeanOverPaddedNeighbors(Pair):
     def call(self, neighborhood):
-        return backend.mean(self.bonds(neighborhood) * neighborhood.mask, axis=-1)
+        return ops.mean(self.bonds(neighborhood) * neighborhood.mask, axis=-1)
 
 
 class EmptyNeighborsHaveEnergy(Pair):
