@@ -9,7 +9,7 @@ from keras_ff.training.linear import fit_linear
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.parallel import data_parallel
 from keras_ff.training.progress import Progress
-from keras_ff.training.schedules import one_cycle
+from keras_ff.training.schedules import one_cycle, one_cycle_rate
 
 __all__ = [
     "BestModel",
@@ -26,5 +26,6 @@ __all__ = [
     "fit_linear",
     "has_average",
     "one_cycle",
+    "one_cycle_rate",
     "save_model",
 ]
