@@ -8,7 +8,7 @@ from keras_ff.training.checkpoint import RunState
 from keras_ff.training.logs import CSVLog, TensorBoardLog
 from keras_ff.training.parallel import data_parallel
 from keras_ff.training.progress import Progress
-from keras_ff.training.schedules import one_cycle
+from keras_ff.training.schedules import one_cycle, one_cycle_rate
 
 __all__ = [
     "BestModel",
@@ -24,5 +24,6 @@ __all__ = [
     "default_metrics",
     "has_average",
     "one_cycle",
+    "one_cycle_rate",
     "save_model",
 ]

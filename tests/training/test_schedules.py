@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_ff.backend import jit
-from keras_ff.training import one_cycle, schedules
+from keras_ff.training import one_cycle, one_cycle_rate, schedules
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_its_end():
@@ -18,6 +18,13 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_its_end():
     assert rates[50:] == pytest.approx(2e-5)
     assert (np.diff(rates[:11]) > 0).all()
     assert (np.diff(rates[10:51]) < 0).all()
+
+
+def test_the_rate_at_a_moment_is_that_of_the_schedule():
+    numbers = dict(peak=2e-3, warmup=0.2, start=0.1, final=0.01)
+    schedule = one_cycle(steps=50, **numbers)
+    for step in range(60):
+        assert float(schedule(step)) == pytest.approx(one_cycle_rate(done=step / 50, **numbers), rel=1e-5)
 
 
 def test_without_warmup_the_first_step_has_the_peak():

@@ -1,13 +1,11 @@
 """One cycle of the learning rate, over a number of epochs or within a time."""
 
-import math
 import time
 from collections.abc import Callable
 
 import keras
 
-# The rate of the first epoch and of the last, as fractions of the peak, and the fraction of the epochs in which it rises.
-START, FINAL, WARMUP = 0.04, 0.001, 0.1
+from keras_ff.training.schedules import START, WARMUP, one_cycle_rate
 
 # Fraction of the minutes that is left unplanned, as not every epoch takes the same time.
 RESERVE = 0.04
@@ -67,11 +65,8 @@ class OneCycle(keras.callbacks.Callback):
         if self.epochs is None or epoch < self.measured:
             # As in the rise of a run of 100 epochs.
             return self.peak * min(START + 0.1 * now, 1.0)
-        warmup = max(WARMUP * self.epochs, self.measured)
-        if now < warmup:
-            return self.peak * (START + (1 - START) * now / warmup)
-        fall = (now - warmup) / max(self.epochs - warmup, 1e-9)
-        return self.peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
+        warmup = max(WARMUP, self.measured / self.epochs)
+        return one_cycle_rate(self.peak, now / self.epochs, warmup)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Forget the times of an earlier training."""
