@@ -70,8 +70,10 @@ def export(
     Example:
         ::
 
+            from keras_ff.interfaces.artifact import ArtifactCalculator
+
             kff.export.export(model, "silicon")
-            atoms.calc = kff.interfaces.artifact.ArtifactCalculator("silicon")
+            atoms.calc = ArtifactCalculator("silicon")
     """
     folder = Path(folder)
     if to not in KINDS:
