@@ -1,8 +1,8 @@
-"""Which backend Keras will use, decided before Keras is imported.
+"""Choice of the backend of Keras, made before Keras is imported.
 
 Keras reads `KERAS_BACKEND` once, at its first import, and then fails far from
-the cause when that backend is not installed or cannot differentiate. This
-module asks first, and imports neither Keras nor a backend to do so.
+the cause if that backend is not installed or cannot differentiate. This module
+checks it before, and imports neither Keras nor a backend to do so.
 """
 
 import importlib.util
@@ -14,11 +14,11 @@ from pathlib import Path
 BACKENDS = ("jax", "tensorflow")
 
 
-def check_backend():
-    """Make sure that Keras runs on JAX or TensorFlow, and choose if nobody did.
+def check_backend() -> str:
+    """Make sure that Keras runs on JAX or TensorFlow, and choose one of them if the user did not.
 
-    In this order: an already imported Keras keeps its backend; the environment
-    variable `KERAS_BACKEND` is taken at its word; the file `keras.json` (in
+    In this order: a Keras that is already imported keeps its backend; the
+    environment variable `KERAS_BACKEND` names the backend; the file `keras.json` (in
     `$KERAS_HOME` or `~/.keras`) counts if it names an installed one of the two,
     since Keras writes that file by itself; otherwise the installed one is
     chosen, JAX before TensorFlow, by setting `KERAS_BACKEND`.
@@ -29,6 +29,10 @@ def check_backend():
     Raises:
         ValueError: If the backend is another one, such as torch or numpy.
         ImportError: If the backend is not installed.
+
+    Example:
+        >>> check_backend() in BACKENDS
+        True
     """
     if "keras" in sys.modules and hasattr(sys.modules["keras"], "config"):
         return _accept(sys.modules["keras"].config.backend(), "Keras was imported before keras_ff, with the backend")
@@ -44,12 +48,19 @@ def check_backend():
     return installed[0]
 
 
-def is_installed(backend):
-    """Whether the package of a backend can be found; it is not imported."""
+def is_installed(backend: str) -> bool:
+    """Whether a package is installed; it is not imported.
+
+    Args:
+        backend: Name of the package, such as "jax".
+
+    Returns:
+        Boolean.
+    """
     if backend in sys.modules:
         return sys.modules[backend] is not None
     spec = importlib.util.find_spec(backend)
-    # A folder that happens to be called jax has a specification without a file.
+    # A folder with the name jax has a specification without a file.
     return spec is not None and spec.origin is not None
 
 
@@ -72,7 +83,7 @@ def _how_to_install(backends):
 
 
 def _configured_backend():
-    """The backend in Keras' own configuration file, or None."""
+    """Backend in the configuration file of Keras, or None."""
     home = os.environ.get("KERAS_HOME")
     folder = Path(home).expanduser() if home else Path.home() / ".keras"
     try:

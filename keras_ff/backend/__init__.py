@@ -1,7 +1,7 @@
-"""Derivatives, transformations and precision under the same names on JAX and TensorFlow.
+"""Derivatives, transformations and precision with the same functions on JAX and TensorFlow.
 
-`keras.ops` holds what a layer computes; what it lacks, the derivatives above
-all, is here. The functions take and return arrays of the active backend, or
+`keras.ops` has the functions that layers are made of; those that it lacks,
+mainly derivatives, are here. The functions take and return arrays of the active backend, or
 dictionaries, lists and tuples of arrays; NumPy arrays and Keras variables are
 converted.
 

@@ -1,4 +1,4 @@
-"""The twin that the interface calls: the package of the backend that Keras runs on."""
+"""Package of the backend that Keras runs on, `twin`, whose functions the interface calls."""
 
 from keras_ff.choose_backend import check_backend
 

@@ -38,8 +38,9 @@ def grad(function: Callable, has_aux: bool = False) -> Callable:
     """Reverse-mode derivative of a scalar function; see `value_and_grad`.
 
     Args:
-        function: As of `value_and_grad`.
-        has_aux: As of `value_and_grad`.
+        function: Function of an array or nest of arrays that returns a scalar, or with
+            `has_aux` a tuple `(scalar, anything)`.
+        has_aux: Whether `function` returns such a tuple.
 
     Returns:
         A function that returns the gradient, or with `has_aux`
@@ -102,7 +103,7 @@ def hvp(function: Callable, x: Any, v: Any) -> Any:
 
     Args:
         function: Takes one array (or nest of arrays), returns a scalar.
-        x: Where the Hessian is taken.
+        x: Argument at which the Hessian matrix is computed.
         v: Vector, with the structure of `x`.
 
     Returns:
@@ -125,7 +126,7 @@ def custom_gradient(function: Callable) -> Callable:
             for zero). For one argument it may return the gradient itself. What
             `pullback` computes is differentiated in turn for higher orders.
             Arrays and variables to differentiate with respect to must be
-            arguments: those that `function` reads from around it get no gradient.
+            arguments: those that `function` captures get no gradient.
 
     Returns:
         A function of the same positional arguments that returns the output.
@@ -139,13 +140,13 @@ def custom_gradient(function: Callable) -> Callable:
 
 
 def stop_gradient(x: Any) -> Any:
-    """The same array or nest of arrays, a constant to every derivative.
+    """Array or nest of arrays with the same values, which every derivative treats as a constant.
 
     Args:
         x: Array or nest of arrays.
 
     Returns:
-        The same values. `keras.ops.stop_gradient` takes one array.
+        Array or nest of arrays. `keras.ops.stop_gradient` takes a single array.
 
     Example:
         >>> float(grad(lambda x: x * stop_gradient(x))(3.0))

@@ -1,4 +1,4 @@
-"""Several devices, and several processes, that divide the structures of a batch."""
+"""Distribution of the structures of a batch over several devices and processes."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,7 +10,10 @@ def data_parallel(devices: int | None = None) -> AbstractContextManager:
     """Context in which new models divide their batches among devices; see `keras_ff.training.data_parallel`.
 
     Args:
-        devices: Number of devices, GPUs, or CPUs where there are none; all by default.
+        devices: Number of devices, GPUs, or CPUs if there are no GPUs; all by default.
+
+    Returns:
+        Context manager.
 
     Raises:
         ValueError: If there are fewer devices.
@@ -29,7 +32,7 @@ def replicas() -> int:
 
 
 def process() -> tuple[int, int]:
-    """Number of this process, from 0, and number of all processes that divide a batch.
+    """Rank of this process, from 0, and number of processes that a batch is divided among.
 
     Example:
         >>> process()
@@ -39,7 +42,7 @@ def process() -> tuple[int, int]:
 
 
 def mean_over_replicas(x: Any) -> Any:
-    """Mean of a tensor over the devices that each compute a share of a batch.
+    """Mean of a tensor over the devices, each of which computes a share of a batch.
 
     Args:
         x: Tensor.

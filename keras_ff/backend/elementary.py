@@ -1,11 +1,13 @@
-"""Elementary functions that `keras.ops` lacks, or whose higher derivatives it has wrong."""
+"""Elementary functions that `keras.ops` lacks, or whose higher derivatives are wrong there."""
+
+from typing import Any
 
 import keras  # noqa: F401  For the examples.
 
 from keras_ff.backend.active import twin
 
 
-def erfc(x):
+def erfc(x: Any) -> Any:
     """Complementary error function of each number, `1 - erf(x)`, without the loss of digits for large `x`.
 
     Args:
@@ -21,7 +23,7 @@ def erfc(x):
     return twin.erfc(x)
 
 
-def softplus(x):
+def softplus(x: Any) -> Any:
     """Smooth maximum of each number and 0, `ln(1 + exp(x))`, with finite derivatives of every order.
 
     The third derivative of `keras.ops.softplus` overflows to NaN for large arguments on TensorFlow.

@@ -1,4 +1,4 @@
-"""Loops and choices that can be differentiated."""
+"""Loops and conditional functions that can be differentiated."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,29 +11,33 @@ from keras_ff.backend.active import twin
 def cond(predicate: Any, true_function: Callable, false_function: Callable, *args: Any) -> Any:
     """Result of one of two functions of the same arguments.
 
-    On JAX the other function costs nothing, and a reverse pass computes the
-    inside of the chosen one anew instead of storing it. On TensorFlow, and under
-    `vmap` over the predicate, both are computed.
+    On JAX only the chosen function is computed, and a reverse pass computes its
+    intermediate values again instead of storing them. On TensorFlow, and under
+    `vmap` over the predicate, both functions are computed.
 
     Args:
         predicate: Boolean scalar.
         true_function: Maps arrays or nests of arrays of floating dtype to
             outputs. As in `custom_gradient`, what is differentiated with respect
             to must be an argument. Integers and booleans that do not depend on
-            the arguments may be read from around.
+            the arguments may be captured.
         false_function: Function of the same arguments, whose outputs have the
             same structure, shapes and dtypes.
-        args: Arguments of the two functions.
+        *args: Arguments of the two functions.
 
     Returns:
         Outputs of `true_function` where the predicate is true, else those of
         `false_function`.
+
+    Example:
+        >>> float(cond(keras.ops.array(True), lambda x: 2.0 * x, lambda x: -x, keras.ops.array(3.0)))
+        6.0
     """
     return twin.cond(predicate, true_function, false_function, *args)
 
 
 def scan(function: Callable, init: Any, xs: Any = None, length: int | None = None, checkpoint: bool = False) -> tuple[Any, Any]:
-    """Repeat a step a fixed number of times; can be differentiated in reverse.
+    """Loop with a fixed number of steps that reverse mode can differentiate.
 
     TensorFlow without `jit` runs a Python loop, or with `checkpoint` traces the
     step at each call; with `jit` it cannot differentiate the loop four times.
@@ -44,9 +48,10 @@ def scan(function: Callable, init: Any, xs: Any = None, length: int | None = Non
         init: Carry before the first step.
         xs: Array or nest of arrays whose leading axis is the steps, or None.
         length: Number of steps; needed if `xs` is None.
-        checkpoint: Whether a reverse pass computes the inside of each step anew
-            from its carry instead of storing it: the memory of one step and of
-            `length` carries, for one more evaluation of `function`.
+        checkpoint: Whether a reverse pass computes the intermediate values of each
+            step again from its carry instead of storing them. This takes the
+            memory of one step and of `length` carries, and one more evaluation
+            of `function` for each step.
 
     Returns:
         `(carry, ys)`: the carry after the last step, and the outputs stacked

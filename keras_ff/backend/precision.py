@@ -1,4 +1,4 @@
-"""Precision: what a backend needs to compute in float64, and the default of the process."""
+"""Precision: settings that a backend needs to compute in float64, and the default of the process."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import keras
 from keras_ff.backend.active import twin
 
 
-def prepare(dtype) -> None:
-    """Make the backend able to compute in a dtype; the defaults of the process stay.
+def prepare(dtype: str | keras.DTypePolicy) -> None:
+    """Make the backend able to compute in a dtype, without a change of the defaults of the process.
 
     All layers and models of this library call it before they make a weight, so
     that a policy of float64 gives weights and derivatives in float64 on both
@@ -36,7 +36,7 @@ def prepare(dtype) -> None:
     _mend_keras()
     if keras.backend.result_type("float64", float) != "float64" or not twin.has_float64():
         raise RuntimeError(
-            f"Keras {keras.__version__} on {keras.config.backend()} computes in float32 where float64 is asked for. Call "
+            f"Keras {keras.__version__} on {keras.config.backend()} computes in float32 where float64 is required. Call "
             "keras_ff.enable_float64() before anything else is computed, leave jax.enable_x64(False) out, or make the model with "
             'dtype="float32".'
         )
@@ -45,8 +45,8 @@ def prepare(dtype) -> None:
 def enable_float64() -> None:
     """Make float64 the default of the process: `keras.config.floatx()` and the dtype policy of new layers.
 
-    A single model in float64 does not need it: `NeuralIL(["Si"], dtype="float64")`
-    brings what it needs. Layers that exist keep their dtype. Calling it again
+    A single model in float64 does not need it, such as
+    `NeuralIL(["Si"], dtype="float64")`. Layers that exist keep their dtype. Calling it again
     changes nothing.
 
     Raises:
@@ -67,7 +67,7 @@ def enable_float64() -> None:
 
 @contextlib.contextmanager
 def default_dtype(dtype: str) -> Iterator[None]:
-    """Within the block Keras' `floatx` is `dtype`: of losses, metrics, and arrays made of Python numbers.
+    """Context in which Keras' `floatx` is another dtype: that of losses, metrics, and arrays made of Python numbers.
 
     Args:
         dtype: "float32" or "float64".
@@ -86,8 +86,10 @@ def default_dtype(dtype: str) -> Iterator[None]:
 
 
 def _mend_keras():
-    """Up to Keras 3.15.1, and on JAX, this private table turns float64 into float32 in `sin`, `tanh`, `mean`, `layer_normalization`
-    and others (Keras issue 23223). If a later Keras has no such table, nothing is to be mended; `prepare` looks at the result.
+    """Correct a private table of Keras, which up to Keras 3.15.1 turns float64 into float32 on JAX (Keras issue 23223).
+
+    It concerns `sin`, `tanh`, `mean`, `layer_normalization` and others. A later Keras may lack the table, and not need the
+    correction; `prepare` checks the result.
     """
     with contextlib.suppress(ImportError):
         from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE

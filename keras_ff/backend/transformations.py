@@ -14,16 +14,21 @@ def backend_name() -> str:
 
 
 def enable_compilation_cache(folder: str | os.PathLike) -> None:
-    """Keep compiled functions in a folder, where the next process finds them.
+    """Store compiled functions in a folder, from which later processes load them.
 
     Call it before the first computation: TensorFlow reads the setting once, at
     its first compilation, and a later call has no effect there. Only functions
     compiled by XLA are kept (`jit`, and models with `jit_compile=True`);
-    tracing them still takes its time. The folder serves one kind of machine and
-    may be deleted at any time.
+    they are still traced in every process. The folder is for one kind of machine
+    and may be deleted at any time.
 
     Args:
-        folder: Path, created if it does not exist.
+        folder: Path of the folder, which is created if it does not exist.
+
+    Example:
+        ::
+
+            kff.backend.enable_compilation_cache(".cache/compiled")
     """
     os.makedirs(folder, exist_ok=True)
     twin.enable_compilation_cache(os.path.abspath(folder))
@@ -33,14 +38,14 @@ def jit(function: Callable, layer: keras.layers.Layer | None = None) -> Callable
     """Compile a function with XLA, once for each set of shapes and dtypes.
 
     Arguments are arrays, nests of arrays, and Python numbers, which become
-    arrays of Keras' floatx or int32. Inside another compiled function it becomes
-    part of that.
+    arrays of Keras' floatx or int32. Called within another compiled function, it
+    is compiled as a part of that.
 
     Args:
         function: The function to compile.
         layer: Keras layer or model whose variables `function` reads; each call
-            sees their present values. On JAX the values of variables that are
-            reached in another way are constants of the compiled function.
+            uses their present values. On JAX the values of all other variables
+            are constants of the compiled function.
 
     Returns:
         The compiled function, of the same arguments.
@@ -54,12 +59,12 @@ def jit(function: Callable, layer: keras.layers.Layer | None = None) -> Callable
 
 
 def vmap(function: Callable, in_axes: int | Sequence[int | None] = 0) -> Callable:
-    """Apply a function to every slice of its arguments at once.
+    """Function that applies another function to every slice of its arguments at once.
 
     Args:
         function: Takes arrays or nests of arrays, returns the same.
         in_axes: Axis of the arguments to map over, or a tuple with one axis for
-            each argument, None for those that are the same for every slice.
+            each argument, None for an argument that is the same for every slice.
 
     Returns:
         A function of the same positional arguments, whose results have the

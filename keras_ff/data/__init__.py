@@ -1,4 +1,4 @@
-"""From files of first-principles data to the batches that a model is trained on."""
+"""Structures with first-principles labels: reading, checks, neighbor lists, and the padded batches that a model takes."""
 
 from keras_ff.data.cache import CachedStructures, write_cache
 from keras_ff.data.checks import check

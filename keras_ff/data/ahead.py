@@ -1,24 +1,39 @@
-"""The next batch is made while the last one is used."""
+"""Prefetching of batches: a thread makes the next one while the last one is used."""
+
+from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 class Ahead:
-    """Keeps one result of a function that a thread computes.
+    """Prefetcher that lets a thread compute the next result of a function while the last one is used.
 
-    Whoever asks for things in a line gets the next one at once, or waits for what is left of its time.
+    A caller that takes the items of a list one after the other gets each result at once, or waits until the thread has
+    finished it. Copies in other processes begin without a thread.
+
+    Example:
+        >>> ahead, words = Ahead(), ["one", "two", "three"]
+        >>> [ahead.get(words, index, lambda line, index: line[index].upper()) for index in range(3)]
+        ['ONE', 'TWO', 'THREE']
     """
 
     def __init__(self):
         self._pool, self._last, self._next = None, (None, None), (None, None, None)
 
-    def get(self, line, place, function):
-        """`function(line, place)`; from the second place in a line on, that of the next place is begun.
+    def get(self, line: Sequence, place: int, function: Callable[[Sequence, int], Any]) -> Any:
+        """Return `function(line, place)`; from the second item of a list on, begin to compute the result of the next item.
 
         Args:
-            line: A list; another one with the same contents is another line.
-            place: Number of an item, from 0.
-            function: Takes these two, and depends on nothing that changes between two calls.
+            line: List of items. It is recognized by its identity: another list with the same contents is another one.
+            place: Index of an item, from 0.
+            function: Function of the list and the index, which depends on nothing that changes between two calls.
+
+        Returns:
+            What the function returned.
         """
         # Read and written as a whole, as several threads may ask.
         next_line, next_place, future = self._next

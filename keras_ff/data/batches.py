@@ -1,4 +1,4 @@
-"""From structures to the padded arrays that a model takes: the one way, for training, calculators, simulations and properties."""
+"""Padded arrays of structures that a model takes, made in one way for training, calculators, simulations and properties."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ COINCIDENT = 1e-3
 
 
 class Batcher:
-    """Makes batches of structures for a model.
+    """Maker of batches: turns structures into the padded arrays that a model takes.
 
     A batch is a dict of NumPy arrays for S structures, A atoms and K neighbors:
 
@@ -31,14 +31,14 @@ class Batcher:
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`.
 
     Args:
-        species: Chemical symbols that the model knows, in its order; None to take records of any elements, for a file.
+        species: Chemical symbols that the model knows, in its order; None to make records of any elements, for a file.
         cutoff: Radius in Å within which the model sees neighbors.
-        wave_cutoff: In 1/Å, of a model that sums over the waves of a crystal; 0 for all others.
-        dtype: Of the floating-point arrays.
+        wave_cutoff: Largest length of a wave vector in 1/Å, of a model that sums over the waves of a crystal; 0 for all others.
+        dtype: Dtype of the floating-point arrays.
         skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed too.
 
     Attributes:
-        shapes: `Shapes` that batches are padded to.
+        shapes: `Shapes`, the padded shapes of the batches.
 
     Raises:
         ValueError: If the cutoff is not a positive number.
@@ -64,13 +64,19 @@ class Batcher:
 
     @classmethod
     def of(cls, model: Any, cutoff: float | None = None, dtype: Any = None, skin: float = 0.0) -> "Batcher":
-        """The batcher of a model.
+        """Make the batcher of a model.
 
         Args:
-            model: Anything with `species` and `cutoff`; `wave_cutoff` and `compute_dtype` count where they are there.
-            cutoff: Radius in Å in the place of that of the model.
-            dtype: In the place of that of the model, float32 where it has none.
-            skin: As in the constructor.
+            model: Object with `species` and `cutoff`; its `wave_cutoff` and `compute_dtype` are used if it has them.
+            cutoff: Radius in Å within which neighbors are listed; by default the cutoff of the model.
+            dtype: Dtype of the floating-point arrays; by default that of the model, or float32 if it has none.
+            skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed too.
+
+        Returns:
+            `Batcher`.
+
+        Raises:
+            ValueError: If the cutoff is not a positive number.
         """
         return cls(
             model.species,
@@ -81,16 +87,16 @@ class Batcher:
         )
 
     def record(self, atoms: Atoms, placement: Placement | None = None) -> dict:
-        """One structure as arrays in double precision without padding, with the neighbors of its atoms.
+        """Make the record of one structure: arrays in double precision without padding, with the neighbors of its atoms.
 
         Args:
             atoms: The structure. Directions with `pbc` False do not repeat, whatever their cell vector.
-            placement: That of an earlier record, for a trajectory without jumps; chosen anew by default.
+            placement: Placement of an earlier record, for a trajectory without jumps; chosen anew by default.
 
         Returns:
-            Dict of `numbers` and `species` (atoms,), `positions` near the origin (atoms, 3), `cell` (3, 3) as it is in `atoms`,
-            `pbc` (3,), pairs `i`, `j` (pairs,) and `S` (pairs, 3) as of `neighbor_list`, the most `n_neighbors` of an atom, the
-            least `distance` in Å, and the `placement`.
+            Dict of `numbers` and `species` (atoms,), `positions` near the origin (atoms, 3) in Å, `cell` (3, 3) in Å as it is in
+            `atoms`, `pbc` (3,), the pairs `i`, `j` (pairs,) and `S` (pairs, 3) of `neighbor_list`, the largest number of
+            neighbors of an atom `n_neighbors`, the shortest `distance` in Å, and the `placement`.
 
         Raises:
             ValueError: If the structure has no atoms or elements that the model does not know, positions or cell are not finite,
@@ -123,8 +129,15 @@ class Batcher:
             raise ValueError(f"{atoms.get_chemical_formula()}: {contact(record, pair)}. Remove one of them.")
         return record
 
-    def add_species(self, record):
-        """Add `species` to a record, or raise a ValueError that names the elements that the model does not know."""
+    def add_species(self, record: dict) -> None:
+        """Add to a record the `species` of its atoms, (atoms,) int32: indices into the species of the model.
+
+        Args:
+            record: Dict with atomic `numbers`, (atoms,), which is changed.
+
+        Raises:
+            ValueError: If it has elements that the model does not know. The message names them.
+        """
         species = self._index_of[record["numbers"]]
         if self.species is not None and species.min() < 0:
             unknown = sorted({chemical_symbols[number] for number in record["numbers"][species < 0]})
@@ -136,11 +149,14 @@ class Batcher:
         record["species"] = species
 
     def batch(self, records: Sequence[dict | None], shape: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
-        """A batch of records.
+        """Put records into one batch of padded arrays.
 
         Args:
-            records: Of `record`; None makes an empty structure.
-            shape: Atoms and neighbors to pad to, (A, K); chosen by `shapes` by default.
+            records: Results of `record`; None makes an empty structure.
+            shape: Numbers of atoms and neighbors to pad to, (A, K); chosen by `shapes` by default.
+
+        Returns:
+            Batch, a dict of NumPy arrays as in the table of `Batcher`.
 
         Raises:
             ValueError: If a structure does not fit into the shape. No neighbor is ever left out.
@@ -173,12 +189,32 @@ class Batcher:
         return batch
 
     def exact(self, records: Sequence[dict]) -> dict[str, np.ndarray]:
-        """A batch without padding atoms, of structures with the same number of atoms, for what has one coordinate for each atom."""
+        """Put records of structures with the same number of atoms into a batch without padding atoms.
+
+        For simulations and properties, whose coordinates are those of real atoms only.
+
+        Args:
+            records: Results of `record`.
+
+        Returns:
+            Batch, a dict of NumPy arrays as in the table of `Batcher`.
+        """
         n_neighbors = max(record["n_neighbors"] for record in records)
         return self.batch(records, self.shapes.fit(len(records[0]["species"]), n_neighbors, exactly=True))
 
     def rows(self, record: dict, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
-        """Neighbors and shifts of a record, padded to a number of neighbors: `(atoms, K)` and `(atoms, K, 3)`."""
+        """Return the neighbors of a record as one padded row for each atom.
+
+        Args:
+            record: Result of `record`.
+            n_neighbors: Number of neighbors to pad to, K.
+
+        Returns:
+            Tuple of `neighbors`, int32 (atoms, K) with -1 for padding, and `shifts`, (atoms, K, 3).
+
+        Raises:
+            ValueError: If an atom has more neighbors.
+        """
         return dense(record["i"], record["j"], record["S"].astype(self.dtype), len(record["species"]), n_neighbors)
 
     def waves(self, cells: Sequence[np.ndarray | None]) -> np.ndarray:
@@ -202,37 +238,65 @@ class Batcher:
             waves[index] = lattice_waves(cell, self.wave_cutoff, self._wave_shape)
         return waves
 
-    def room_for_waves(self, cells: Sequence[np.ndarray]):
-        """Make room for the waves of these cells, `(3, 3)` each in Å, in every batch."""
+    def room_for_waves(self, cells: Sequence[np.ndarray]) -> None:
+        """Pad the waves of every later batch to a shape that fits all of some cells.
+
+        Args:
+            cells: Cells of crystals, (3, 3) each, in Å.
+        """
         self._wave_shape = tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist())
 
 
 def structure_batch(model: Any, atoms: Atoms, cutoff: float | None = None) -> dict[str, np.ndarray]:
-    """The batch of one structure without padding atoms.
+    """Batch of one structure without padding atoms.
 
     Args:
-        model: See `Batcher.of`.
+        model: Model with `species` and `cutoff`, see `Batcher.of`.
         atoms: The structure.
         cutoff: Radius in Å within which neighbors are listed; that of the model by default.
 
+    Returns:
+        Dict of NumPy arrays as in the table of `Batcher`, with one structure.
+
     Raises:
-        ValueError: As `Batcher.record`.
+        ValueError: If the structure is broken or has elements that the model does not know, see `Batcher.record`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
+        >>> structure_batch(model, bulk("Si"))["positions"].shape
+        (1, 2, 3)
     """
     batcher = Batcher.of(model, cutoff)
     return batcher.exact([batcher.record(atoms)])
 
 
 def list_holds(record: dict, atoms: Atoms, cutoff: float, skin: float) -> bool:
-    """Whether the neighbors listed in a record still hold all within the cutoff, though atoms and cell may have moved since.
+    """Whether the neighbor list of a record is still complete, though atoms and cell may have moved since it was made.
 
-    No pair has come closer than the cutoff that was beyond cutoff + skin: lengths shrink by the smallest stretch of the cell at
-    most, and by twice the farthest an atom has moved beside the cell.
+    It is as long as no pair that was beyond cutoff + skin can have come closer than the cutoff: distances shrink at most by the
+    smallest stretch of the cell, and by twice the largest distance that an atom has moved relative to the cell.
 
     Args:
-        record: Of `Batcher.record`, of the same atoms.
+        record: Result of `Batcher.record`, of the same atoms.
         atoms: The structure as it is now.
-        cutoff: Of the model in Å.
-        skin: Of the list in Å.
+        cutoff: Cutoff of the model in Å.
+        skin: Thickness in Å of the shell beyond the cutoff for which the list was made.
+
+    Returns:
+        Boolean; False if elements or periodicity differ.
+
+    Example:
+        >>> from ase.build import bulk
+        >>> atoms = bulk("Si")
+        >>> record = Batcher(["Si"], cutoff=2.5, skin=0.5).record(atoms)
+        >>> atoms.positions[0, 0] += 0.2
+        >>> list_holds(record, atoms, cutoff=2.5, skin=0.5)
+        True
+        >>> atoms.positions[0, 0] += 0.2
+        >>> list_holds(record, atoms, cutoff=2.5, skin=0.5)
+        False
     """
     if not (np.array_equal(atoms.numbers, record["numbers"]) and np.array_equal(atoms.pbc, record["pbc"])):
         return False
@@ -250,7 +314,14 @@ def list_holds(record: dict, atoms: Atoms, cutoff: float, skin: float) -> bool:
 
 
 def shortest(record: dict) -> tuple[int, float]:
-    """Index of the pair with the least distance of a record, and that distance in Å; (-1, infinity) without pairs."""
+    """Closest pair of atoms of a record.
+
+    Args:
+        record: Result of `Batcher.record`.
+
+    Returns:
+        Tuple of the index of the pair and its distance in Å; (-1, infinity) without pairs.
+    """
     if not len(record["i"]):
         return -1, np.inf
     vectors = pair_vectors(record["positions"], record["cell"], record["i"], record["j"], record["S"])
@@ -260,12 +331,31 @@ def shortest(record: dict) -> tuple[int, float]:
 
 
 def contact(record: dict, pair: int) -> str:
-    """Clause about a pair of atoms of a record that are too close to each other."""
+    """Clause of an error message about a pair of atoms that are too close to each other.
+
+    Args:
+        record: Result of `Batcher.record`.
+        pair: Index of the pair.
+
+    Returns:
+        The clause, which names both atoms and their distance.
+    """
     i, j = sorted((int(record["i"][pair]), int(record["j"][pair])))
     where = "a periodic image of itself" if i == j else f"atom {j}"
     return f"Atom {i} and {where} are {record['distance']:.3f} Å apart: atoms lie on top of each other"
 
 
-def pair_vectors(positions, cell, i, j, S) -> np.ndarray:
-    """Vectors of the pairs of `neighbor_list` in Å, `(pairs, 3)`, in double precision."""
+def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.ndarray, S: np.ndarray) -> np.ndarray:
+    """Vectors from atoms to their neighbors in Å, `(pairs, 3)`, in double precision.
+
+    Args:
+        positions: (atoms, 3), in Å.
+        cell: (3, 3), rows are lattice vectors, in Å.
+        i: Index of the atom of each pair, (pairs,).
+        j: Index of its neighbor, (pairs,).
+        S: Lattice translation of the neighbor, (pairs, 3).
+
+    Returns:
+        Array of `positions[j] + S @ cell - positions[i]`.
+    """
     return positions[j] - positions[i] + S @ cell

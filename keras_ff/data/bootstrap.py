@@ -1,18 +1,27 @@
-"""Samples of the structures for the members of a committee."""
+"""Bootstrap samples of the structures of a data set, one for each member of a committee."""
+
+from __future__ import annotations
 
 import numpy as np
 
 
-def bootstrap_counts(seed, index, members):
-    """How often a structure is in the sample of each member, `(members,)`.
+def bootstrap_counts(seed: int, index: int, members: int) -> np.ndarray:
+    """Numbers of times that a structure occurs in the bootstrap sample of each member of a committee, `(members,)`.
 
-    Counts of a bootstrap sample of many structures are independent and of Poisson's distribution with the mean 1. Drawn that way
-    they are a function of the seed and of the place of the structure alone, for data sets of any size.
+    The counts of a bootstrap sample of many structures are independent and have Poisson's distribution with the mean 1. Drawn
+    from that distribution, they depend on the seed and the index of the structure alone, for data sets of any size.
 
     Args:
-        seed: Of the samples.
-        index: Place of the structure in its data set.
-        members: Number of samples.
+        seed: Seed of the samples, a non-negative integer.
+        index: Index of the structure in its data set.
+        members: Number of members, each with a sample of its own.
+
+    Returns:
+        Integers, (members,).
+
+    Example:
+        >>> bool(np.array_equal(bootstrap_counts(0, 7, 5), bootstrap_counts(0, 7, 8)[:5]))
+        True
 
     Reference:
         Oza and Russell, Proc. 8th Int. Workshop on Artificial Intelligence and Statistics (2001), section 3.

@@ -1,22 +1,34 @@
-"""Padded shapes of batches, and the order of batches in an epoch."""
+"""Buckets: groups of structures that share a padded shape, and the order of their batches in an epoch."""
+
+from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-# The dynamic programme looks at this many sizes at most; more structures share a size.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The dynamic program looks at this many sizes at most; more structures share a size.
 MOST_LEVELS = 256
 
 # All ways to promote remainders are tried for this many shapes; beyond it, none is promoted.
 MOST_PROMOTED = 10
 
-# A further shape costs a compilation, so it has to save this part of the padded pairs.
+# A further shape costs a compilation, so it has to save this fraction of the padded pairs.
 WORTH_A_SHAPE = 0.05
 
 
-def rounded(size):
-    """The size rounded up to a multiple of 1/32 of its power of two, so that similar data sets meet the same shapes.
+def rounded(size: int) -> int:
+    """Size of a padded axis: a number rounded up to a multiple of 1/32 of its power of two, so that similar data sets share shapes.
+
+    Args:
+        size: Number of atoms or neighbors.
+
+    Returns:
+        The rounded number, at least 1.
 
     Example:
         >>> [rounded(size) for size in (0, 7, 28, 63, 225, 1000)]
@@ -29,13 +41,18 @@ def rounded(size):
 
 @dataclasses.dataclass
 class Buckets:
-    """Which structures share a padded shape.
+    """Groups of structures, each of which is padded to one shape.
 
     Attributes:
         shapes: List of `(atoms, neighbors)`, A and K, from small to large.
-        indices: For each shape those of its structures.
-        promote: For each shape, whether the structures that do not fill a batch move on to the next shape.
+        indices: List with the indices of the structures of each shape.
+        promote: List that tells for each shape whether the structures that do not fill a batch move on to the next shape.
         batch_size: Number of structures in a batch.
+
+    Example:
+        >>> buckets = choose_buckets(atoms=[2, 2, 64], neighbors=[16, 16, 16], batch_size=2)
+        >>> buckets.shapes, buckets.counts
+        ([(2, 16), (64, 16)], [1, 1])
     """
 
     shapes: list
@@ -44,23 +61,23 @@ class Buckets:
     batch_size: int
 
     @property
-    def counts(self):
+    def counts(self) -> list[int]:
         """Number of batches of each shape, the same in every epoch."""
         return batch_counts([len(indices) for indices in self.indices], self.promote, self.batch_size)
 
     def __len__(self):
         return sum(self.counts)
 
-    def epoch(self, seed, epoch, shuffle=True):
-        """Batches of an epoch as a list of `(bucket, structures)`: a function of these arguments only.
+    def epoch(self, seed: int, epoch: int, shuffle: bool = True) -> list[tuple[int, np.ndarray]]:
+        """Return the batches of an epoch in their order, a function of these arguments only.
 
-        Where the shapes of the data set differ in the number of atoms, so do the first two batches, and the same for the number of
-        neighbors: Keras on TensorFlow takes from these two which axes may change, and hangs on a change of another axis.
+        If the shapes of the data set differ in the number of atoms, so do the first two batches; the same holds for the number of
+        neighbors. Keras on TensorFlow infers from these two which axes may change, and hangs if another axis changes later.
 
         Args:
-            seed: Non-negative integer.
-            epoch: Non-negative integer.
-            shuffle: False gives the order of the structures in each shape, the same in every epoch.
+            seed: Seed of the shuffling, a non-negative integer.
+            epoch: Number of the epoch, a non-negative integer.
+            shuffle: Whether structures and batches are shuffled. False keeps the structures of each shape in their order.
 
         Returns:
             List of tuples: index of the shape, and indices of structures, (batch_size,), with -1 where the batch is padded.
@@ -79,7 +96,7 @@ class Buckets:
                 batch[: len(chosen)] = chosen
                 batches.append((bucket, batch))
         if shuffle:
-            batches = [batches[place] for place in generator.permutation(len(batches))]
+            batches = [batches[index] for index in generator.permutation(len(batches))]
         return self._first_two_differ(batches)
 
     def _first_two_differ(self, batches):
@@ -88,18 +105,32 @@ class Buckets:
         if not any(varies):
             return batches
         first = {}
-        for place, shape in enumerate(shapes):
-            first.setdefault(shape, place)
+        for index, shape in enumerate(shapes):
+            first.setdefault(shape, index)
         pairs = [
             sorted((first[a], first[b]))
             for a, b in itertools.combinations(first, 2)
             if all(a[axis] != b[axis] for axis in range(2) if varies[axis])
         ]
         front = min(pairs)
-        return [batches[place] for place in front] + [batch for place, batch in enumerate(batches) if place not in front]
+        return [batches[index] for index in front] + [batch for index, batch in enumerate(batches) if index not in front]
 
 
-def batch_counts(sizes, promote, batch_size):
+def batch_counts(sizes: Sequence[int], promote: Sequence[bool], batch_size: int) -> list[int]:
+    """Number of batches of each shape.
+
+    Args:
+        sizes: Number of structures of each shape.
+        promote: For each shape, whether the structures that do not fill a batch move on to the next shape.
+        batch_size: Number of structures in a batch.
+
+    Returns:
+        List with the number of batches of each shape.
+
+    Example:
+        >>> batch_counts([5, 3], promote=[True, False], batch_size=4)
+        [1, 1]
+    """
     counts, carried = [], 0
     for size, passes_on in zip(sizes, promote, strict=True):
         size += carried
@@ -108,10 +139,10 @@ def batch_counts(sizes, promote, batch_size):
     return counts
 
 
-def choose_buckets(atoms, neighbors, batch_size, max_shapes=4):
-    """Shapes that pad the fewest pairs: batches x atoms x neighbors, empty structures of unfilled batches included.
+def choose_buckets(atoms: Sequence[int], neighbors: Sequence[int], batch_size: int, max_shapes: int = 4) -> Buckets:
+    """Buckets whose shapes have the fewest padded pairs: batches x atoms x neighbors, with unfilled batches counted whole.
 
-    The structures are put in a line by size and cut into at most `max_shapes` pieces by dynamic programming. Another shape is
+    The structures are sorted by size and cut into at most `max_shapes` pieces by dynamic programming. Another shape is
     taken only if it saves a twentieth of the pairs, as it costs a compilation.
 
     Args:
@@ -121,7 +152,11 @@ def choose_buckets(atoms, neighbors, batch_size, max_shapes=4):
         max_shapes: Highest number of shapes.
 
     Returns:
-        A `Buckets`.
+        `Buckets`.
+
+    Example:
+        >>> choose_buckets(atoms=[2, 2, 64, 64], neighbors=[16, 16, 16, 16], batch_size=2).shapes
+        [(2, 16), (64, 16)]
     """
     sizes = np.array([[rounded(a), rounded(k)] for a, k in zip(atoms, neighbors, strict=True)], dtype=np.int64)
     best = None
@@ -133,8 +168,25 @@ def choose_buckets(atoms, neighbors, batch_size, max_shapes=4):
     return best[1]
 
 
-def given_buckets(atoms, neighbors, batch_size, shapes):
-    """Buckets of shapes that are given, such as those of the training set; a ValueError where a structure fits in none."""
+def given_buckets(atoms: Sequence[int], neighbors: Sequence[int], batch_size: int, shapes: Sequence[Sequence[int]]) -> Buckets:
+    """Buckets of given shapes, such as those of the training set.
+
+    Args:
+        atoms: Number of atoms of each structure.
+        neighbors: Highest number of neighbors of an atom of each structure.
+        batch_size: Number of structures in a batch.
+        shapes: Shapes whose last two numbers are those of atoms and neighbors.
+
+    Returns:
+        `Buckets` with the shapes that some structure uses.
+
+    Raises:
+        ValueError: If a structure fits in none of the shapes.
+
+    Example:
+        >>> given_buckets(atoms=[2, 8], neighbors=[16, 16], batch_size=1, shapes=[(1, 10, 20)]).shapes
+        [(10, 20)]
+    """
     shapes = sorted({(int(shape[-2]), int(shape[-1])) for shape in shapes}, key=lambda shape: (shape[0] * shape[1], shape))
     indices = [[] for _ in shapes]
     for index, (a, k) in enumerate(zip(atoms, neighbors, strict=True)):

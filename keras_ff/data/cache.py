@@ -1,8 +1,11 @@
-"""Structures and their neighbor lists in an HDF5 file, for data sets larger than memory."""
+"""Cache of structures and their neighbor lists in an HDF5 file, for data sets larger than memory."""
+
+from __future__ import annotations
 
 import collections
 import collections.abc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -13,25 +16,44 @@ from keras_ff.data.labels import Labels
 from keras_ff.data.records import labelled_record
 from keras_ff.files import replace_when_complete
 
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
 VERSION = 2
 
-# Data of the file that are held in memory, one row a structure.
+# Data sets of the file that are held in memory, with one row for each structure.
 TABLE = ("offsets", "n_neighbors", "energy", "stress", "stress_set_aside", "has_forces", "pbc", "elements", "compositions")
 
 
 class CachedStructures(collections.abc.Sequence):
-    """Structures in a file made by `write_cache`; each is read when it is asked for.
+    """Sequence of the structures in a file made by `write_cache`, each of which is read when it is accessed.
+
+    An item is an `ase.Atoms` with its labels, a slice is another `CachedStructures`.
 
     Args:
-        path: The file.
-        indices: Structures of the file to show, all by default.
+        path: Path of the file.
+        indices: Indices in the file of the structures to use, all by default.
+
+    Attributes:
+        cutoff: Radius of the neighbor lists in Å.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is truncated or was not made by `write_cache`.
+
+    Example:
+        >>> import tempfile
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = kff.data.write_cache([bulk("Si"), bulk("Si", cubic=True)], f"{folder}/silicon.h5", cutoff=2.5)
+        ...     structures = kff.data.CachedStructures(f"{folder}/silicon.h5")
+        ...     len(structures), len(structures[1])
+        (2, 8)
     """
 
-    def __init__(self, path, indices=None):
+    def __init__(self, path: str | os.PathLike, indices: Sequence[int] | None = None):
         self.path = Path(path)
         if not self.path.exists():
             raise FileNotFoundError(f"There is no file {str(path)!r}. Make it with keras_ff.data.write_cache.")
@@ -60,24 +82,39 @@ class CachedStructures(collections.abc.Sequence):
         atoms.calc = Labels(atoms, **results)
         return atoms
 
-    def subset(self, indices):
-        """The structures `indices` of these, still in the file."""
+    def subset(self, indices: Sequence[int]) -> CachedStructures:
+        """Select some of the structures, without reading them.
+
+        Args:
+            indices: Indices in this sequence.
+
+        Returns:
+            `CachedStructures` of the same file.
+        """
         return CachedStructures(self.path, self._indices[np.asarray(indices, dtype=np.int64)])
 
-    def check_cutoff(self, cutoff):
-        """Raise a ValueError unless the neighbor lists were made for this cutoff in Å."""
+    def check_cutoff(self, cutoff: float) -> None:
+        """Raise an error unless the neighbor lists were made for a cutoff.
+
+        Args:
+            cutoff: Cutoff of a model in Å.
+
+        Raises:
+            ValueError: If the file has lists for another cutoff.
+        """
         if abs(cutoff - self.cutoff) > 1e-6:
             raise ValueError(
                 f"{self.path} has neighbor lists for a cutoff of {self.cutoff:g} Å, the model has {cutoff:g} Å. "
                 "Write the file anew with write_cache and the cutoff of the model."
             )
 
-    def survey(self):
-        """What a `Dataset` needs to know of all structures, without reading them.
+    def survey(self) -> dict[str, np.ndarray]:
+        """Return sizes, compositions and energies of all structures, as a `Dataset` needs them, without reading the structures.
 
         Returns:
-            Dictionary of arrays (structures,): `n_atoms`, `n_neighbors` (the most of an atom), `n_pairs`, `energies` in eV and for
-            each label whether it is there; `elements`, atomic numbers, and `compositions`, (structures, elements).
+            Dict of arrays (structures,): `n_atoms`, `n_neighbors` (the largest number of neighbors of an atom), `n_pairs`,
+            `energies` in eV, the Booleans `energy`, `forces` and `stress` that tell whether a structure has the label, and
+            `stress_set_aside`; `elements`, atomic numbers, and `compositions`, (structures, elements).
         """
         table, rows = self._table, self._indices
         sizes = np.diff(table["offsets"], axis=0)[rows]
@@ -94,14 +131,21 @@ class CachedStructures(collections.abc.Sequence):
             "compositions": table["compositions"][rows],
         }
 
-    def cells(self):
-        """Cells of all structures, (structures, 3, 3) in Å, with zeros where a structure does not repeat."""
+    def cells(self) -> np.ndarray:
+        """Return the cells of all structures, (structures, 3, 3) in Å, with rows of zeros where a structure does not repeat."""
         floats, pbc = self._array("floats"), self._table["pbc"][self._indices]
         cells = np.array([floats[start : start + 9] for start in self._table["offsets"][self._indices, 0]]).reshape(-1, 3, 3)
         return cells * pbc[:, :, None]
 
-    def record(self, index):
-        """One structure as `keras_ff.data.records.labelled_record` made it, without what only `record` knows of a model."""
+    def record(self, index: int) -> dict:
+        """Read one structure as arrays, with its neighbor list and labels.
+
+        Args:
+            index: Index in this sequence.
+
+        Returns:
+            Dict as from `keras_ff.data.records.labelled_record`, without `species`, `distance` and `placement`.
+        """
         number = self._indices[index]
         (f0, i0, n0, p0), (f1, i1, n1, p1) = self._table["offsets"][number : number + 2]
         n_atoms, n_pairs = n1 - n0, p1 - p0
@@ -129,7 +173,7 @@ class CachedStructures(collections.abc.Sequence):
         return self._file
 
     def _array(self, name):
-        # To find it in the file takes as long as to read a small structure.
+        # Looking it up in the file takes as long as reading a small structure.
         if name not in self._arrays:
             self._arrays[name] = self._open()[name]
         return self._arrays[name]
@@ -138,23 +182,32 @@ class CachedStructures(collections.abc.Sequence):
         return {**self.__dict__, "_file": None, "_arrays": {}}
 
 
-def write_cache(structures, path, cutoff, species=None):
-    """Write structures, labels and neighbor lists to a file that `Dataset` reads batch by batch.
+def write_cache(
+    structures: Iterable[Atoms], path: str | os.PathLike, cutoff: float, species: Sequence[str] | None = None
+) -> CachedStructures:
+    """Write structures, their labels and their neighbor lists to a file that `Dataset` reads batch by batch.
 
     One structure is held in memory at a time, so `structures` may be a generator such as `iread("huge.xyz")`. The file appears
     under its name only when it is complete.
 
     Args:
-        structures: Iterable of `ase.Atoms`.
-        path: The file to write, usually `*.h5`; an older one is replaced.
-        cutoff: Radius of the neighbor lists in Å: that of the model.
-        species: Chemical symbols that the model knows; others are an error. None allows all.
+        structures: Iterable of `ase.Atoms`, with labels as from `read`.
+        path: Path of the file to write, usually `*.h5`; an older file is replaced.
+        cutoff: Radius of the neighbor lists in Å, the cutoff of the model.
+        species: Chemical symbols that the model knows; others are an error. None allows all elements.
 
     Returns:
         `CachedStructures` of the file.
 
     Raises:
-        ValueError: If there is no structure, one is broken or has an element that is not in `species`.
+        ValueError: If there is no structure, or a structure is broken or has an element that is not in `species`.
+
+    Example:
+        ::
+
+            structures = kff.data.iread("huge.xyz")
+            kff.data.write_cache(structures, "huge.h5", cutoff=model.cutoff, species=model.species)
+            data = kff.data.Dataset("huge.h5", model)
     """
     batcher = Batcher(species, cutoff)
     with replace_when_complete(path) as part:

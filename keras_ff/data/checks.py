@@ -1,7 +1,10 @@
-"""Does the data make sense? Units, signs, duplicates and outliers, found in the data itself."""
+"""Checks of labeled structures: wrong units and signs, duplicates and outliers, as far as the data themselves show them."""
+
+from __future__ import annotations
 
 import collections
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
@@ -11,33 +14,44 @@ from keras_ff.data.labels import labels
 from keras_ff.data.neighbors import neighbor_list
 from keras_ff.data.reference import fit_reference_energies
 
-# Distances are looked at in this many structures, spread over the list.
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ase import Atoms
+
+# Distances are checked in this many structures, spread over the list.
 DISTANCES_IN = 100
 
 
-def check(structures):
-    """Doubts about a list of structures with labels, in words; an empty list if nothing is suspicious.
+def check(structures: Iterable[Atoms]) -> list[str]:
+    """Warnings about labeled structures whose data look wrong, as sentences.
 
-    - Distances between neighbors against covalent radii: positions in Bohr or nm.
-    - The energy difference of similar structures against forces x displacement, and against volume x stress : strain: units and
-      sign of forces and stress, order of the shear components.
-    - Structures twice in the list, energies and forces far from all others, forces that do not add up to zero, energies too large
-      for single precision, elements in very few structures.
+    - Distances between neighbors are compared with covalent radii, which shows positions in Bohr or nm.
+    - Energy differences of similar structures are compared with forces x displacement and with volume x stress : strain, which
+      shows wrong units and signs of forces and stress, and another order of the shear components.
+    - It reports structures that occur twice, energies and forces far from all others, forces that do not add up to zero,
+      energies too large for single precision, and elements in very few structures.
 
     The time is linear in the number of atoms.
 
     Args:
-        structures: List of `ase.Atoms`, as from `read`.
+        structures: Iterable of `ase.Atoms`, as from `read`.
 
     Returns:
-        List of sentences.
+        List of sentences; empty if nothing is suspicious.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> kff.data.check([bulk("Si")])
+        ['None of the 1 structures has an energy or forces.']
     """
     structures = list(structures)
     if not structures:
         return ["There are no structures."]
     found = [labels(atoms) for atoms in structures]
-    parts = (_missing, _elements, _distances, _duplicates, _energies, _forces, _force_consistency, _stress_consistency)
-    return [warning for part in parts for warning in part(structures, found)]
+    checks = (_missing, _elements, _distances, _duplicates, _energies, _forces, _force_consistency, _stress_consistency)
+    return [warning for one in checks for warning in one(structures, found)]
 
 
 def _missing(structures, found):

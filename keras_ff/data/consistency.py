@@ -1,8 +1,16 @@
-"""Energies against forces and stresses, between structures that differ by a small displacement or strain."""
+"""Comparison of energies with forces and stresses, between structures that differ by a small displacement or strain."""
+
+from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ase import Atoms
 
 # Two structures are compared if no atom moves further, in Å, and no strain exceeds this.
 LARGEST_MOVE = 0.4
@@ -13,14 +21,21 @@ SMALLEST_STRAIN = 1e-4
 FEWEST_PAIRS = 4
 LEAST_CORRELATION = 0.9
 
-# Another order of the shear components is believed if it leaves half of the error, and this part of the energies, at most.
+# Another order of the shear components is believed if its error is at most half of the other, and this fraction of the energies.
 LARGEST_ERROR = 0.3
 
 
-def force_factor(structures, found):
-    """How much more energies change than forces x displacement say: `(factor, pairs)`, with None where the data cannot tell.
+def force_factor(structures: Sequence[Atoms], found: Sequence[dict]) -> tuple[float | None, int]:
+    """Ratio of energy differences between similar structures to those that their forces predict; 1 for consistent units and signs.
 
-    Of a pair at the same cell, the energy difference is -(F1 + F2)/2 . (r2 - r1) up to third order.
+    The energy difference of two structures with the same cell is -(F1 + F2)/2 . (r2 - r1) up to third order.
+
+    Args:
+        structures: Sequence of `ase.Atoms`.
+        found: Labels of each structure, as from `keras_ff.data.labels`.
+
+    Returns:
+        Tuple of the ratio, None where the data cannot tell, and the number of pairs of structures that were compared.
     """
     measured, expected = [], []
     for a, b in similar_pairs(structures):
@@ -32,11 +47,18 @@ def force_factor(structures, found):
     return _slope(np.array(expected), np.array(measured))
 
 
-def stress_factor(structures, found):
-    """How much more energies change than volume x stress : strain says: `(factor, pairs, order)`.
+def stress_factor(structures: Sequence[Atoms], found: Sequence[dict]) -> tuple[float | None, int, str | None]:
+    """Ratio of energy differences between strained structures to those that their stresses predict; 1 for consistent units.
 
-    The work of the forces on what moves within the cell is taken off first. `order` names the order of the shear components that
-    explains the energies clearly better than that of ASE, or is None.
+    The prediction is volume x stress : strain. The work of the forces on atoms that move within the cell is subtracted first.
+
+    Args:
+        structures: Sequence of `ase.Atoms`.
+        found: Labels of each structure, as from `keras_ff.data.labels`.
+
+    Returns:
+        Tuple of the ratio, None where the data cannot tell; the number of pairs of structures that were compared; and the order
+        of the shear components, such as "xy, yz, xz", that explains the energies clearly better than that of ASE, or None.
     """
     work, measured = [], []
     for a, b in similar_pairs(structures):
@@ -51,21 +73,30 @@ def stress_factor(structures, found):
     if not work:
         return None, 0, None
     stress, strains = np.array(work).swapaxes(0, 1)
-    found = {}
-    for places in itertools.permutations((3, 4, 5)):
-        expected = np.sum(stress[:, [0, 1, 2, *places]] * strains, axis=1)
+    fits = {}
+    for shear in itertools.permutations((3, 4, 5)):
+        expected = np.sum(stress[:, [0, 1, 2, *shear]] * strains, axis=1)
         factor, pairs = _slope(expected, np.array(measured))
         error = np.nansum(np.abs((factor or 1.0) * expected - measured)) / max(np.nansum(np.abs(measured)), 1e-12)
-        found[places] = factor, pairs, error
-    given, best = found[3, 4, 5], min(found, key=lambda places: found[places][2])
-    if found[best][0] is None or found[best][2] > min(0.5 * given[2], LARGEST_ERROR):
+        fits[shear] = factor, pairs, error
+    given, best = fits[3, 4, 5], min(fits, key=lambda shear: fits[shear][2])
+    if fits[best][0] is None or fits[best][2] > min(0.5 * given[2], LARGEST_ERROR):
         return *given[:2], None
     columns = sorted(zip(best, ("yz", "xz", "xy"), strict=True))
-    return *found[best][:2], ", ".join(name for _, name in columns)
+    return *fits[best][:2], ", ".join(name for _, name in columns)
 
 
-def similar_pairs(structures):
-    """Pairs of indices that may be compared, of the same atoms in the same order: neighbors in the list and in volume."""
+def similar_pairs(structures: Sequence[Atoms]) -> Iterator[tuple[int, int]]:
+    """Pairs of structures that differ by a small displacement or strain, as indices.
+
+    Only structures with the same atoms in the same order are paired that follow each other in the list, or in volume.
+
+    Args:
+        structures: Sequence of `ase.Atoms`.
+
+    Yields:
+        Tuples of two indices.
+    """
     groups = {}
     for index, atoms in enumerate(structures):
         if len(atoms):
@@ -83,7 +114,7 @@ def similar_pairs(structures):
 
 
 def _difference(one, other):
-    """Strain (3, 3) from the mean cell, and displacement of the atoms beyond it (atoms, 3) in Å, without a rigid shift."""
+    """Strain (3, 3) relative to the mean cell, and displacements of the atoms in addition to it (atoms, 3) in Å."""
     first, second = one.cell.complete()[:], other.cell.complete()[:]
     middle = 0.5 * (first + second)
     apart = np.full((3, 3), np.inf), np.full((len(one), 3), np.inf)
@@ -103,6 +134,7 @@ def _difference(one, other):
 
 
 def _slope(expected, measured):
+    """Median ratio of two arrays, None where they do not correlate, and the number of pairs of finite numbers."""
     known = np.isfinite(expected) & np.isfinite(measured)
     expected, measured = expected[known], measured[known]
     if len(expected) < FEWEST_PAIRS or not expected.any() or not measured.any():
@@ -110,6 +142,6 @@ def _slope(expected, measured):
     correlation = np.sum(expected * measured) / np.sqrt(np.sum(expected**2) * np.sum(measured**2))
     if abs(correlation) < LEAST_CORRELATION:
         return None, len(expected)
-    # The median does not follow one pair that is off.
+    # A single outlier does not change the median.
     large = np.abs(expected) >= np.median(np.abs(expected))
     return float(np.median(measured[large] / expected[large])), len(expected)

@@ -1,8 +1,11 @@
-"""Structures as padded batches for `fit`, `evaluate` and `predict`."""
+"""Data set of structures in padded batches, for `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
 
 import copy
 import os
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,9 +22,12 @@ from keras_ff.data.labels import KINDS
 from keras_ff.data.records import labelled_record
 from keras_ff.data.waves import check_crystal
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 
 class Dataset(keras.utils.PyDataset):
-    """Batches of structures of a few padded shapes.
+    """Data set of structures, in batches of a few padded shapes that Keras trains on.
 
     A batch is `(inputs, labels)` of NumPy arrays with S structures, A atoms and K neighbors:
 
@@ -36,47 +42,65 @@ class Dataset(keras.utils.PyDataset):
     | counts    | (S, members)          |                 |           |
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
-    numbers of lattice vectors. Species are places in `model.species`; -1 fills empty atoms and neighbors, rows of zeros the
-    directions of a cell that do not repeat. Waves (see `keras_ff.data.waves.lattice_waves`) are there only for a model with a
-    `wave_cutoff`; all batches have room for those of the largest cell. Counts (see `keras_ff.data.bootstrap`) are there only for a
-    model with a `bootstrap`. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy,
-    positive under tension); a missing label is NaN, as is all that belongs to padding, and the stress of a structure that is not
-    periodic in all directions.
+    numbers of lattice vectors. Species are indices into `model.species`; -1 marks padding atoms and neighbors, and the directions
+    of a cell that do not repeat are rows of zeros. Waves (see `keras_ff.data.waves.lattice_waves`) exist only for a model with a
+    `wave_cutoff`; all batches have room for those of the largest cell. Counts (see `keras_ff.data.bootstrap`) exist only for a
+    model with a `bootstrap`. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension). NaN stands for a
+    missing label, for padding, and for the stress of a structure that is not periodic in all directions.
 
-    The order of batches and the members of each are a function of `seed` and `epoch` alone. Setting `epoch` gives the order of that
-    epoch; Keras moves it on by one after each epoch.
+    The order of batches and the structures of each are a function of `seed` and `epoch` alone. Setting `epoch` gives the order of
+    that epoch; Keras raises it by one after each epoch.
 
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: Anything with `species`, a list of chemical symbols, and `cutoff` in Å; a `wave_cutoff` in 1/Å if it sums over waves;
-            a seed `bootstrap` and `members` if each member sees a sample of the structures of its own.
+        model: `ForceField`, or another object with `species`, a list of chemical symbols, and `cutoff` in Å; with a `wave_cutoff`
+            in 1/Å if it sums over waves; with a seed `bootstrap` and `members` if each member of a committee is trained on its own
+            sample of the structures.
         batch_size: Number of structures in a batch.
-        shuffle: False keeps the same order in every epoch.
+        shuffle: Whether the order changes from epoch to epoch.
         seed: Seed of the shuffling.
         max_shapes: Highest number of distinct padded shapes. Each is compiled once.
         shapes: Shapes to use instead of choosing them, as from the `shapes` of another data set, so that nothing is compiled anew.
-        dtype: Of the floating-point arrays; by default that of the model.
+        dtype: Dtype of the floating-point arrays; by default that of the model.
         max_memory: Bytes that neighbor lists may take. Beyond that they are computed (or read) anew for each batch.
-        progress: Show a progress bar if it takes longer than two seconds.
+        progress: Whether a progress bar is shown if the neighbor search takes longer than two seconds.
+
+    Attributes:
+        n_atoms: Number of atoms of each structure, (structures,).
+        n_neighbors: Highest number of neighbors of an atom of each structure, (structures,).
+        n_pairs: Number of pairs of each structure, (structures,).
+        energies: Energies in eV, (structures,), NaN where missing.
+        compositions: Number of atoms of each species in each structure, (structures, species).
+        labels_found: Dict with the number of structures that have the label "energy", "forces" and "stress".
+        stresses_set_aside: Number of stresses that are not used, as their structures are not periodic in three directions.
 
     Raises:
         ValueError: If there is no structure, an element is unknown to the model, a structure is broken, a structure fits in none
             of `shapes`, or the model sums over waves and a structure is not periodic in all directions.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
+        >>> data = kff.data.Dataset([bulk("Si"), bulk("Si", cubic=True)], model, batch_size=1, shuffle=False)
+        >>> inputs, labels = data[1]
+        >>> inputs["positions"].shape, labels["forces"].shape
+        ((1, 8, 3), (1, 8, 3))
     """
 
     def __init__(
         self,
-        structures,
-        model,
-        batch_size=8,
-        shuffle=True,
-        seed=0,
-        max_shapes=4,
-        shapes=None,
-        dtype=None,
-        max_memory=2 * 2**30,
-        progress=True,
+        structures: Iterable[Atoms] | CachedStructures | str | os.PathLike,
+        model: Any,
+        batch_size: int = 8,
+        shuffle: bool = True,
+        seed: int = 0,
+        max_shapes: int = 4,
+        shapes: Sequence[Sequence[int]] | None = None,
+        dtype: Any = None,
+        max_memory: float = 2 * 2**30,
+        progress: bool = True,
     ):
         super().__init__()
         dtype = dtype or getattr(model, "compute_dtype", None) or keras.config.floatx()
@@ -121,11 +145,11 @@ class Dataset(keras.utils.PyDataset):
         for index in _progress(range(len(self.structures)), progress):
             row = self._row(index)
             sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside")}
-            found = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
+            labeled = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
             rows.append(
                 {
                     **sizes,
-                    **found,
+                    **labeled,
                     "n_atoms": len(row["species"]),
                     "energies": row["energy"],
                     "compositions": np.bincount(row["species"], minlength=len(self.species)),
@@ -135,7 +159,7 @@ class Dataset(keras.utils.PyDataset):
         return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
 
     def _survey_of_waves(self):
-        """Room for the waves of every structure."""
+        """Make room in all batches for the waves of every structure."""
         if isinstance(self.structures, CachedStructures):
             cells = self.structures.cells()
         else:
@@ -145,18 +169,20 @@ class Dataset(keras.utils.PyDataset):
         self.batcher.room_for_waves(cells)
 
     @property
-    def epoch(self):
-        """Number of the epoch whose batches are given, from 0."""
+    def epoch(self) -> int:
+        """Number of the epoch whose batches are returned, from 0; may be set."""
         return self._epoch
 
     @epoch.setter
-    def epoch(self, epoch):
+    def epoch(self, epoch: int) -> None:
         self._epoch = int(epoch)
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
+        """Note that an epoch has begun; Keras calls it."""
         self._within_epoch = True
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
+        """Raise `epoch` by one; Keras calls it."""
         # Keras calls this once more before the first epoch, without a begin.
         if self._within_epoch:
             self._epoch += 1
@@ -172,12 +198,27 @@ class Dataset(keras.utils.PyDataset):
         bucket, indices = batches[index]
         return self._batch(indices[self._part], self.buckets.shapes[bucket])
 
-    def indices(self, index):
-        """Indices in `structures` of the structures of batch number `index`, (S,), with -1 for padding."""
+    def indices(self, index: int) -> np.ndarray:
+        """Return the indices in `structures` of the structures of a batch.
+
+        Args:
+            index: Index of the batch in the present epoch.
+
+        Returns:
+            Integers, (S,), with -1 for padding.
+        """
         return self._batches()[index][1][self._part].copy()
 
-    def part(self, index, count):
-        """The part of each batch that one of several processes computes: every `count`-th structure, from `index`."""
+    def part(self, index: int, count: int) -> Dataset:
+        """Return the share of each batch that one of several processes computes: every `count`-th structure, from `index`.
+
+        Args:
+            index: Number of the process, from 0.
+            count: Number of processes.
+
+        Returns:
+            `Dataset` with the same batches, of fewer structures each.
+        """
         data = copy.copy(self)
         data._part, data._ahead = slice(index, None, count), Ahead()
         return data
@@ -240,23 +281,29 @@ class Dataset(keras.utils.PyDataset):
         return {**row, "n_pairs": len(record["i"]), "rows": self.batcher.rows(record, record["n_neighbors"])}
 
     @property
-    def shapes(self):
-        """Distinct shapes of batches as a list of (S, A, K)."""
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Distinct shapes of the batches, a list of tuples (S, A, K)."""
         return [(self.batch_size, *shape) for shape, count in zip(self.buckets.shapes, self.buckets.counts, strict=True) if count]
 
     @property
-    def padding_waste(self):
-        """Part of the pairs in the batches of an epoch that is padding, between 0 and 1."""
+    def padding_waste(self) -> float:
+        """Fraction of the pairs in the batches of an epoch that is padding."""
         padded = sum(
             count * self.batch_size * a * k for count, (a, k) in zip(self.buckets.counts, self.buckets.shapes, strict=True)
         )
         return 1.0 - self.n_pairs.sum() / padded if padded else 0.0
 
-    def require_labels(self, *kinds):
-        """Raise a ValueError unless some structure has each of the labels `kinds`: "energy", "forces", "stress".
+    def require_labels(self, *kinds: str) -> None:
+        """Raise an error unless each of some labels exists in at least one structure.
+
+        Args:
+            kinds: Names of labels, "energy", "energy_per_atom", "forces" or "stress".
+
+        Raises:
+            ValueError: If no structure has one of the labels, or a name is none of these.
 
         Warns:
-            If stresses were found and all set aside, as no structure is periodic in three directions.
+            UserWarning: If all stresses were set aside, as no structure is periodic in three directions.
         """
         for kind in kinds:
             kind = "energy" if kind == "energy_per_atom" else kind
@@ -277,8 +324,8 @@ class Dataset(keras.utils.PyDataset):
                     f"leave {kind} out of the loss."
                 )
 
-    def report(self):
-        """Table of what the data set holds and how much of the batches is padding."""
+    def report(self) -> str:
+        """Return a table of the structures, labels, neighbors, batches and padding of the data set, as text."""
         pairs = self.n_pairs / self.n_atoms
         kept = len(self._rows)
         rows = [

@@ -1,29 +1,40 @@
-"""Splitting a list of structures and leaving some of them out."""
+"""Selection of structures: random splits, and filters by forces, energies and elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.data.labels import labels
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def split(structures, fractions=(0.9, 0.1), seed=0):
-    """Random parts of a list of structures, such as training, validation and test set.
+    from ase import Atoms
 
-    Snapshots of one trajectory resemble each other: a random part of them says little about new structures.
+
+def split(structures: Sequence[Atoms], fractions: Sequence[float] = (0.9, 0.1), seed: int = 0) -> list[Sequence[Atoms]]:
+    """Random split of structures into disjoint sets, such as training, validation and test set.
+
+    Snapshots of one trajectory resemble each other: an error on a random selection of them says little about new structures.
 
     Args:
-        structures: List of `ase.Atoms` or `CachedStructures`.
-        fractions: Part of each set, in the sum at most 1.
-        seed: The same seed gives the same sets.
+        structures: List of `ase.Atoms`, or `CachedStructures`.
+        fractions: Fraction of the structures in each set, with a sum of at most 1.
+        seed: Seed of the selection. The same seed gives the same sets.
 
     Returns:
-        List with one list of structures for each fraction, in the order of `structures`.
+        List of the sets, one for each fraction: lists of structures in the order of `structures`, or `CachedStructures`.
 
     Raises:
-        ValueError: If the fractions are no fractions, or a set would be empty.
+        ValueError: If the fractions are not positive or exceed 1 in the sum, or a set would be empty.
 
     Example:
-        >>> [len(part) for part in split(list(range(10)), (0.8, 0.2))]
-        [8, 2]
+        >>> import keras_ff as kff
+        >>> training, test = kff.data.split(list(range(10)), (0.8, 0.2))
+        >>> len(training), len(test)
+        (8, 2)
     """
     fractions = np.asarray(fractions, dtype=np.float64)
     if fractions.ndim != 1 or not (fractions > 0.0).all() or fractions.sum() > 1.0 + 1e-9:
@@ -32,25 +43,42 @@ def split(structures, fractions=(0.9, 0.1), seed=0):
     if (np.diff(edges) == 0).any():
         raise ValueError(f"{len(structures)} structures are too few for fractions={fractions.tolist()}: a set would be empty.")
     order = np.random.default_rng(seed).permutation(len(structures))
-    parts = [np.sort(order[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    sets = [np.sort(order[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
     if hasattr(structures, "subset"):
-        return [structures.subset(part) for part in parts]
-    return [[structures[index] for index in part] for part in parts]
+        return [structures.subset(indices) for indices in sets]
+    return [[structures[index] for index in indices] for indices in sets]
 
 
-def filter(structures, max_force=None, energy_window=None, elements=None, max_atoms=None, condition=None):
-    """The structures that pass all the criteria. A structure without a label passes the criterion on that label.
+def filter(
+    structures: Sequence[Atoms],
+    max_force: float | None = None,
+    energy_window: float | None = None,
+    elements: Sequence[str] | None = None,
+    max_atoms: int | None = None,
+    condition: Callable[[Atoms], bool] | None = None,
+) -> list[Atoms]:
+    """Structures that meet all given criteria. A structure without a label meets the criterion on that label.
 
     Args:
-        structures: List of `ase.Atoms`.
+        structures: List of `ase.Atoms`, or `CachedStructures`.
         max_force: Highest force on an atom in eV/Å.
         energy_window: Highest energy above the lowest structure of the same composition, in eV per atom.
         elements: Chemical symbols; a structure with any other element is left out.
         max_atoms: Highest number of atoms.
-        condition: Function of an `ase.Atoms` that is true for those to keep.
+        condition: Function of an `ase.Atoms` that is true for the structures to keep.
+
+    Returns:
+        List of the structures that are kept, in their order.
 
     Raises:
-        ValueError: If nothing is left. The message says how many structures each criterion has taken.
+        ValueError: If no structure is kept. The message says how many structures each criterion has left out.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> kept = kff.data.filter([bulk("Si"), bulk("Si", cubic=True)], max_atoms=4)
+        >>> [len(atoms) for atoms in kept]
+        [2]
     """
     criteria = {}
     if max_force is not None:
@@ -72,13 +100,20 @@ def filter(structures, max_force=None, energy_window=None, elements=None, max_at
     passed = [[bool(criterion(atoms)) for criterion in criteria.values()] for atoms in structures]
     left = [atoms for atoms, flags in zip(structures, passed, strict=True) if all(flags)]
     if not left:
-        taken = {name: sum(not flags[place] for flags in passed) for place, name in enumerate(criteria)}
-        raise ValueError(f"The filter leaves nothing of {len(passed)} structures. Taken by each criterion: {taken}.")
+        taken = {name: sum(not flags[index] for flags in passed) for index, name in enumerate(criteria)}
+        raise ValueError(f"The filter leaves nothing of {len(passed)} structures. Left out by each criterion: {taken}.")
     return left
 
 
-def highest_force(atoms):
-    """Largest norm of the force on an atom in eV/Å; NaN where there are no forces."""
+def highest_force(atoms: Atoms) -> float:
+    """Largest norm of the force on an atom of a structure, in eV/Å.
+
+    Args:
+        atoms: The structure, an `ase.Atoms` with or without forces.
+
+    Returns:
+        The norm; NaN without forces.
+    """
     return float(np.linalg.norm(labels(atoms)["forces"], axis=-1).max(initial=0.0))
 
 

@@ -1,7 +1,10 @@
-"""Energy, forces and stress of an `ase.Atoms`, wherever a program has put them."""
+"""Labels of structures: energy, forces and stress of an `ase.Atoms`, wherever a program has stored them."""
+
+from __future__ import annotations
 
 import functools
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -10,7 +13,12 @@ from scipy.spatial import KDTree
 
 from keras_ff.data.neighbors import check_geometry, completed
 
-# Atoms of data closer than this in Å lie on top of each other.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ase import Atoms
+
+# Atoms of training data that are closer than this in Å lie on top of each other.
 SHORTEST = 0.1
 
 # Number of atoms up to which all pairs are compared, which takes less time than a tree.
@@ -18,7 +26,7 @@ FEW = 60
 
 KINDS = ("energy", "forces", "stress")
 
-# Tried in this order, after the attached calculator. A free energy is taken only where no energy is found.
+# Names that are tried in this order, after the attached calculator. A free energy is used only where there is no energy.
 KEYS = {
     "energy": (
         ("energy", "Energy", "dft_energy", "DFT_energy", "energy_dft", "energy_DFT", "REF_energy", "ref_energy", "energy_ref")
@@ -43,33 +51,47 @@ SHAPES = {
 
 
 class Labels(SinglePointCalculator):
-    """The labels that were chosen for a structure. Other names in `info` and `arrays` no longer count, unless asked for."""
+    """Calculator that holds the labels that were chosen for a structure.
+
+    Other names in `info` and `arrays` of the structure are not considered any more, unless a user names one of them.
+    """
 
 
 class MissingLabel(ValueError):
-    """A label that was asked for is not there."""
+    """Error that is raised when a structure does not have a label that a user requires or names."""
 
 
-def labels(atoms, energy_key=None, forces_key=None, stress_key=None):
-    """The labels of one structure.
+def labels(
+    atoms: Atoms, energy_key: str | None = None, forces_key: str | None = None, stress_key: str | None = None
+) -> dict[str, Any]:
+    """Labels of one structure: its energy, forces and stress.
 
-    They are looked for in the results of the attached calculator, in `atoms.info` and in `atoms.arrays`, under the common names;
+    They are looked up in the results of the attached calculator, in `atoms.info` and in `atoms.arrays`, under the common names;
     nothing is computed. A virial is turned into a stress, `-virial / volume`. Results of a calculator that belong to another
-    geometry (the atoms have moved since) do not count.
+    geometry (the atoms have moved since) are not used.
 
     Args:
-        atoms: An `ase.Atoms`.
-        energy_key: Name of the energy, where the common names are not meant; `forces_key` and `stress_key` likewise.
+        atoms: The structure, an `ase.Atoms`.
+        energy_key: Name of the energy; by default the common names are tried.
+        forces_key: Name of the forces; by default the common names are tried.
+        stress_key: Name of the stress; by default the common names are tried. A name with "virial" in it is a virial in eV.
 
     Returns:
-        Dictionary of `energy` (float, eV), `forces` ((atoms, 3), eV/Å) and `stress` ((6,) in the order xx, yy, zz, yz, xz, xy,
-        eV/Å³, positive under tension). What is missing is NaN.
+        Dict of `energy` (float, eV), `forces` ((atoms, 3), eV/Å) and `stress` ((6,) in the order xx, yy, zz, yz, xz, xy,
+        eV/Å³, positive under tension). Missing labels are NaN.
 
     Raises:
         ValueError: If a label has the wrong shape or is not finite.
 
     Warns:
-        If two names hold different values, only a free energy is found, or the results belong to another geometry.
+        UserWarning: If two names hold different values, there is only a free energy, or the results belong to another geometry.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase import Atoms
+        >>> dimer = Atoms("H2", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]], info={"REF_energy": -31.7})
+        >>> kff.data.labels(dimer)["energy"]
+        -31.7
     """
     settled = _settled(atoms)
     if settled is not None and not (energy_key or forces_key or stress_key):
@@ -91,8 +113,16 @@ def _settled(atoms):
     return {kind: results.get(kind, missing[kind]) for kind in KINDS}
 
 
-def same_geometry(atoms, other):
-    """Whether two structures have the same elements, positions in Å and cell, whatever else they carry."""
+def same_geometry(atoms: Atoms, other: Atoms) -> bool:
+    """Whether two structures have the same elements, positions, cell and periodicity, to 1e-8 Å.
+
+    Args:
+        atoms: A structure.
+        other: Another structure.
+
+    Returns:
+        Boolean. Magnetic moments, charges and labels are not compared.
+    """
     return (
         np.array_equal(atoms.numbers, other.numbers)
         and bool(np.all(np.abs(atoms.positions - other.positions) <= 1e-8))
@@ -101,26 +131,29 @@ def same_geometry(atoms, other):
     )
 
 
-def find_labels(atoms, keys=None):
-    """Labels of `atoms` with their names and what a user should know about the choice.
+def find_labels(atoms: Atoms, keys: Mapping[str, str | None] | None = None) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Labels of a structure, the names under which they were stored, and notes about doubtful choices.
 
     Args:
-        atoms: An `ase.Atoms`.
-        keys: Dictionary from kind to the one name to use, or None.
+        atoms: The structure, an `ase.Atoms`.
+        keys: Dict from "energy", "forces" or "stress" to the one name to use; the common names are tried for the others.
 
     Returns:
-        Tuple of `found` (kind to value), `names` (kind to the name it had) and `notes` (list of sentences, the same for
-        all structures with the same trouble).
+        Tuple of three: a dict of the labels that exist; a dict of the names that they had; and a list of sentences, the same for
+        all structures with the same doubt.
+
+    Raises:
+        ValueError: If a label has the wrong shape or is not finite.
     """
     found, names, notes = {}, {}, []
     results, stale = calculator_results(atoms)
-    places = _places(atoms)
+    stores = _stores(atoms)
     if stale:
         notes.append("the attached calculator holds results of another geometry, which are not used")
     for kind in KINDS:
         wanted = (keys or {}).get(kind)
         settled = isinstance(atoms.calc, Labels) and not stale
-        candidates = _candidates([] if settled and not wanted else places, results, (wanted,) if wanted else KEYS[kind])
+        candidates = _candidates([] if settled and not wanted else stores, results, (wanted,) if wanted else KEYS[kind])
         values = {}
         for name, raw in candidates.items():
             value = _checked(kind, name, raw, atoms)
@@ -141,33 +174,65 @@ def find_labels(atoms, keys=None):
     return found, names, notes
 
 
-def normalized(atoms, found, names):
-    """A copy of `atoms` whose calculator holds the labels; the rest of `info` and `arrays` is kept."""
+def normalized(atoms: Atoms, found: Mapping[str, Any], names: Mapping[str, str]) -> Atoms:
+    """Copy of a structure whose calculator holds its labels; all else in `info` and `arrays` is kept.
+
+    Args:
+        atoms: The structure.
+        found: Labels, as from `find_labels`.
+        names: Names under which they were stored, as from `find_labels`.
+
+    Returns:
+        The copy, an `ase.Atoms`.
+    """
     return settle(atoms.copy(), found, names)
 
 
-def settle(atoms, found, names):
-    """Put the labels into a calculator of `atoms`, and away from where they were found. Returns `atoms`."""
+def settle(atoms: Atoms, found: Mapping[str, Any], names: Mapping[str, str]) -> Atoms:
+    """Move the labels of a structure into its calculator, and remove them from `info` and `arrays`.
+
+    Args:
+        atoms: The structure, which is changed.
+        found: Labels, as from `find_labels`.
+        names: Names under which they were stored, as from `find_labels`.
+
+    Returns:
+        The same `atoms`.
+    """
     for name in names.values():
         if not name.endswith(" (calculator)"):
-            for place in _places(atoms):
-                place.pop(name, None)
+            for store in _stores(atoms):
+                store.pop(name, None)
     atoms.calc = Labels(atoms, **found)
     return atoms
 
 
-def without_labels(atoms):
-    """A copy of `atoms` without a calculator and without the labels that have common names."""
+def without_labels(atoms: Atoms) -> Atoms:
+    """Copy of a structure without a calculator and without the labels that have common names.
+
+    Args:
+        atoms: The structure.
+
+    Returns:
+        The copy, an `ase.Atoms`.
+    """
     bare = atoms.copy()
-    for place in _places(bare):
+    for store in _stores(bare):
         for names in KEYS.values():
             for name in names:
-                place.pop(name, None)
+                store.pop(name, None)
     return bare
 
 
-def calculator_results(atoms):
-    """Results of the attached calculator and whether they belong to another geometry."""
+def calculator_results(atoms: Atoms) -> tuple[dict[str, Any], bool]:
+    """Results that the attached calculator holds for a structure; nothing is computed.
+
+    Args:
+        atoms: The structure.
+
+    Returns:
+        Tuple of the results, a dict, and whether there were results that belong to another geometry and are left out.
+    """
     calculator = atoms.calc
     results = {name: value for name, value in (getattr(calculator, "results", None) or {}).items() if value is not None}
     if not results or getattr(calculator, "atoms", None) is None:
@@ -176,17 +241,32 @@ def calculator_results(atoms):
     return (results, False) if same_geometry(atoms, calculator.atoms) else ({}, True)
 
 
-def available_keys(atoms):
-    """Names under which `atoms` carries anything that could be a label, for an error message."""
+def available_keys(atoms: Atoms) -> list[str]:
+    """Names under which a structure stores anything that could be a label, for an error message.
+
+    Args:
+        atoms: The structure.
+
+    Returns:
+        List of names.
+    """
     results, _ = calculator_results(atoms)
     names = [f"{name} (calculator)" for name in results]
-    for place in _places(atoms):
-        names += [name for name in place if name not in ("numbers", "positions", "key_value_pairs", "data") and name not in names]
+    for store in _stores(atoms):
+        names += [name for name in store if name not in ("numbers", "positions", "key_value_pairs", "data") and name not in names]
     return names
 
 
-def check_structure(atoms):
-    """Raise a ValueError where a structure is no physical input: empty, not finite, no volume, atoms on top of each other."""
+def check_structure(atoms: Atoms) -> None:
+    """Raise an error if a structure is broken.
+
+    Args:
+        atoms: The structure.
+
+    Raises:
+        ValueError: If it has no atoms, positions or cell are not finite, the cell has no volume in its periodic directions, or
+            atoms lie on top of each other.
+    """
     if len(atoms) == 0:
         raise ValueError("The structure has no atoms.")
     check_geometry(atoms.positions, atoms.cell[:], atoms.pbc)
@@ -197,10 +277,18 @@ def check_structure(atoms):
         raise ValueError(f"Atom {i} and {where} are {distance:.3f} Å apart: atoms lie on top of each other.")
 
 
-def closest_pair(atoms, distance):
-    """The closest pair of atoms as `(i, j, distance)`, or None where none is closer than `distance`, a small length in Å.
+def closest_pair(atoms: Atoms, distance: float) -> tuple[int, int, float] | None:
+    """Closest pair of atoms of a structure, if it is closer than a small distance.
 
-    Few atoms are compared with each other, many are put into a tree; no neighbors are listed, which a `Dataset` does once.
+    It takes no neighbor list: few atoms are compared one by one, many are put into a tree.
+
+    Args:
+        atoms: The structure.
+        distance: Small length in Å.
+
+    Returns:
+        Tuple of the indices of the two atoms, the same index for an atom and its own periodic image, and their distance in Å;
+        None if no pair is closer than `distance`.
     """
     periodic = np.asarray(atoms.pbc)
     cell = atoms.cell.array if periodic.all() else completed(atoms.cell.array, periodic)
@@ -210,7 +298,7 @@ def closest_pair(atoms, distance):
     if len(atoms) <= FEW:
         first, second = _all_pairs(len(atoms))
     else:
-        # In fractions of the cell a sphere is an ellipsoid, which this ball contains.
+        # In fractional coordinates a sphere is an ellipsoid, which this ball contains.
         radius = min(distance * np.linalg.norm(inverse, 2), 0.499)
         # Rounding may leave 1, which is 0; a tree takes no negative numbers where another direction repeats.
         points = np.where(periodic, fractions % 1.0, fractions - fractions.min(axis=0))
@@ -237,20 +325,20 @@ def _is_free(name):
     return name.removesuffix(" (calculator)") in ("free_energy", "e_fr_energy")
 
 
-def _places(atoms):
+def _stores(atoms):
     """Dictionaries of an Atoms that may hold labels; a row of an ASE database nests two of them in `info`."""
     nested = [atoms.info[name] for name in ("key_value_pairs", "data") if isinstance(atoms.info.get(name), dict)]
     return [atoms.info, atoms.arrays, *nested]
 
 
-def _candidates(places, results, names):
-    """Values under any of the names: of the calculator first, then in `places`, and free energies after everything."""
+def _candidates(stores, results, names):
+    """Values under any of the names: those of the calculator first, then those in `stores`, and free energies after everything."""
     # The spelling "energy (calculator)" of messages and reports is understood as well.
     plain = [name.removesuffix(" (calculator)") for name in names]
     found = {f"{name} (calculator)": results[name] for name in plain if results.get(name) is not None}
-    present = {name for place in places for name in place}
+    present = {name for store in stores for name in store}
     for name in names if present.intersection(names) else ():
-        value = next((place[name] for place in places if place.get(name) is not None), None)
+        value = next((store[name] for store in stores if store.get(name) is not None), None)
         if value is not None:
             found[name] = value
     if len(found) < 2:
@@ -259,7 +347,7 @@ def _candidates(places, results, names):
 
 
 def _checked(kind, name, raw, atoms):
-    """Label as float64 in our shape and sign; None where it has no meaning; ValueError where it is broken."""
+    """Label as float64 in the shape and sign of ASE; None where it has no meaning; a ValueError where it is broken."""
     try:
         value = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError):

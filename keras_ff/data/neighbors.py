@@ -1,32 +1,38 @@
-"""Neighbor lists: every neighbor and every periodic image within a cutoff, found by vesin."""
+"""Neighbor lists, made by vesin: every neighbor and every periodic image within a cutoff."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import vesin
 from ase.cell import Cell
 from scipy.spatial import KDTree
 
+if TYPE_CHECKING:
+    from ase import Atoms
+
 # Below this many atoms a second thread costs more than it saves.
 ATOMS_FOR_THREADS = 512
 
-# Cells of a grid for each atom beyond which vesin takes long, or divides by zero; with a cutoff far beyond the structure it hangs.
+# Cells of a grid for each atom beyond which vesin is slow, or divides by zero; with a cutoff far beyond the structure it hangs.
 SPARSE = 64
 
-# Within twenty times the cutoff of a usual force field there are fewer.
+# Number of neighbors beyond which units must be wrong: there are fewer within twenty times the cutoff of a usual force field.
 MOST_NEIGHBORS = 100_000
 
 
-def neighbor_list(atoms, cutoff):
-    """All pairs of atoms closer than `cutoff`, each pair in both directions.
+def neighbor_list(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Neighbor list of a structure: all pairs of atoms closer than a cutoff, each pair in both directions.
 
-    Periodic images count as neighbors of their own, also those of the atom itself, so cells smaller than the cutoff are
-    right. Atoms may lie outside the cell. The vector of a pair is
+    Each periodic image is a neighbor of its own, also an image of the atom itself, so the list is complete for cells smaller than
+    the cutoff. Atoms may lie outside the cell. The vector of a pair is
 
         positions[j] + S @ cell - positions[i]
 
     Args:
-        atoms: An `ase.Atoms`. Directions with `pbc` False have no images, whatever their cell vector.
+        atoms: The structure, an `ase.Atoms`. Directions with `pbc` False have no images, whatever their cell vector.
         cutoff: Radius in Å.
 
     Returns:
@@ -38,8 +44,9 @@ def neighbor_list(atoms, cutoff):
             its periodic directions.
 
     Example:
+        >>> import keras_ff as kff
         >>> from ase.build import bulk
-        >>> i, j, S = neighbor_list(bulk("Si"), 2.5)
+        >>> i, j, S = kff.data.neighbor_list(bulk("Si"), 2.5)
         >>> np.bincount(i).tolist()
         [4, 4]
     """
@@ -49,14 +56,19 @@ def neighbor_list(atoms, cutoff):
     return pairs_within(atoms.positions, cell, periodic, cutoff)
 
 
-def pairs_within(positions, cell, periodic, cutoff):
-    """What `neighbor_list` returns, from arrays that `check_geometry` has accepted.
+def pairs_within(
+    positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Neighbor list of arrays that `check_geometry` has accepted.
 
     Args:
-        positions: `(atoms, 3)`, in Å.
-        cell: `(3, 3)`, rows are lattice vectors, in Å.
-        periodic: Boolean `(3,)`. Vectors of directions that are not periodic do not count.
-        cutoff: Radius in Å, a float.
+        positions: (atoms, 3), in Å.
+        cell: (3, 3), rows are lattice vectors, in Å. Vectors of directions that are not periodic are ignored.
+        periodic: Boolean (3,), the directions in which the structure repeats.
+        cutoff: Radius in Å.
+
+    Returns:
+        Tuple `(i, j, S)` as from `neighbor_list`.
 
     Raises:
         ValueError: If so many atoms lie within the cutoff that the units of lengths must be wrong.
@@ -83,7 +95,7 @@ def pairs_within(positions, cell, periodic, cutoff):
 
 
 def _sides(positions, cell, periodic):
-    """Size of the structure along its three directions in Å: distances of lattice planes, or extents where nothing repeats."""
+    """Size of the structure along its three directions in Å: distances of lattice planes, or extents where it does not repeat."""
     if periodic.all():
         return 1.0 / np.sqrt(np.einsum("ij,ij->j", inverse := np.linalg.inv(cell), inverse))
     full = completed(cell, periodic)
@@ -93,7 +105,7 @@ def _sides(positions, cell, periodic):
 
 
 def _check_count(n_atoms, sides, periodic, cutoff):
-    """Raise a ValueError where an atom would have more neighbors than any sensible force field looks at."""
+    """Raise a ValueError if an atom would have more neighbors than any sensible force field uses."""
     expected = n_atoms * np.prod(np.where(periodic, 2.0 * cutoff / sides, np.minimum(1.0, 2.0 * cutoff / sides)))
     if expected > MOST_NEIGHBORS:
         raise ValueError(
@@ -109,7 +121,7 @@ def _pairs_by_tree(positions, cell, periodic, cutoff):
     if periodic.any():
         inside = np.floor(positions @ np.linalg.inv(completed(cell, periodic))).astype(np.int64) * periodic
     wrapped = positions - inside @ cell
-    # An atom in the cell sees images of atoms in the cell: its own reach and one more.
+    # Atoms in the cell have neighbors among images of atoms in the cell: within the reach of the cutoff and one more cell.
     turns = np.stack(np.meshgrid(*[np.arange(-n - 1, n + 2) if n else np.arange(1) for n in reach], indexing="ij"), -1).reshape(
         -1, 3
     )
@@ -122,31 +134,44 @@ def _pairs_by_tree(positions, cell, periodic, cutoff):
     return np.stack([i, j], axis=1), S - inside[j] + inside[i]
 
 
-def completed(cell, periodic):
-    """The cell with unit vectors at right angles to the periodic ones in the place of the others, `(3, 3)`."""
+def completed(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:
+    """Cell whose vectors in directions that do not repeat are replaced by unit vectors perpendicular to the others, `(3, 3)` in Å.
+
+    Args:
+        cell: (3, 3), rows are lattice vectors, in Å.
+        periodic: Boolean (3,), the directions in which the structure repeats.
+
+    Returns:
+        Array with an inverse, if the periodic vectors are independent.
+
+    Example:
+        >>> completed(np.diag([4.0, 4.0, 9.0]), [True, True, False]).diagonal().tolist()
+        [4.0, 4.0, 1.0]
+    """
     cell = np.where(np.asarray(periodic)[:, None], cell, 0.0)
     return Cell(cell).complete()[:]
 
 
-def dense(i, j, S, n_atoms, n_neighbors):
-    """Pairs sorted by `i` as padded rows, one row an atom.
+def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Padded neighbor list with one row for each atom, made from the pairs of `neighbor_list`.
 
     Args:
-        i: Index of the atom, (pairs,), sorted.
+        i: Index of the atom of each pair, (pairs,), sorted.
         j: Index of its neighbor, (pairs,).
-        S: Anything of the pair, (pairs, 3): lattice translations, or whole shifts `S @ cell` in Å.
+        S: Three numbers for each pair, (pairs, 3): lattice translations, or shifts `S @ cell` in Å.
         n_atoms: Number of rows, A.
         n_neighbors: Length of the rows, K.
 
     Returns:
-        Tuple of `neighbors`, int32 of shape (A, K) with -1 in the empty places, and `shifts`, of shape (A, K, 3) and the dtype of
-        `S` with zeros in the empty places.
+        Tuple of `neighbors`, int32 of shape (A, K) padded with -1, and `shifts`, of shape (A, K, 3) and the dtype of `S`, padded
+        with zeros.
 
     Raises:
         ValueError: If `n_atoms` or `n_neighbors` is too small. No neighbor is ever left out.
 
     Example:
-        >>> neighbors, _ = dense(np.array([0, 0, 1]), np.array([1, 2, 0]), np.zeros((3, 3)), n_atoms=3, n_neighbors=2)
+        >>> import keras_ff as kff
+        >>> neighbors, _ = kff.data.dense(np.array([0, 0, 1]), np.array([1, 2, 0]), np.zeros((3, 3)), n_atoms=3, n_neighbors=2)
         >>> neighbors.tolist()
         [[1, 2], [0, -1], [-1, -1]]
     """
@@ -165,26 +190,47 @@ def dense(i, j, S, n_atoms, n_neighbors):
         )
     neighbors = np.full((n_atoms, n_neighbors), -1, dtype=np.int32)
     shifts = np.zeros((n_atoms, n_neighbors, 3), dtype=S.dtype)
-    # The pairs are sorted by atom, so the flat place of a pair is its number plus the empty places of the rows before it.
-    places = np.arange(len(i)) + np.repeat(np.arange(n_atoms) * n_neighbors - (np.cumsum(counts) - counts), counts)
-    neighbors.reshape(-1)[places] = j
-    _rows(shifts)[places] = _rows(S)
+    # The pairs are sorted by atom, so the flat index of a pair is its number plus the padding of the rows before it.
+    indices = np.arange(len(i)) + np.repeat(np.arange(n_atoms) * n_neighbors - (np.cumsum(counts) - counts), counts)
+    neighbors.reshape(-1)[indices] = j
+    _rows(shifts)[indices] = _rows(S)
     return neighbors, shifts
 
 
 def _rows(array):
-    """View of a contiguous array whose elements are its rows of three: NumPy moves them several times faster than the rows."""
+    """View of a contiguous array whose elements are its rows of three, which NumPy copies several times faster than the rows."""
     return array.reshape(-1, 3).view(np.dtype((np.void, 3 * array.itemsize)))[:, 0]
 
 
-def periodic_volume(cell, periodic):
-    """Volume, area or length, in powers of Å, that the periodic cell vectors span; 1 where none is periodic."""
+def periodic_volume(cell: np.ndarray, periodic: np.ndarray) -> float:
+    """Volume in Å³, area in Å² or length in Å that the periodic vectors of a cell span.
+
+    Args:
+        cell: (3, 3), rows are lattice vectors, in Å.
+        periodic: Boolean (3,), the directions in which the structure repeats.
+
+    Returns:
+        The volume; 1 where no direction is periodic.
+
+    Example:
+        >>> round(periodic_volume(np.diag([2.0, 3.0, 9.0]), [True, True, False]), 6)
+        6.0
+    """
     vectors = np.asarray(cell, dtype=np.float64)[np.asarray(periodic, dtype=bool)]
     return float(np.sqrt(max(np.linalg.det(vectors @ vectors.T), 0.0))) if len(vectors) else 1.0
 
 
-def check_geometry(positions, cell, periodic):
-    """Raise a ValueError where positions or cell are not finite or the periodic cell vectors span nothing."""
+def check_geometry(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
+    """Raise an error if positions or cell are broken.
+
+    Args:
+        positions: (atoms, 3), in Å.
+        cell: (3, 3), rows are lattice vectors, in Å.
+        periodic: Boolean (3,), the directions in which the structure repeats.
+
+    Raises:
+        ValueError: If a number is not finite, or the periodic cell vectors are not independent.
+    """
     if not np.isfinite(positions).all():
         atom = int(np.argmin(np.isfinite(positions).all(axis=-1)))
         raise ValueError(f"The position of atom {atom} is {positions[atom].tolist()}. Positions are finite numbers in Å.")
@@ -201,14 +247,24 @@ def check_geometry(positions, cell, periodic):
 
 
 def _is_wide(cell):
-    """Whether three lattice vectors are far from dependent; for one matrix NumPy takes several times as long."""
+    """Whether three lattice vectors are clearly independent; NumPy takes several times as long for a single matrix."""
     (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
     volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
     return abs(volume) > 1e-6 * math.sqrt((a * a + b * b + c * c) * (d * d + e * e + f * f) * (g * g + h * h + i * i)) > 0.0
 
 
-def checked_cutoff(cutoff):
-    """The cutoff in Å as a float, or a ValueError."""
+def checked_cutoff(cutoff: float) -> float:
+    """Cutoff in Å as a float, after a check that it is positive and finite.
+
+    Args:
+        cutoff: Radius in Å.
+
+    Returns:
+        The same number.
+
+    Raises:
+        ValueError: If it is not positive or not finite.
+    """
     cutoff = float(cutoff)
     if not (np.isfinite(cutoff) and cutoff > 0.0):
         raise ValueError(f"A cutoff is a positive number in Å. Received cutoff={cutoff}.")

@@ -1,4 +1,4 @@
-"""Where a structure lies in space does not matter: positions near the origin, before they lose digits in single precision."""
+"""Placement of structures near the origin, where their positions do not lose digits in single precision."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,20 @@ from keras_ff.data.neighbors import completed
 
 
 class Placement(NamedTuple):
-    """Moves between the positions of a structure as its user gave them and those that a model computes with.
+    """Translation of a structure between the positions that a user gave and those near the origin that a model computes with.
 
         positions = near + crossings @ cell + origin
 
     Attributes:
-        crossings: Whole numbers of lattice vectors of each atom, `(atoms, 3)`; zeros where the structure does not repeat.
-        origin: Translation of all atoms in Å, `(3,)`; zeros along periodic directions.
+        crossings: Lattice translation of each atom, whole numbers, (atoms, 3); zeros where the structure does not repeat.
+        origin: Translation of all atoms in Å, (3,); zeros along periodic directions.
+
+    Example:
+        >>> far, cell = np.array([[1000.2, 0.0, 3.0]]), np.diag([2.0, 0.0, 0.0])
+        >>> placement = Placement.of(far, cell, np.array([True, False, False]))
+        >>> near = placement.near(far, cell)
+        >>> near.round(6).tolist(), placement.restored(near, cell).round(6).tolist()
+        ([[0.2, 0.0, 3.0]], [[1000.2, 0.0, 3.0]])
     """
 
     crossings: np.ndarray
@@ -22,18 +29,17 @@ class Placement(NamedTuple):
 
     @classmethod
     def of(cls, positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> "Placement":
-        """The placement of a structure. Atoms within a cell of the cell, and molecules near the origin, stay where they are.
+        """Choose the placement of a structure.
+
+        A structure stays where it is if all atoms are in the cell or in one beside it, and a molecule if it is near the origin.
 
         Args:
-            positions: `(atoms, 3)`, in Å.
-            cell: `(3, 3)`, rows are lattice vectors, in Å.
-            periodic: Boolean `(3,)`.
+            positions: (atoms, 3), in Å.
+            cell: (3, 3), rows are lattice vectors, in Å.
+            periodic: Boolean (3,), the directions in which the structure repeats.
 
-        Example:
-            >>> far = np.array([[1000.2, 0.0, 3.0]])
-            >>> placement = Placement.of(far, np.diag([2.0, 0.0, 0.0]), np.array([True, False, False]))
-            >>> placement.near(far, np.diag([2.0, 0.0, 0.0])).round(6).tolist()
-            [[0.2, 0.0, 3.0]]
+        Returns:
+            `Placement`.
         """
         crossings, origin = np.zeros(positions.shape), np.zeros(3)
         if periodic.any():
@@ -45,7 +51,7 @@ class Placement(NamedTuple):
         if not periodic.all() and len(positions):
             middle = 0.5 * (positions.max(axis=0) + positions.min(axis=0))
             if periodic.any():
-                # Only across the directions that repeat.
+                # Only perpendicular to the directions that repeat.
                 across = full[~periodic] / np.linalg.norm(full[~periodic], axis=1, keepdims=True)
                 middle = (middle @ across.T) @ across
             if np.linalg.norm(middle) > FAR:
@@ -53,11 +59,27 @@ class Placement(NamedTuple):
         return cls(crossings, origin)
 
     def near(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        """Positions near the origin in Å, from those of the user and the cell as it is now."""
+        """Compute positions near the origin from those of the user.
+
+        Args:
+            positions: Positions of the user, (atoms, 3), in Å.
+            cell: The cell as it is now, (3, 3), in Å.
+
+        Returns:
+            Positions near the origin, (atoms, 3), in Å.
+        """
         return positions - (self.crossings @ cell + self.origin)
 
     def restored(self, near: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        """Positions of the user in Å, from those near the origin and the cell as it is now."""
+        """Compute the positions of the user from those near the origin.
+
+        Args:
+            near: Positions near the origin, (atoms, 3), in Å; also (frames, atoms, 3).
+            cell: The cell as it is now, (3, 3), in Å; also (frames, 3, 3).
+
+        Returns:
+            Positions of the user, in the shape of `near`, in Å.
+        """
         return near + (self.crossings @ cell + self.origin)
 
 

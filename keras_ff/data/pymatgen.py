@@ -1,4 +1,8 @@
-"""Structures of pymatgen and their JSON, to and from `ase.Atoms`."""
+"""Conversion of structures of pymatgen and their JSON to and from `ase.Atoms`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -7,14 +11,19 @@ from ase.units import GPa
 
 from keras_ff.data.labels import KEYS, find_labels, without_labels
 
-# VASP prints kbar, positive under compression. pymatgen keeps these numbers wherever it has read them from VASP.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymatgen.core import IStructure, Molecule, Structure
+
+# Factor from stresses as VASP prints them, in kbar and positive under compression, to eV/Å³. pymatgen keeps the numbers of VASP.
 VASP_STRESS = -0.1 * GPa
 
-# Modules whose objects a JSON file may ask for; monty would import any other as well.
+# Modules whose objects a JSON file may name; monty would import any other as well.
 TRUSTED = ("pymatgen", "numpy", "monty", "ase", "datetime")
 
-# The shear components of `virial_stress` in the mlearn files are not all in the order of VASP, xy yz xz, but in part xy xz yz. This
-# was found by comparing them with the stresses of the published qSNAP potentials; for the surfaces of Si and Ge it stayed open.
+# The shear components of `virial_stress` in the mlearn files are in the order of VASP, xy yz xz, in some groups, and xy xz yz in
+# others. A comparison with the stresses of the published qSNAP potentials shows it; for surfaces of Si and Ge it is unknown.
 # Data: Zuo et al., J. Phys. Chem. A 124, 731 (2020).
 MLEARN_XY_XZ_YZ = {
     **dict.fromkeys(("Si", "Ge"), ("Vacancy", "AIMD-NVT")),
@@ -23,55 +32,87 @@ MLEARN_XY_XZ_YZ = {
 MLEARN_UNKNOWN = dict.fromkeys(("Si", "Ge"), ("Surface",))
 
 
-def to_atoms(item, stress_factor=1.0):
-    """An `ase.Atoms` with labels from one pymatgen object, its dictionary, or a record of the mlearn data sets.
+def to_atoms(item: Any, stress_factor: float = 1.0) -> Atoms:
+    """Structure as an `ase.Atoms` with labels, from a pymatgen object, its dict, or a record of the mlearn data sets.
 
     Energy, forces and stress come from the properties of the structure and its sites, from `data` of a `ComputedStructureEntry`
     (with its energy before corrections), or from `outputs` of an mlearn record.
 
     Args:
-        item: `Structure`, `Molecule`, `ComputedStructureEntry`, a dictionary that one of these makes (`as_dict`), or a
-            dictionary with `structure` and labels. An `ase.Atoms` is returned as it is, and needs no pymatgen.
-        stress_factor: Number that turns `stress` into eV/Å³, positive under tension: 1 where it is so already, `VASP_STRESS`
-            where it is in kbar as VASP prints it. `virial_stress` of mlearn is always taken as kbar.
+        item: `Structure`, `Molecule`, `ComputedStructureEntry`, a dict that one of these makes (`as_dict`), or a dict with
+            `structure` and labels. An `ase.Atoms` is returned as it is, and needs no pymatgen.
+        stress_factor: Factor that converts `stress` to eV/Å³, positive under tension: 1 if it is in these units already,
+            `VASP_STRESS` if it is in kbar as VASP prints it. `virial_stress` of mlearn is always converted from kbar.
+
+    Returns:
+        The structure.
 
     Raises:
         ImportError: If pymatgen is not installed.
-        ValueError: If the object has no structure, or is a disordered one.
+        ValueError: If the object has no structure, several, or a disordered one.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> silicon = bulk("Si")
+        >>> kff.data.to_atoms(silicon) is silicon
+        True
     """
     if isinstance(item, Atoms):
         return item
-    found = list(iter_atoms(item, stress_factor))
-    if len(found) != 1:
-        raise ValueError(f"Expected one structure, found {len(found)} in a {type(item).__name__}. Use iter_atoms for several.")
-    return found[0]
+    structures = list(iter_atoms(item, stress_factor))
+    if len(structures) != 1:
+        raise ValueError(f"Expected one structure, found {len(structures)} in a {type(item).__name__}. Use iter_atoms for several.")
+    return structures[0]
 
 
-def to_structure(atoms):
-    """A pymatgen `Structure`, or a `Molecule` where nothing repeats, with the labels of `atoms`.
+def to_structure(atoms: Atoms) -> Structure | IStructure | Molecule:
+    """Structure of pymatgen with the labels of an `ase.Atoms`; a `Molecule` if no direction is periodic.
 
     The energy (eV) and the stress (eV/Å³, xx, yy, zz, yz, xz, xy, positive under tension) are in `properties`, the forces (eV/Å) in
-    `site_properties`, as lists that survive JSON. `to_atoms` finds them there.
+    `site_properties`, as lists that can be written to JSON. `to_atoms` reads them there.
+
+    Args:
+        atoms: The structure, with or without labels.
+
+    Returns:
+        `Structure` or `Molecule` of pymatgen.
+
+    Raises:
+        ImportError: If pymatgen is not installed.
+
+    Example:
+        ::
+
+            structure = kff.data.to_structure(atoms)
+            structure.properties["energy"], structure.site_properties["forces"]
     """
     adaptor, _ = _pymatgen()
-    found, _, _ = find_labels(atoms)
+    labels, _, _ = find_labels(atoms)
     bare = without_labels(atoms)
     structure = adaptor.get_structure(bare) if atoms.pbc.any() else adaptor.get_molecule(bare)
-    if "energy" in found:
-        structure.properties["energy"] = found["energy"]
-    if "stress" in found:
-        structure.properties["stress"] = found["stress"].tolist()
-    if "forces" in found:
-        structure.add_site_property("forces", found["forces"].tolist())
+    if "energy" in labels:
+        structure.properties["energy"] = labels["energy"]
+    if "stress" in labels:
+        structure.properties["stress"] = labels["stress"].tolist()
+    if "forces" in labels:
+        structure.add_site_property("forces", labels["forces"].tolist())
     return structure
 
 
-def iter_atoms(content, stress_factor=1.0):
-    """All structures of pymatgen objects, trajectories, decoded JSON and lists or dictionaries of these, one by one as `ase.Atoms`.
+def iter_atoms(content: Any, stress_factor: float = 1.0) -> Iterator[Atoms]:
+    """Iterator over the structures of pymatgen objects, trajectories and decoded JSON, as `ase.Atoms` with labels.
 
     Args:
-        content: What `to_atoms` takes, a `Trajectory`, or a list or dictionary of these.
-        stress_factor: As in `to_atoms`.
+        content: Object that `to_atoms` takes, a `Trajectory`, or a list or dict of these.
+        stress_factor: Factor that converts `stress` to eV/Å³, positive under tension, see `to_atoms`.
+
+    Yields:
+        `ase.Atoms`.
+
+    Raises:
+        ImportError: If pymatgen is not installed.
+        ValueError: If an object holds no structure, or JSON names a class that is none of pymatgen, NumPy or ASE.
     """
     adaptor, decoder = _pymatgen()
     if isinstance(content, dict) and "@class" in content:
@@ -107,7 +148,7 @@ LABEL_NAMES = {name for names in KEYS.values() for name in names}
 
 
 def _record(record, stress_factor):
-    """A dictionary with a structure, labels beside it or in `outputs`, and anything else, which goes to `info`."""
+    """Atoms of a dict with a structure, labels beside it or in `outputs`, and anything else, which goes to `info`."""
     atoms = to_atoms(record["structure"], stress_factor)
     values = {**record, **(record.get("outputs") or {})}
     labels = {name: value for name, value in values.items() if name in LABEL_NAMES}
@@ -117,8 +158,10 @@ def _record(record, stress_factor):
         xx, yy, zz, xy, fifth, sixth = values["virial_stress"]
         yz, xz = (sixth, fifth) if group in MLEARN_XY_XZ_YZ.get(element, ()) else (fifth, sixth)
         atoms = _labelled(atoms, {"stress": [xx, yy, zz, yz, xz, xy]}, VASP_STRESS)
-    rest = {name: value for name, value in record.items() if isinstance(value, (str, int, float, bool)) and name not in LABEL_NAMES}
-    atoms.info.update(rest)
+    others = {
+        name: value for name, value in record.items() if isinstance(value, (str, int, float, bool)) and name not in LABEL_NAMES
+    }
+    atoms.info.update(others)
     return atoms
 
 
@@ -145,7 +188,7 @@ def _labelled(atoms, labels, stress_factor):
 
 
 def _check_modules(content):
-    """Raise a ValueError where JSON names a class that is none of pymatgen, NumPy or ASE."""
+    """Raise a ValueError if JSON names a class of a module that is not trusted."""
     if isinstance(content, dict):
         module = str(content.get("@module", "pymatgen"))
         if module.split(".")[0] not in TRUSTED:

@@ -1,24 +1,23 @@
-"""Structures with labels from files, `ase.Atoms` and pymatgen objects."""
+"""Readers of structures with labels, from files, `ase.Atoms` and pymatgen objects."""
+
+from __future__ import annotations
 
 import dataclasses
 import glob
-import gzip
-import io
-import itertools
-import json
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import ase.db
-import ase.io
 from ase import Atoms
-from ase.io.extxyz import read_xyz
-from ase.io.formats import UnknownFileTypeError, filetype, string2index
 
+from keras_ff.data.frames import file_frames
 from keras_ff.data.labels import KINDS, MissingLabel, available_keys, check_structure, find_labels, settle
 
-# What is read from a folder. A file given by name is read whatever it is called.
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# Patterns of the files that are read from a folder. A file given by name is read whatever it is called.
 FOLDER_PATTERNS = (
     "*.xyz",
     "*.extxyz",
@@ -35,14 +34,24 @@ FOLDER_PATTERNS = (
 
 @dataclasses.dataclass
 class ReadReport:
-    """What `read_with_report` has read, found and skipped.
+    """Report about files that were read: numbers of structures and labels, names of the labels, and skipped frames.
+
+    `print(report)` shows it as a table.
 
     Attributes:
         structures: Number of structures that were kept.
-        labels: Number of structures that have each label.
-        keys: For each label, under which names it was found and how often.
+        labels: Dict with the number of structures that have the label "energy", "forces" and "stress".
+        keys: Dict of dicts: for each label the names under which it is stored, with the number of structures.
         skipped: List of `(where, reason)` for each frame that was left out.
-        notes: Sentences about choices, with the number of structures they concern.
+        notes: Dict from sentences about doubtful choices to the number of structures that they concern.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> print(kff.data.ReadReport(structures=2))
+        structures  2
+        energy      0
+        forces      0
+        stress      0
     """
 
     structures: int = 0
@@ -61,13 +70,21 @@ class ReadReport:
         return "\n".join(lines)
 
 
-def read(source, index=":", energy_key=None, forces_key=None, stress_key=None, require=(), skip_bad=False):
-    """Structures with their labels as a list of `ase.Atoms`.
+def read(
+    source: Any,
+    index: str | int | slice = ":",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    require: str | Sequence[str] = (),
+    skip_bad: bool = False,
+) -> list[Atoms]:
+    """Structures with their labels, a list of `ase.Atoms`, read from files or taken from objects in memory.
 
-    Energy, forces and stress are looked for in the results of an attached calculator and in `info` and `arrays` under the common
-    names (`energy`, `REF_energy`, `dft_forces`, `virials`, ...), and come out in one place: a `SinglePointCalculator`, in eV, eV/Å
-    and eV/Å³ with the sign of ASE. A structure without a label is fine unless the label is in `require`. Constraints are kept,
-    forces are raw.
+    Energy, forces and stress are looked up in the results of an attached calculator and in `info` and `arrays` under the common
+    names (`energy`, `REF_energy`, `dft_forces`, `virials`, ...). They are returned in a `SinglePointCalculator`, in eV, eV/Å and
+    eV/Å³ with the sign of ASE. A structure may lack a label unless the label is in `require`. Constraints are kept, and forces are
+    those without constraints.
 
     Args:
         source: A file in any format that ASE reads (extended XYZ, ASE database, VASP `OUTCAR` and `vasprun.xml`, ...; gzip too), a
@@ -75,10 +92,11 @@ def read(source, index=":", energy_key=None, forces_key=None, stress_key=None, r
             pymatgen object, or a list of all these.
         index: Frames to take from each file, as in `ase.io.read`: a string like `"::10"`, an integer or a slice. Objects in
             memory are all taken.
-        energy_key: Name of the energy, if the common names are not meant. The same for `forces_key` and `stress_key`; a name with
-            "virial" in it is a virial in eV.
+        energy_key: Name of the energy; by default the common names are tried.
+        forces_key: Name of the forces; by default the common names are tried.
+        stress_key: Name of the stress; by default the common names are tried. A name with "virial" in it is a virial in eV.
         require: Labels that every structure must have, such as `("energy", "forces")`.
-        skip_bad: Leave broken frames out with a warning instead of stopping at the first.
+        skip_bad: Whether broken frames are left out with a warning; by default the first one raises an error.
 
     Returns:
         List of `ase.Atoms`.
@@ -86,21 +104,98 @@ def read(source, index=":", energy_key=None, forces_key=None, stress_key=None, r
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If a file is empty, truncated or not understood, a position or a label is not finite or has the wrong shape, a
-            periodic cell has no volume, atoms lie on top of each other, or a label that was asked for is missing. The message names
-            the file and the frame, counted from 0.
+            periodic cell has no volume, or atoms lie on top of each other. The message names the file and the frame, counted from
+            0.
+        MissingLabel: If a label that is required or named is missing; it is a ValueError.
+
+    Warns:
+        UserWarning: If frames are skipped, or the choice among several labels is doubtful.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase import Atoms
+        >>> dimer = Atoms("H2", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]], info={"REF_energy": -31.7})
+        >>> structures = kff.data.read(dimer, require="energy")
+        >>> structures[0].get_potential_energy()
+        -31.7
     """
     return read_with_report(source, index, energy_key, forces_key, stress_key, require, skip_bad)[0]
 
 
-def read_with_report(source, index=":", energy_key=None, forces_key=None, stress_key=None, require=(), skip_bad=False):
-    """The structures of `read` and a `ReadReport`: what was found under which names, and what was skipped and why."""
+def read_with_report(
+    source: Any,
+    index: str | int | slice = ":",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    require: str | Sequence[str] = (),
+    skip_bad: bool = False,
+) -> tuple[list[Atoms], ReadReport]:
+    """Structures with their labels, as from `read`, and a `ReadReport` about them.
+
+    Args:
+        source: Files or objects, see `read`.
+        index: Frames to take from each file, see `read`.
+        energy_key: Name of the energy, see `read`.
+        forces_key: Name of the forces, see `read`.
+        stress_key: Name of the stress, see `read`.
+        require: Labels that every structure must have.
+        skip_bad: Whether broken frames are left out with a warning.
+
+    Returns:
+        Tuple of the list of `ase.Atoms` and the `ReadReport`: names of labels, numbers of structures, and skipped frames.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a file or a structure is broken, see `read`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase import Atoms
+        >>> structures, report = kff.data.read_with_report(Atoms("H", info={"REF_energy": -13.5}))
+        >>> report.keys["energy"]
+        {'REF_energy': 1}
+    """
     report = ReadReport()
     structures = list(iread(source, index, energy_key, forces_key, stress_key, require, skip_bad, report))
     return structures, report
 
 
-def iread(source, index=":", energy_key=None, forces_key=None, stress_key=None, require=(), skip_bad=False, report=None):
-    """The structures of `read` one by one, for files larger than memory. A `ReadReport` given as `report` is filled on the way."""
+def iread(
+    source: Any,
+    index: str | int | slice = ":",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    require: str | Sequence[str] = (),
+    skip_bad: bool = False,
+    report: ReadReport | None = None,
+) -> Iterator[Atoms]:
+    """Iterator over structures with their labels, as from `read`, for files larger than memory.
+
+    Args:
+        source: Files or objects, see `read`.
+        index: Frames to take from each file, see `read`.
+        energy_key: Name of the energy, see `read`.
+        forces_key: Name of the forces, see `read`.
+        stress_key: Name of the stress, see `read`.
+        require: Labels that every structure must have.
+        skip_bad: Whether broken frames are left out with a warning.
+        report: `ReadReport` that is filled as structures are read.
+
+    Yields:
+        `ase.Atoms` with labels.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a file or a structure is broken, see `read`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> [len(atoms) for atoms in kff.data.iread([bulk("Si"), bulk("Si", cubic=True)])]
+        [2, 8]
+    """
     keys = dict(energy=energy_key, forces=forces_key, stress=stress_key)
     require = (require,) if isinstance(require, str) else tuple(require)
     if unknown := sorted(set(require) - set(KINDS)):
@@ -128,14 +223,14 @@ def iread(source, index=":", energy_key=None, forces_key=None, stress_key=None, 
 
 
 def _accept(frame, keys, require, report):
-    """The frame with its labels in one place, counted in the report."""
+    """Structure of a frame with its labels in a calculator, after it was counted in the report."""
     check_structure(frame)
-    found, names, notes = find_labels(frame, keys)
+    labels, names, notes = find_labels(frame, keys)
     for kind in require:
-        if kind not in found:
+        if kind not in labels:
             wanted = f" under the name {keys[kind]!r}" if keys[kind] else ""
             raise MissingLabel(
-                f"The structure ({frame.get_chemical_formula()}) has no {kind}{wanted}, which is required. It carries "
+                f"The structure ({frame.get_chemical_formula()}) has no {kind}{wanted}, which is required. It has "
                 f"{available_keys(frame)}. If the {kind} is one of these, name it with {kind}_key=..."
             )
     for note in notes:
@@ -146,10 +241,11 @@ def _accept(frame, keys, require, report):
         report.labels[kind] += 1
         report.keys[kind][name] = report.keys[kind].get(name, 0) + 1
     report.structures += 1
-    return settle(frame, found, names)
+    return settle(frame, labels, names)
 
 
 def _conclude(keys, seen, report):
+    """Raise an error if all frames were skipped, or no structure has a label that the user named."""
     if not report.structures and report.skipped:
         raise ValueError(
             f"Nothing is left: all {len(report.skipped)} frames were skipped. The first: {': '.join(report.skipped[0])}"
@@ -157,18 +253,18 @@ def _conclude(keys, seen, report):
     for kind, name in keys.items():
         if name and report.structures and not report.labels[kind]:
             raise MissingLabel(
-                f"None of the {report.structures} structures has {name!r}, which was named as the {kind}. They carry {seen}. "
+                f"None of the {report.structures} structures has {name!r}, which was named as the {kind}. They have {seen}. "
                 f"Name another with {kind}_key=..."
             )
 
 
 def _frames(source, index):
-    """Pairs `(where, frame)`; the frame is an `ase.Atoms`, or the exception that took its place."""
+    """Pairs `(where, frame)`; the frame is an `ase.Atoms`, or the exception that says what is wrong with it."""
     if isinstance(source, Atoms):
         yield "The structure", _copy(source)
     elif isinstance(source, (str, os.PathLike)):
         for path, frames in _files(os.fspath(source)):
-            yield from _file_frames(path, index if frames is None else frames)
+            yield from file_frames(path, index if frames is None else frames)
     elif _is_pymatgen(source):
         from keras_ff.data import pymatgen
 
@@ -192,7 +288,7 @@ def _frames(source, index):
 
 
 def _copy(atoms):
-    """A structure that may be changed, with the calculator of the other."""
+    """Copy of a structure with the same calculator."""
     copy = atoms.copy()
     copy.calc = atoms.calc
     return copy
@@ -203,7 +299,7 @@ def _is_pymatgen(item):
 
 
 def _files(name):
-    """Pairs of a path and the frames asked for with `path@frames`, or None."""
+    """Pairs of a path and the frames that a user selects as `path@frames`, or None."""
     if not os.path.exists(name) and "@" in name and os.path.exists(name.rpartition("@")[0]):
         path, _, frames = name.rpartition("@")
         return [(Path(path), frames)]
@@ -223,157 +319,3 @@ def _files(name):
         if not paths:
             raise FileNotFoundError(f"There is no file, folder or glob pattern {name!r} (in {os.getcwd()}).")
     return [(path, None) for path in paths]
-
-
-def _file_frames(path, index):
-    if path.stat().st_size == 0:
-        yield str(path), ValueError("The file is empty.")
-        return
-    suffixes = "".join(path.suffixes[-2:]).removesuffix(".gz")
-    if suffixes.endswith((".xyz", ".extxyz")):
-        numbered = _xyz_frames(path)
-    elif suffixes.endswith(".json"):
-        numbered = _json_frames(path)
-    else:
-        numbered = _ase_frames(path)
-    nothing = True
-    for number, frame in _select(numbered, index):
-        nothing = False
-        yield f"{path}, frame {number}", frame
-    if nothing:
-        yield str(path), ValueError(f"The file has no structures at index={index!r}.")
-
-
-def _select(numbered, index):
-    """The frames that `index` names; one pass without storing them where no index counts from the end."""
-    index = string2index(index) if isinstance(index, str) else index
-    part = index if isinstance(index, slice) else slice(index, index + 1 or None)
-    values = (part.start or 0, part.stop or 0, part.step or 1)
-    if min(values) < 0:
-        yield from list(numbered)[part]
-        return
-    for number, frame in numbered:
-        if part.stop is not None and number >= part.stop:
-            return
-        if number >= values[0] and (number - values[0]) % values[2] == 0:
-            yield number, frame
-
-
-def _open(path):
-    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
-
-
-def _xyz_frames(path):
-    """Frames of an (extended) XYZ file, cut out one by one so that a broken frame is known by its number."""
-    with _open(path) as file:
-        number, lines = 0, file
-        try:
-            while (first := next(lines, None)) is not None:
-                if not first.strip():
-                    continue
-                if not first.strip().isdigit():
-                    yield number, ValueError(f"Expected the number of atoms, found {first.strip()[:60]!r}.")
-                    for first in lines:
-                        if first.strip().isdigit():
-                            lines = itertools.chain([first], lines)
-                            break
-                else:
-                    frame, lines = _xyz_lines(lines, int(first))
-                    yield number, _xyz_frame(first, frame)
-                number += 1
-        except (OSError, EOFError, UnicodeDecodeError) as error:
-            yield number, ValueError(f"The file is truncated or damaged: {error}")
-
-
-def _xyz_lines(lines, n_atoms):
-    """Comment and atoms of a frame, and what follows: where the frame ends too early, from the first line of the next one."""
-    frame = list(itertools.islice(lines, n_atoms + 1))
-    for index, line in enumerate(frame):
-        # Lines of atoms have blanks between their columns.
-        if index and (line.isspace() or line.strip().isdigit()):
-            return frame[:index], itertools.chain(frame[index + line.isspace() :], lines)
-    return frame, lines
-
-
-def _xyz_frame(first, lines):
-    """Atoms of a frame, or the exception that says what is wrong with it."""
-    n_atoms = int(first)
-    if len(lines) <= n_atoms:
-        return ValueError(f"The frame is truncated: it announces {n_atoms} atoms, but {len(lines) - 1} lines of atoms follow.")
-    try:
-        return next(read_xyz(io.StringIO(first + "".join(lines)), 0))
-    except Exception as error:  # ASE raises whatever the parser ran into.
-        return ValueError(f"The frame is truncated or not understood as extended XYZ: {error}")
-
-
-def _json_frames(path):
-    """Frames of a JSON file: pymatgen objects, the mlearn data sets, or an ASE database."""
-    try:
-        with _open(path) as file:
-            content = json.load(file)
-    except (ValueError, EOFError, OSError) as error:
-        yield 0, ValueError(f"The file is truncated or not JSON: {error}")
-        return
-    if isinstance(content, dict) and "nextid" in content and "ids" in content:
-        yield from _ase_frames(path)
-        return
-    from keras_ff.data import pymatgen
-
-    number = 0
-    try:
-        for number, atoms in enumerate(pymatgen.iter_atoms(content)):
-            yield number, atoms
-    except ValueError as error:
-        yield number, error
-
-
-def _ase_frames(path):
-    """Frames of any other file that ASE reads."""
-    number = 0
-    try:
-        if path.suffix == ".db":
-            with ase.db.connect(path) as database:
-                for row in database.select():
-                    yield number, row.toatoms(add_additional_information=True)
-                    number += 1
-            return
-        finished = _vasp_finished(path)
-        for atoms in ase.io.iread(str(path), index=":", do_not_split_by_at_sign=True):
-            # Of a run that died before its first energy, ASE gives the initial structure.
-            if finished or atoms.calc is not None:
-                yield number, atoms
-                number += 1
-        if not finished:
-            yield number, ValueError(f"The file is truncated: VASP did not finish. {number} complete frames stand before it.")
-    except UnknownFileTypeError:
-        yield (
-            number,
-            ValueError(
-                "The format of the file is not known to ASE. Give extended XYZ, an ASE database, VASP output or pymatgen JSON."
-            ),
-        )
-    except Exception as error:  # ASE raises whatever the parser ran into.
-        text = f"{type(error).__name__}: {error}".rstrip(": ")
-        yield (
-            number,
-            ValueError(f"The file is truncated or not understood as {_format_name(path)} ({text}). The frames after it are lost."),
-        )
-
-
-def _vasp_finished(path):
-    """False for the output of a VASP run that was cut off; True for all else."""
-    mark = {"vasp-out": "General timing and accounting", "vasp-xml": "</modeling>"}.get(_format_name(path))
-    if mark is None:
-        return True
-    last = ""
-    with _open(path) as file:
-        while part := file.read(2**20):
-            last = last[-10000:] + part
-    return mark in last[-20000:]
-
-
-def _format_name(path):
-    try:
-        return filetype(str(path))
-    except Exception:
-        return "a file of structures"

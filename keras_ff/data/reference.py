@@ -1,24 +1,32 @@
-"""Energies of the free atoms, fitted to the composition of structures."""
+"""Reference energies of the species, fitted to the energies and compositions of structures."""
+
+from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.data.labels import find_labels, normalized
 
-# A median residual beyond this, in eV per atom, is no chemistry.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ase import Atoms
+
+# A median residual beyond this, in eV per atom, is larger than chemistry explains.
 ABSURD_RESIDUAL = 2.0
 
 
 @dataclasses.dataclass
 class ReferenceEnergies:
-    """Result of `fit_reference_energies`.
+    """Reference energies of the species and the errors of their fit, the result of `fit_reference_energies`.
 
     Attributes:
         energies: Energy of each species in eV, (species,).
-        residuals: What the fit leaves of the energy of each structure, in eV per atom, (structures,); NaN without a label.
-        undetermined: Combinations of species that the data leaves open, as text.
+        residuals: Energy of each structure minus its fitted value, in eV per atom, (structures,); NaN without a label.
+        undetermined: List of the combinations of species whose energy the data do not determine, as text.
     """
 
     energies: np.ndarray
@@ -26,19 +34,22 @@ class ReferenceEnergies:
     undetermined: list
 
     @property
-    def rms(self):
+    def rms(self) -> float:
         """Root mean square of the residuals in eV per atom."""
         return float(np.sqrt(np.nanmean(self.residuals**2)))
 
 
-def fit_reference_energies(compositions, energies, species=None):
-    """One energy per species whose sum over the atoms comes closest to the energies, in the least squares of energies per atom.
+def fit_reference_energies(
+    compositions: np.ndarray, energies: np.ndarray, species: Sequence[str] | None = None
+) -> ReferenceEnergies:
+    """Reference energies: one energy for each species, fitted to the energies of structures by least squares per atom.
 
-    Where the compositions do not determine all of them (a species that never occurs, H and O in water alone), the solution of least
-    norm is taken. This is exact for the data at hand, yet arbitrary for other compositions, and `undetermined` names what is open.
+    Where the compositions do not determine all of them (a species that never occurs, or H and O in water alone), the solution of
+    least norm is taken. It is exact for these structures and arbitrary for other compositions; `undetermined` names the
+    combinations of species that it is arbitrary in.
 
     Args:
-        compositions: Number of atoms of each species, (structures, species).
+        compositions: Number of atoms of each species in each structure, (structures, species).
         energies: Energies in eV, (structures,), NaN where missing.
         species: Names of the species for messages.
 
@@ -49,11 +60,12 @@ def fit_reference_energies(compositions, energies, species=None):
         ValueError: If the shapes do not match or no structure has an energy.
 
     Warns:
-        If the residual is so large that units or levels of theory must be mixed up.
+        UserWarning: If the residuals are so large that units or levels of theory must be mixed up.
 
     Example:
-        >>> found = fit_reference_energies([[2, 1], [4, 2]], [-14.0, -28.0], species=["H", "O"])
-        >>> found.energies.round(3).tolist(), found.undetermined
+        >>> import keras_ff as kff
+        >>> reference = kff.data.fit_reference_energies([[2, 1], [4, 2]], [-14.0, -28.0], species=["H", "O"])
+        >>> reference.energies.round(3).tolist(), reference.undetermined
         ([-5.6, -2.8], ['1 H - 2 O'])
     """
     compositions = np.asarray(compositions, dtype=np.float64)
@@ -85,17 +97,27 @@ def fit_reference_energies(compositions, energies, species=None):
     return result
 
 
-def subtract_reference_energies(structures, reference):
-    """Copies of the structures with energies relative to `reference`.
+def subtract_reference_energies(structures: Iterable[Atoms], reference: Mapping[str, float]) -> list[Atoms]:
+    """Copies of structures whose energies are relative to reference energies of their atoms.
 
-    For total energies of all-electron codes, which are too large to be told apart in single precision.
+    Total energies of all-electron codes need it: they are so large that their differences are lost in single precision.
 
     Args:
         structures: List of `ase.Atoms`.
-        reference: Dictionary from chemical symbol to energy in eV.
+        reference: Dict from chemical symbol to reference energy in eV.
+
+    Returns:
+        List of the copies. Structures without an energy are copied as they are.
 
     Raises:
         ValueError: If an element has no reference energy.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase import Atoms
+        >>> dimer = Atoms("H2", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]], info={"energy": -31.75})
+        >>> kff.data.subtract_reference_energies([dimer], {"H": -13.5})[0].get_potential_energy()
+        -4.75
     """
     shifted = []
     for index, atoms in enumerate(structures):
@@ -103,30 +125,30 @@ def subtract_reference_energies(structures, reference):
             raise ValueError(
                 f"Structure {index} ({atoms.get_chemical_formula()}) has elements without a reference energy: {missing}."
             )
-        found, names, _ = find_labels(atoms)
-        if "energy" in found:
-            found["energy"] -= sum(reference[symbol] for symbol in atoms.symbols)
-        shifted.append(normalized(atoms, found, names))
+        labels, names, _ = find_labels(atoms)
+        if "energy" in labels:
+            labels["energy"] -= sum(reference[symbol] for symbol in atoms.symbols)
+        shifted.append(normalized(atoms, labels, names))
     return shifted
 
 
 def _open_combinations(fractions, rank, species):
-    """Readable basis of the combinations of species that no composition sees."""
+    """Basis of the combinations of species whose energy no composition determines, as text."""
     _, _, rows = np.linalg.svd(fractions, full_matrices=True)
     basis = rows[rank:].copy()
     # Reduced row echelon form: each row starts with 1 and no other row has that species.
     pivots = []
     for column in range(basis.shape[1]):
-        place = len(pivots)
-        if place == len(basis):
+        row = len(pivots)
+        if row == len(basis):
             break
-        best = place + int(np.abs(basis[place:, column]).argmax())
+        best = row + int(np.abs(basis[row:, column]).argmax())
         if abs(basis[best, column]) < 1e-6:
             continue
-        basis[[place, best]] = basis[[best, place]]
-        basis[place] /= basis[place, column]
-        others = np.arange(len(basis)) != place
-        basis[others] -= basis[others, column, None] * basis[place]
+        basis[[row, best]] = basis[[best, row]]
+        basis[row] /= basis[row, column]
+        others = np.arange(len(basis)) != row
+        basis[others] -= basis[others, column, None] * basis[row]
         pivots.append(column)
     return [_combination(row, species) for row in basis]
 

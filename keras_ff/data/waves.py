@@ -1,36 +1,50 @@
-"""Waves: the reciprocal lattice vectors over which a long-range potential sums."""
+"""Waves of a crystal: the reciprocal lattice vectors over which a long-range potential sums."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def wave_shape(cell, wave_cutoff):
+
+def wave_shape(cell: np.ndarray, wave_cutoff: float) -> tuple[int, int, int]:
     """Shape of the smallest array `waves` of a cell: (n_1 + 1, 2 n_2 + 1, 2 n_3 + 1) with n_d = floor(wave_cutoff |a_d| / 2 pi).
 
     No wave within the cutoff has a higher number, as 2 pi n_d = k · a_d.
 
     Args:
-        cell: Rows are lattice vectors, (3, 3), in Å.
-        wave_cutoff: In 1/Å.
+        cell: (3, 3), rows are lattice vectors, in Å.
+        wave_cutoff: Largest length of a wave vector in 1/Å.
+
+    Returns:
+        Tuple of three integers.
+
+    Example:
+        >>> wave_shape(np.diag([4.0, 4.0, 8.0]), 1.6)
+        (2, 3, 5)
     """
     n = np.floor(wave_cutoff * np.linalg.norm(cell, axis=-1) / (2.0 * math.pi)).astype(int)
     return int(n[0]) + 1, 2 * int(n[1]) + 1, 2 * int(n[2]) + 1
 
 
-def lattice_waves(cell, wave_cutoff, shape):
-    """How often each wave counts in a sum over all waves with 0 < |k| <= `wave_cutoff`.
+def lattice_waves(cell: np.ndarray, wave_cutoff: float, shape: Sequence[int]) -> np.ndarray:
+    """Multiplicity of each wave in a sum over all waves with 0 < |k| <= `wave_cutoff`, an int32 array.
 
-    The wave k = 2 pi (n_1 b_1 + n_2 b_2 + n_3 b_3), with b_i · a_j = delta_ij, has the place [n_1, n_2 + N_2 // 2, n_3 + N_3 // 2].
-    Negative n_1 have no place: k and -k are the same to a real sum.
+    The wave k = 2 pi (n_1 b_1 + n_2 b_2 + n_3 b_3), with b_i · a_j = delta_ij, has the index [n_1, n_2 + N_2 // 2, n_3 + N_3 // 2].
+    Waves with negative n_1 are left out, as k and -k contribute equally to a real sum.
 
     Args:
-        cell: Rows are lattice vectors, (3, 3), in Å.
-        wave_cutoff: In 1/Å.
+        cell: (3, 3), rows are lattice vectors, in Å.
+        wave_cutoff: Largest length of a wave vector in 1/Å.
         shape: Shape (N_1, N_2, N_3) of the result, no smaller than `wave_shape` along any axis, the last two odd.
 
     Returns:
-        int32 array: 2 for waves that stand for their opposite too, 1 for those with n_1 = 0, 0 for those that do not count.
+        Array (N_1, N_2, N_3): 2 for waves that stand for their opposite too, 1 for those with n_1 = 0, and 0 for waves beyond the
+        cutoff and the wave of length 0.
 
     Example:
         >>> waves = lattice_waves(np.diag([4.0, 4.0, 4.0]), 1.6, (2, 3, 3))
@@ -47,12 +61,20 @@ def lattice_waves(cell, wave_cutoff, shape):
     return counts.astype(np.int32)
 
 
-def check_crystal(cell, name):
-    """Raise a ValueError about the structure `name` unless its cell, with zeros where it does not repeat, has three vectors."""
+def check_crystal(cell: np.ndarray, name: str) -> None:
+    """Raise an error unless a structure is periodic in three directions.
+
+    Args:
+        cell: (3, 3), rows are lattice vectors, in Å, with zeros where the structure does not repeat.
+        name: Name of the structure for the message.
+
+    Raises:
+        ValueError: If a row is zero.
+    """
     periodic = np.any(cell, axis=-1)
     if not periodic.all():
         raise ValueError(
-            f"{name} is periodic along pbc={periodic.tolist()}, and the model has a part of long range, a sum over the waves of a "
+            f"{name} is periodic along pbc={periodic.tolist()}, and the model has a term of long range, a sum over the waves of a "
             "crystal (an Ewald sum), which needs all three directions. Set pbc=True with a cell that leaves enough vacuum, or use "
             "the local DampedShiftedForce."
         )

@@ -1,4 +1,4 @@
-"""Force fields as files that run without this library."""
+"""Export of force fields to files that run without this library."""
 
 from keras_ff.export.artifact import export
 

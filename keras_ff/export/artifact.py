@@ -1,4 +1,6 @@
-"""Artifacts: a folder with an exported function, its description, and the code that runs it."""
+"""Artifacts: folders with an exported force field, its description, and the code that runs it."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -19,36 +22,58 @@ from keras_ff.interfaces import artifact as standalone
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.files import astype
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ase import Atoms
+
+    from keras_ff.models import ForceField
+
 KINDS = ("saved_model", "stablehlo")
 
-# Largest differences between an artifact and its model, in eV and eV/Å for one atom.
+# Largest allowed differences between an artifact and its model, in eV and eV/Å for one atom.
 TOLERANCES = {"float64": (1e-10, 1e-9), "float32": (2e-4, 2e-3)}
 
 
-def export(model, folder, to="saved_model", dtype=None, structures=()):
-    """Write a force field as an artifact, and run it in a fresh process without keras_ff.
+def export(
+    model: ForceField,
+    folder: str | os.PathLike,
+    to: str = "saved_model",
+    dtype: str | None = None,
+    structures: Sequence[Atoms] = (),
+) -> dict[str, float]:
+    """Write a force field as an artifact, and compare it with the model in a new process without keras_ff.
 
     All potentials have the same signature, for any number of atoms N and neighbors K:
 
         vectors (N, K, 3), mask (N, K), center_species (N,), neighbor_species (N, K) -> energies (N,), gradient (N, K, 3)
 
-    in Å, eV and eV/Å; the gradient is that of the sum of energies by the vectors, reference energies are included, and padding
-    atoms (center_species -1) have the energy 0. An `Ensemble` gives its means, and a third result, `energies_std` (N,) in eV.
+    in Å, eV and eV/Å. The gradient is the derivative of the sum of energies with respect to the vectors. Reference energies are
+    included, and padding atoms (center_species -1) have the energy 0. The results of an `Ensemble` are means over its members,
+    with a third result `energies_std` (N,) in eV, their standard deviations.
 
     Args:
-        model: `ForceField` without a part of long range.
-        folder: Folder to write. What was exported there before is replaced, and nothing else is.
-        to: "saved_model", for TensorFlow and engines in C++, from either backend; or "stablehlo", for JAX, from JAX: it holds
+        model: `ForceField` without a long-range term.
+        folder: Folder to write. An artifact that was exported there before is replaced.
+        to: "saved_model", for TensorFlow and engines in C++, from either backend; or "stablehlo", for JAX, from JAX: it contains
             the code for CPUs and for CUDA.
         dtype: "float32" or "float64"; that of the model by default.
-        structures: List of `ase.Atoms` that the artifact is compared with the model on; a crystal of the first element by default.
+        structures: List of `ase.Atoms` for which artifact and model are compared; by default a random crystal of all species.
 
     Returns:
-        Dict of the largest differences in `energy` (eV) and `gradient` (eV/Å) and the `milliseconds` of a call.
+        Dict of the largest differences in `energy` (eV) and `gradient` (eV/Å) for one atom, and the `milliseconds` of a call.
 
     Raises:
-        ValueError: If the model has a part of long range, or `folder` holds something else.
-        RuntimeError: If the artifact gives other numbers than the model, or needs this library to run.
+        ValueError: If the model has a long-range term, or `folder` contains something other than an artifact.
+        RuntimeError: If the results of the artifact differ from those of the model, or it needs this library to run.
+
+    Example:
+        ::
+
+            from keras_ff.interfaces.artifact import ArtifactCalculator
+
+            kff.export.export(model, "silicon")
+            atoms.calc = ArtifactCalculator("silicon")
     """
     folder = Path(folder)
     if to not in KINDS:
@@ -57,29 +82,34 @@ def export(model, folder, to="saved_model", dtype=None, structures=()):
         raise ValueError("StableHLO is exported from JAX. Load the model with KERAS_BACKEND=jax, or export a saved_model.")
     if model.wave_cutoff > 0:
         raise ValueError(
-            "The model has a part of long range (an Ewald sum), which is no function of neighbors. Use DampedShiftedForce in its "
-            "place."
+            "The model has a long-range term (an Ewald sum), which is not a function of neighbors. Use DampedShiftedForce instead."
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / standalone.DESCRIPTION).exists():
         raise ValueError(f"{folder} holds something else than an artifact. Name a folder that is new or empty.")
     model = astype(model, dtype or model.compute_dtype)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as part:
-        part = Path(part)
-        write(model, part, to)
-        shutil.copy(standalone.__file__, part / "calculator.py")
-        describe(model, part, to)
-        found = compare(model, part, structures)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        temporary = Path(temporary)
+        write(model, temporary, to)
+        shutil.copy(standalone.__file__, temporary / "calculator.py")
+        describe(model, temporary, to)
+        differences = compare(model, temporary, structures)
         if folder.exists():
             shutil.rmtree(folder)
-        part.rename(folder)
-        # The temporary folder has another name now; an empty one takes its place, to be removed.
-        part.mkdir()
-    return found
+        temporary.rename(folder)
+        # The temporary folder was renamed; the block removes an empty one in its place.
+        temporary.mkdir()
+    return differences
 
 
-def write(model, folder, to):
-    """The function itself."""
+def write(model: ForceField, folder: Path, to: str) -> None:
+    """Write the function of an artifact, `saved_model` or `model.stablehlo`.
+
+    Args:
+        model: `ForceField`.
+        folder: Folder of the artifact.
+        to: "saved_model" or "stablehlo".
+    """
     # Deferred: each needs another backend or package.
     if to == "stablehlo":
         from keras_ff.export.stablehlo import write_stablehlo
@@ -95,23 +125,37 @@ def write(model, folder, to):
         write_saved_model(model, function_of(model), folder / "saved_model")
 
 
-def function_of(model):
-    """What is exported, as a function from tensors to a dict of them."""
+def function_of(model: ForceField) -> Callable:
+    """Function that is exported, from tensors to a dict of tensors.
+
+    Args:
+        model: `ForceField`.
+
+    Returns:
+        Function of `vectors` (N, K, 3) in Å, `mask` (N, K), `center_species` (N,) and `neighbor_species` (N, K), with the results
+        `energies` (N,) in eV and `gradient` (N, K, 3) in eV/Å, and for an `Ensemble` `energies_std` (N,) in eV.
+    """
 
     def function(vectors, mask, center_species, neighbor_species):
         neighborhood = Neighborhood(vectors, mask, center_species, neighbor_species, model.cutoff)
         energies, gradient = model.energies_and_gradient(neighborhood)
         reference = ops.take(model.reference_energies, ops.maximum(center_species, 0), axis=0)
-        found = {"energies": energies + ops.where(center_species >= 0, reference, 0.0), "gradient": gradient}
+        results = {"energies": energies + ops.where(center_species >= 0, reference, 0.0), "gradient": gradient}
         if isinstance(model, Ensemble):
-            found["energies_std"] = model.energies_std(neighborhood)
-        return found
+            results["energies_std"] = model.energies_std(neighborhood)
+        return results
 
     return function
 
 
-def describe(model, folder, to):
-    """Write the description, with checksums of all files."""
+def describe(model: ForceField, folder: Path, to: str) -> None:
+    """Write the description of an artifact, a JSON file with species, cutoff, units, versions, and checksums of all files.
+
+    Args:
+        model: `ForceField`.
+        folder: Folder of the artifact, with all other files.
+        to: "saved_model" or "stablehlo".
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     description = {
         "format": standalone.FORMAT,
@@ -134,24 +178,37 @@ def describe(model, folder, to):
     (folder / standalone.DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def versions():
+def versions() -> dict[str, str]:
+    """Versions of Keras and the backend, by the names of their packages."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("keras", backend.backend_name())}
 
 
-def compare(model, folder, structures):
-    """Differences between artifact and model, found by a process that does not know this library."""
+def compare(model: ForceField, folder: Path, structures: Sequence[Atoms]) -> dict[str, float]:
+    """Differences between an artifact and its model, computed in a process that cannot import this library.
+
+    Args:
+        model: `ForceField`.
+        folder: Folder of the artifact.
+        structures: List of `ase.Atoms`; if empty, a random crystal of all species.
+
+    Returns:
+        Dict of the largest differences in `energy` (eV) and `gradient` (eV/Å) for one atom, and the `milliseconds` of a call.
+
+    Raises:
+        RuntimeError: If the artifact does not run, or the differences are larger than rounding explains.
+    """
     largest = {"energy": 0.0, "gradient": 0.0, "milliseconds": 0.0}
     function = backend.jit(function_of(model), layer=model)
     for atoms in structures or [example(model)]:
         rows = [ops.convert_to_numpy(x) for x in model.neighborhood(structure_batch(model, atoms)).arrays]
         arguments = dict(zip(("vectors", "mask", "center_species", "neighbor_species"), rows))
-        found = {name: ops.convert_to_numpy(values) for name, values in function(*rows).items()}
+        results = {name: ops.convert_to_numpy(values) for name, values in function(*rows).items()}
         with tempfile.TemporaryDirectory() as elsewhere:
             file = Path(elsewhere) / "known.npz"
-            np.savez(file, **arguments, **found)
-            # Isolated: neither the present folder nor PYTHONPATH can bring this library in.
+            np.savez(file, **arguments, **results)
+            # Isolated: this library is found neither in the present folder nor through PYTHONPATH.
             done = subprocess.run(
                 [sys.executable, "-I", str((folder / "calculator.py").resolve()), str(folder.resolve()), str(file)],
                 capture_output=True,
@@ -160,8 +217,8 @@ def compare(model, folder, structures):
             )
         if done.returncode:
             raise RuntimeError(f"The artifact does not run in a fresh process:\n{done.stderr[-2000:]}")
-        found = json.loads(done.stdout.strip().splitlines()[-1])
-        largest = {name: max(value, found[name]) for name, value in largest.items()}
+        measured = json.loads(done.stdout.strip().splitlines()[-1])
+        largest = {name: max(value, measured[name]) for name, value in largest.items()}
     allowed = TOLERANCES[model.compute_dtype]
     if not (largest["energy"] <= allowed[0] and largest["gradient"] <= allowed[1]):
         raise RuntimeError(
@@ -171,12 +228,19 @@ def compare(model, folder, structures):
     return largest
 
 
-def example(model):
-    """Atoms of all species at distances within the cutoff, at random places of a lattice."""
+def example(model: ForceField) -> Atoms:
+    """Crystal of all species of a model with random displacements, and with distances within the cutoff.
+
+    Args:
+        model: `ForceField`.
+
+    Returns:
+        `ase.Atoms` of 27 atoms.
+    """
     from ase import Atoms
 
     spacing, random = 0.55 * model.cutoff, np.random.default_rng(0)
-    places = spacing * np.array([[i, j, k] for i in range(3) for j in range(3) for k in range(3)], float)
-    places += random.normal(scale=0.05 * spacing, size=places.shape)
-    symbols = [model.species[place % len(model.species)] for place in range(27)]
-    return Atoms(symbols, places, cell=[3 * spacing] * 3, pbc=True)
+    positions = spacing * np.array([[i, j, k] for i in range(3) for j in range(3) for k in range(3)], float)
+    positions += random.normal(scale=0.05 * spacing, size=positions.shape)
+    symbols = [model.species[index % len(model.species)] for index in range(27)]
+    return Atoms(symbols, positions, cell=[3 * spacing] * 3, pbc=True)

@@ -1,5 +1,9 @@
 """SavedModel of a function of JAX: its StableHLO in a graph of TensorFlow, which must be installed too."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 # Neither JAX nor TensorFlow promises these three names. They serialize StableHLO in a chosen version, tell the version that
@@ -10,10 +14,18 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from keras_ff.export.stablehlo import exported
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import jax
+
+    from keras_ff.models import ForceField
+
 NAMES = ("vectors", "mask", "center_species", "neighbor_species")
 
 
-def write_saved_model(model, function, folder):
+def write_saved_model(model: ForceField, function: Callable, folder: Path) -> None:
     """Write a function of JAX as the signature `serving_default` of a SavedModel, for CPUs and CUDA.
 
     Args:
@@ -33,7 +45,7 @@ def write_saved_model(model, function, folder):
     tf.saved_model.save(module, str(folder), signatures=module.function)
 
 
-def graph_function(program):
+def graph_function(program: jax.export.Exported) -> Callable:
     """Function of TensorFlow that runs a program of JAX.
 
     `jax.experimental.jax2tf` does the same, but always writes the version of StableHLO that was current four weeks before the
@@ -49,7 +61,7 @@ def graph_function(program):
 
     def call(*tensors):
         results = xla.call_module(
-            # A program has no arguments on which its results do not depend.
+            # A program lacks the arguments on which its results do not depend.
             [tensors[index] for index in program.module_kept_var_idx],
             version=program.calling_convention_version,
             module=code,
@@ -62,7 +74,7 @@ def graph_function(program):
     return call
 
 
-def for_tensorflow(code):
+def for_tensorflow(code: bytes) -> bytes:
     """Serialized StableHLO in a version that the installed TensorFlow reads.
 
     Args:

@@ -1,12 +1,28 @@
-"""SavedModel of a function of TensorFlow, compiled by XLA where it runs."""
+"""SavedModel of a function of TensorFlow, compiled by XLA on the machine that runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from keras_ff.models import ForceField
 
 NAMES = ("vectors", "mask", "center_species", "neighbor_species")
 
 
-def write_saved_model(model, function, folder):
-    """Write a function as the signature `serving_default` of a SavedModel."""
+def write_saved_model(model: ForceField, function: Callable, folder: Path) -> None:
+    """Write a function of TensorFlow as the signature `serving_default` of a SavedModel.
+
+    Args:
+        model: `ForceField` that the function belongs to.
+        function: Function of vectors, mask, center_species and neighbor_species that returns a dict of tensors.
+        folder: Folder of the SavedModel.
+    """
     dtypes = (model.compute_dtype, tf.bool, tf.int32, tf.int32)
     sizes = ((None, None, 3), (None, None), (None,), (None, None))
     module = tf.Module()

@@ -1,4 +1,4 @@
-"""Files that survive a kill: written whole or not at all, and recognized by their checksums."""
+"""Files that are complete even if the process is killed: written whole or not at all, and verified by checksums."""
 
 from keras_ff.files.checksums import checksum, checksum_of
 from keras_ff.files.whole import replace_when_complete, sync

@@ -1,8 +1,11 @@
-"""A file for the state of a training run or fit: values and arrays, protected by a checksum."""
+"""File for the state of a training run or fit: values and arrays, protected by a checksum."""
+
+from __future__ import annotations
 
 import io
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -10,15 +13,18 @@ import numpy as np
 from keras_ff.files.checksums import checksum
 from keras_ff.files.whole import replace_when_complete
 
+if TYPE_CHECKING:
+    import os
+
 _FORMAT = b"keras_ff run state 1"
 
 
 class DamagedFile(ValueError):
-    """The file is truncated or altered."""
+    """Error that is raised when a file is truncated or was altered."""
 
 
-def write_state(path, state):
-    """Write nested values and arrays to a file that is complete or as before, whenever the process is killed.
+def write_state(path: str | os.PathLike, state: Any) -> None:
+    """Write nested values and arrays to a file, which is complete or as before if the process is killed at any time.
 
     Args:
         path: Path of the file, which is replaced if it exists.
@@ -27,7 +33,14 @@ def write_state(path, state):
             arrays are read bit for bit as they were.
 
     Raises:
-        TypeError: If there is something else in `state`.
+        TypeError: If `state` contains something else.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_state(f"{folder}/state", {"epoch": 3, "losses": [0.5, 0.25]})
+        ...     read_state(f"{folder}/state")
+        {'epoch': 3, 'losses': [0.5, 0.25]}
     """
     arrays = []
     text = json.dumps(_pack(state, arrays))
@@ -38,8 +51,8 @@ def write_state(path, state):
         file.write(_FORMAT + b"\n" + checksum(content).encode() + b"\n" + content)
 
 
-def read_state(path):
-    """Read what `write_state` wrote.
+def read_state(path: str | os.PathLike) -> Any:
+    """Read the nested values and arrays of a file that `write_state` wrote.
 
     Args:
         path: Path of the file.
@@ -50,9 +63,14 @@ def read_state(path):
     Raises:
         DamagedFile: If the file is not complete or its checksum differs.
         ValueError: If another version of the library wrote it.
+
+    Example:
+        ::
+
+            state = read_state("run/state")
     """
-    head, _, rest = Path(path).read_bytes().partition(b"\n")
-    expected, _, content = rest.partition(b"\n")
+    head, _, body = Path(path).read_bytes().partition(b"\n")
+    expected, _, content = body.partition(b"\n")
     if head != _FORMAT and head.startswith(_FORMAT[:-1]):
         raise ValueError(
             f"{path} was written by another version of keras_ff, as {head.decode(errors='replace')!r}; "

@@ -1,41 +1,62 @@
-"""Files that are either complete or absent, whenever the process dies."""
+"""Files that are either complete or absent, even if the process dies."""
+
+from __future__ import annotations
 
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def replace_when_complete(path):
-    """Yields a path to write to, which becomes `path` when the block ends well.
+def replace_when_complete(path: str | os.PathLike) -> Iterator[Path]:
+    """Context that yields a temporary path to write to, which is renamed to `path` if the block ends without an error.
 
     The new file stands in the same folder as `path` and reaches the disk before
     it takes the name, so that a reader, or a process started after a kill or a
     power cut, finds the old file or the new one. If the block raises, `path`
-    stays as it was. Folders that do not exist are made.
+    stays as it was. Folders that do not exist are created.
 
     Args:
-        path: The file to write; its suffix is kept in the yielded path.
+        path: Path of the file to write; its suffix is kept in the yielded path.
+
+    Yields:
+        The temporary path.
 
     Raises:
         OSError: If the disk is full or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replace_when_complete(f"{folder}/energies.txt") as temporary:
+        ...         _ = temporary.write_text("-8.67")
+        ...     Path(f"{folder}/energies.txt").read_text()
+        '-8.67'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not a unique name: what a killed process left behind is written over.
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    # Always the same name: a file that a killed process left behind is overwritten.
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        yield part
-        sync(part)
-        os.replace(part, path)
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
 
 
-def sync(path):
-    """Wait until a file, or the names in a folder, are on the disk."""
+def sync(path: str | os.PathLike) -> None:
+    """Wait until the content of a file, or the list of files of a folder, is on the disk.
+
+    Args:
+        path: Path of the file or folder.
+    """
     if os.name == "nt" and Path(path).is_dir():
         return  # Windows cannot open a folder.
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)

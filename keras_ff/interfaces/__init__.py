@@ -1,1 +1,1 @@
-"""Engines that run a force field."""
+"""Interfaces between force fields and simulation engines: ASE, LAMMPS and i-PI."""

@@ -1,4 +1,4 @@
-"""Exported force fields in ASE: this file needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of keras_ff.
+"""Exported force fields in ASE. This file needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of keras_ff.
 
 A copy of it lies in the folder of each artifact as `calculator.py`:
 
@@ -7,103 +7,148 @@ A copy of it lies in the folder of each artifact as `calculator.py`:
     atoms.calc = ArtifactCalculator("silicon")
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import vesin
 from ase.calculators.calculator import Calculator, all_changes
 from ase.cell import Cell
 
-# Of the folder. Raised when older code cannot read newer artifacts.
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from ase import Atoms
+
+# Format of the folder, a number that is raised when older code cannot read newer artifacts.
 FORMAT = 1
 DESCRIPTION = "artifact.json"
 
-# Rows and columns are padded to multiples of these, so that few shapes are compiled.
+# Numbers of atoms and neighbors are padded to multiples of these, so that few shapes are compiled.
 ROWS, COLUMNS = 32, 4
 
 
 class Artifact:
-    """An exported force field: a function of the vectors from atoms to their neighbors.
+    """Exported force field: a function from the vectors between atoms and their neighbors to energies and their derivatives.
 
     Args:
         folder: Folder that `keras_ff.export.export` wrote.
 
     Attributes:
-        description: What `artifact.json` says.
+        description: Content of `artifact.json`, a dict.
+        species: Chemical symbols of the elements.
+        cutoff: Radius in Å beyond which neighbors are ignored.
+        dtype: NumPy dtype of energies and vectors.
 
     Raises:
-        ValueError: If a file is missing or was changed, or the artifact is of a newer format.
+        ValueError: If a file is missing or was changed, or the artifact has a newer format.
+
+    Example:
+        ::
+
+            artifact = Artifact("silicon")
+            results = artifact(vectors, mask, center_species, neighbor_species)
+            results["energies"], results["gradient"]
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.description = read_description(self.folder)
         self.species, self.cutoff = self.description["species"], self.description["cutoff"]
         self.dtype = np.dtype(self.description["dtype"])
         self._function = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]](self.folder)
 
-    def __call__(self, vectors, mask, center_species, neighbor_species):
-        """Energies of atoms, their derivatives by the vectors, and for an ensemble how much its members disagree.
+    def __call__(
+        self, vectors: np.ndarray, mask: np.ndarray, center_species: np.ndarray, neighbor_species: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Compute energies of atoms and their derivatives with respect to the vectors, and the disagreement of an ensemble.
 
         Args:
-            vectors: From each atom to its neighbors, `(atoms, neighbors, 3)`, in Å.
-            mask: Boolean `(atoms, neighbors)`; False is padding.
-            center_species: int32 `(atoms,)`, places in `species`; -1 is padding.
-            neighbor_species: int32 `(atoms, neighbors)`.
+            vectors: Vectors from each atom to its neighbors, (atoms, neighbors, 3), in Å.
+            mask: Boolean (atoms, neighbors); False marks padding.
+            center_species: Index into `species` of each atom, int32 (atoms,); -1 marks padding.
+            neighbor_species: Index into `species` of each neighbor, int32 (atoms, neighbors).
 
         Returns:
-            Dict of NumPy arrays: `energies` `(atoms,)` in eV, `gradient` `(atoms, neighbors, 3)` in eV/Å; and of an ensemble
-            `energies_std` `(atoms,)` in eV.
+            Dict of NumPy arrays: `energies` (atoms,) in eV and `gradient` (atoms, neighbors, 3) in eV/Å, the derivative of the sum
+            of energies; for an ensemble also `energies_std` (atoms,) in eV, the standard deviation over its members.
         """
-        found = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
-        return {name: np.asarray(values) for name, values in found.items()}
+        results = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
+        return {name: np.asarray(values) for name, values in results.items()}
 
 
 class ArtifactCalculator(Calculator):
-    """An exported force field for ASE: energy, free_energy, energies, forces and stress.
+    """Calculator of ASE for an exported force field, with energy, free_energy, energies, forces and stress.
 
-    Of an ensemble also `energies_std`, standard deviations of the members' energies of the atoms in eV: high where it extrapolates.
+    An ensemble also has `energies_std` (atoms,) in eV, the standard deviation of the energy of each atom over the members, which is
+    high where the force field extrapolates. The stress exists for structures that are periodic in three directions.
 
     Args:
         folder: Folder of the artifact.
+        **kwargs: Arguments of `ase.calculators.calculator.Calculator`.
 
     Raises:
-        ValueError: As `Artifact`, and at a calculation if the atoms have elements that the force field does not know.
+        ValueError: If a file is missing or was changed, or the artifact has a newer format; in a calculation if the atoms have
+            elements that the force field does not know.
+
+    Example:
+        ::
+
+            atoms.calc = ArtifactCalculator("silicon")
+            atoms.get_potential_energy(), atoms.get_forces()
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
 
-    def __init__(self, folder, **kwargs):
+    def __init__(self, folder: str | os.PathLike, **kwargs: Any):
         super().__init__(**kwargs)
         self.artifact = Artifact(folder)
         if "energies_std" in self.artifact.description["outputs"]:
             self.implemented_properties = [*self.implemented_properties, "energies_std"]
         self._rows = Rows()
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Compute energy, forces and stress, and store them in `results`; ASE calls it.
+
+        Args:
+            atoms: The structure.
+            properties: Names of the properties that ASE needs; all are computed.
+            system_changes: Names of what has changed since the last calculation.
+
+        Raises:
+            ValueError: If the atoms have elements that the force field does not know.
+        """
         super().calculate(atoms, properties, system_changes)
         i, j, vectors, species = self._neighbors(self.atoms)
-        rows, places = self._rows(i, vectors, species, species[j])
-        found = self.artifact(*rows)
+        rows, columns = self._rows(i, vectors, species, species[j])
+        outputs = self.artifact(*rows)
         count = len(self.atoms)
-        pulls = found.pop("gradient")[i, places].astype("float64")
-        found = {name: values[:count].astype("float64") for name, values in found.items()}
+        gradient = outputs.pop("gradient")[i, columns].astype("float64")
+        outputs = {name: values[:count].astype("float64") for name, values in outputs.items()}
         forces = np.zeros((count, 3))
-        np.add.at(forces, i, pulls)
-        np.subtract.at(forces, j, pulls)
-        total = float(found["energies"].sum())
-        self.results = {"energy": total, "free_energy": total, "forces": forces, **found}
+        np.add.at(forces, i, gradient)
+        np.subtract.at(forces, j, gradient)
+        total = float(outputs["energies"].sum())
+        self.results = {"energy": total, "free_energy": total, "forces": forces, **outputs}
         if self.atoms.pbc.all():
-            virial = np.einsum("pi,pj->ij", vectors, pulls)
+            virial = np.einsum("pi,pj->ij", vectors, gradient)
             stress = 0.5 * (virial + virial.T) / self.atoms.get_volume()
             self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
     def _neighbors(self, atoms):
-        known = {symbol: place for place, symbol in enumerate(self.artifact.species)}
+        known = {symbol: index for index, symbol in enumerate(self.artifact.species)}
         unknown = sorted(set(atoms.symbols) - set(known))
         if unknown:
             raise ValueError(
@@ -118,8 +163,18 @@ class ArtifactCalculator(Calculator):
         return i.astype(int), j.astype(int), vectors, species
 
 
-def near_the_origin(positions, box, periodic):
-    """Positions in Å without the digits that a structure far away loses: atoms in the cell, or the middle of a molecule at 0."""
+def near_the_origin(positions: np.ndarray, box: np.ndarray, periodic: np.ndarray) -> np.ndarray:
+    """Positions of a structure moved near the origin, where they do not lose digits in single precision, (atoms, 3) in Å.
+
+    Args:
+        positions: (atoms, 3), in Å.
+        box: (3, 3), rows are lattice vectors, in Å; zeros where the structure does not repeat.
+        periodic: Boolean (3,), the directions in which the structure repeats.
+
+    Returns:
+        Positions with atoms wrapped into the cell, and the middle at 0 along directions that do not repeat, where they were far
+        from the origin.
+    """
     full = Cell(box).complete()[:]
     fractions = positions @ np.linalg.inv(full)
     crossings = np.floor(fractions) * periodic
@@ -130,34 +185,56 @@ def near_the_origin(positions, box, periodic):
 
 
 class Rows:
-    """Pairs of atoms as the padded rows that an artifact takes. Rows and columns never become fewer, so that it compiles rarely."""
+    """Converter from pairs of atoms to the padded arrays that an artifact takes, one row for each atom.
+
+    The numbers of rows and columns never shrink, so that an artifact is compiled rarely.
+
+    Attributes:
+        rows: Number of rows, atoms and padding.
+        columns: Number of columns, neighbors and padding.
+    """
 
     def __init__(self):
         self.rows = self.columns = 0
 
-    def __call__(self, i, vectors, center_species, neighbor_species):
-        """Arguments of an `Artifact`, and the columns of the pairs.
+    def __call__(
+        self, i: np.ndarray, vectors: np.ndarray, center_species: np.ndarray, neighbor_species: np.ndarray
+    ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+        """Make the padded arguments of an `Artifact`.
 
         Args:
-            i: Atom of each pair, its row, `(pairs,)`, sorted.
-            vectors: `(pairs, 3)`, in Å.
-            center_species: `(atoms,)`.
-            neighbor_species: `(pairs,)`.
+            i: Index of the atom of each pair, its row, (pairs,), sorted.
+            vectors: Vector from the atom to its neighbor, (pairs, 3), in Å.
+            center_species: Index of the species of each atom, (atoms,).
+            neighbor_species: Index of the species of each neighbor, (pairs,).
+
+        Returns:
+            Tuple of the four arguments of an `Artifact`, and the column of each pair, (pairs,).
         """
         counts = np.bincount(i, minlength=len(center_species))
         self.rows = max(self.rows, ROWS * -(-len(center_species) // ROWS))
         self.columns = max(self.columns, COLUMNS * -(-int(counts.max(initial=1)) // COLUMNS))
-        places = np.arange(len(i)) - np.repeat(np.cumsum(counts) - counts, counts)
+        columns = np.arange(len(i)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = np.zeros((self.rows, self.columns, 3))
         mask, others = np.zeros(rows.shape[:2], bool), np.zeros(rows.shape[:2], "int32")
-        rows[i, places], mask[i, places], others[i, places] = vectors, True, neighbor_species
+        rows[i, columns], mask[i, columns], others[i, columns] = vectors, True, neighbor_species
         centers = np.full(self.rows, -1, "int32")
         centers[: len(center_species)] = center_species
-        return (rows, mask, centers, others), places
+        return (rows, mask, centers, others), columns
 
 
-def read_description(folder):
-    """The description of an artifact, after its files were compared with their checksums."""
+def read_description(folder: str | os.PathLike) -> dict[str, Any]:
+    """Description of an artifact, after its files were compared with their checksums.
+
+    Args:
+        folder: Folder of the artifact.
+
+    Returns:
+        Content of `artifact.json`, a dict.
+
+    Raises:
+        ValueError: If the folder is not an artifact, a file is missing or was changed, or the format is newer.
+    """
     path = Path(folder) / DESCRIPTION
     if not path.exists():
         raise ValueError(f"{folder} is no artifact: it has no {DESCRIPTION}. Write one with `keras-ff export`.")
@@ -173,13 +250,27 @@ def read_description(folder):
     return description
 
 
-def checksum(file):
-    """SHA-256 of a file."""
+def checksum(file: str | os.PathLike) -> str:
+    """SHA-256 checksum of the content of a file, as 64 hexadecimal digits.
+
+    Args:
+        file: Path of the file.
+
+    Returns:
+        The digits.
+    """
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def load_stablehlo(folder):
-    """The function of `model.stablehlo`, by JAX."""
+def load_stablehlo(folder: Path) -> Callable:
+    """Function of an artifact that is stored as `model.stablehlo`, compiled by JAX.
+
+    Args:
+        folder: Folder of the artifact.
+
+    Returns:
+        Function of the four arrays of `Artifact`, with a dict of arrays of JAX.
+    """
     import jax
     from jax import export
 
@@ -188,8 +279,15 @@ def load_stablehlo(folder):
     return jax.jit(export.deserialize(bytearray((folder / "model.stablehlo").read_bytes())).call)
 
 
-def load_saved_model(folder):
-    """The function of `saved_model`, by TensorFlow."""
+def load_saved_model(folder: Path) -> Callable:
+    """Function of an artifact that is stored as `saved_model`, run by TensorFlow.
+
+    Args:
+        folder: Folder of the artifact.
+
+    Returns:
+        Function of the four arrays of `Artifact`, with a dict of NumPy arrays.
+    """
     import tensorflow as tf
 
     module = tf.saved_model.load(str(folder / "saved_model"))
@@ -197,31 +295,35 @@ def load_saved_model(folder):
 
     def function(vectors, mask, centers, others):
         arguments = {"vectors": vectors, "mask": mask, "center_species": centers, "neighbor_species": others}
-        found = signature(**{name: tf.constant(value) for name, value in arguments.items()})
-        return {name: values.numpy() for name, values in found.items()}
+        results = signature(**{name: tf.constant(value) for name, value in arguments.items()})
+        return {name: values.numpy() for name, values in results.items()}
 
-    # What was loaded lives as long as its function.
+    # The loaded module must live as long as its function.
     function.module = module
     return function
 
 
-def check(folder, file):
-    """Compare the artifact with results in a file, as if keras_ff and the other backend were not installed.
+def check(folder: str | os.PathLike, file: str | os.PathLike) -> None:
+    """Compare an artifact with known results, with keras_ff and the other backend hidden as if they were not installed.
 
-    Prints the differences and the time of a call.
+    Prints a line of JSON with the largest differences in `energy` (eV) and `gradient` (eV/Å), and the `milliseconds` of a call.
+
+    Args:
+        folder: Folder of the artifact.
+        file: NumPy file `.npz` with the arguments and the results of the model.
     """
     kind = json.loads((Path(folder) / DESCRIPTION).read_text())["kind"]
     for absent in ("keras_ff", *{"stablehlo": ("keras", "tensorflow"), "saved_model": ("jax",)}[kind]):
         sys.modules[absent] = None
     artifact, known = Artifact(folder), np.load(file)
     arguments = [known[name] for name in ("vectors", "mask", "center_species", "neighbor_species")]
-    found = artifact(*arguments)
+    results = artifact(*arguments)
     calls = 10
     began = time.perf_counter()
     for _ in range(calls):
         artifact(*arguments)
     spent = (time.perf_counter() - began) / calls
-    differences = {name: float(np.abs(values - known[name]).max()) for name, values in found.items()}
+    differences = {name: float(np.abs(values - known[name]).max()) for name, values in results.items()}
     gradient = differences.pop("gradient")
     print(json.dumps({"energy": max(differences.values()), "gradient": gradient, "milliseconds": 1e3 * spent}))
 

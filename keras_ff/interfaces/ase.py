@@ -1,4 +1,8 @@
-"""The force field as a calculator of ASE."""
+"""Calculator of ASE for force fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator as ASECalculator
@@ -8,40 +12,56 @@ from keras_ff import backend
 from keras_ff.data.batches import Batcher, list_holds, pair_vectors
 from keras_ff.models.ensemble import Ensemble
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase import Atoms
+
+    from keras_ff.models import ForceField
+
 SPREADS = ("energy_std", "forces_std", "stress_std")
 
 
 class Calculator(ASECalculator):
-    """Energy, free_energy, energies, forces and stress for ASE.
+    """Calculator of ASE for a force field, with energy, free_energy, energies, forces and stress.
 
-    Of a `keras_ff.Ensemble` the results have `energy_std` in eV, `forces_std` `(atoms,)` in eV/Å and `stress_std` `(6,)` in eV/Å³
-    too: the spread of the members, or the errors to expect if `calibrated`.
+    For a `keras_ff.Ensemble` the results also have `energy_std` in eV, `forces_std` (atoms,) in eV/Å and `stress_std` (6,) in
+    eV/Å³: standard deviations over the members, or expected errors if `calibrated`.
 
     Neighbors are searched within `cutoff + skin`, and searched again when atoms or the cell have moved so far that one may be
     missing. Structures are padded to few shapes with room for growth, so that a changing number of atoms or neighbors seldom
-    compiles anew. The stress is there for structures that are periodic in three directions.
+    compiles anew. The stress exists for structures that are periodic in three directions.
 
     Args:
-        force_field: A `keras_ff.ForceField`.
-        skin: Thickness in Å of the shell in which neighbors are kept ready.
-        calibrated: Whether spreads become expected errors, of an ensemble that was calibrated. What it was not calibrated for,
-            such as the stress, is left out, but for the forces.
+        force_field: `keras_ff.ForceField` or `keras_ff.Ensemble`.
+        skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed.
+        calibrated: Whether the standard deviations of an ensemble are converted to expected errors by its calibration. Quantities
+            without a calibration, such as the stress, are left out then; the forces must have one.
+        **kwargs: Arguments of `ase.calculators.calculator.Calculator`.
 
     Raises:
-        ValueError: If `calibrated` is asked of a model that is not, for the forces on all its elements. At a calculation as
-            `keras_ff.data.batches.Batcher.record`: no atoms, unknown elements, atoms at the same place, a broken cell.
+        ValueError: If `calibrated` is set for a model without a calibration of the forces on all its elements. In a calculation
+            if the structure has no atoms, elements that the model does not know, two atoms at the same position or a broken cell.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> silicon = bulk("Si", a=5.431)
+        >>> silicon.calc = kff.Calculator(kff.ForceField(kff.potentials.StillingerWeber.silicon()))
+        >>> round(silicon.get_potential_energy(), 2)
+        -8.67
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
 
-    def __init__(self, force_field, skin=0.5, calibrated=False, **kwargs):
+    def __init__(self, force_field: ForceField, skin: float = 0.5, calibrated: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         if isinstance(force_field, Ensemble):
             self.implemented_properties = [*self.implemented_properties, *SPREADS]
         if calibrated:
             if not isinstance(force_field, Ensemble):
                 raise ValueError(f"Only an Ensemble has calibrated errors. Received a {type(force_field).__name__}.")
-            # An error now is better than one in the middle of a simulation.
+            # An error here is better than one in the middle of a simulation.
             for symbol in force_field.species:
                 force_field.calibrated(f"forces of {symbol}", 0.0)
         self.calibrated = calibrated
@@ -60,7 +80,22 @@ class Calculator(ASECalculator):
 
         self._function = backend.jit(function, layer=self.force_field)
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Compute energy, forces and stress, and store them in `results`; ASE calls it.
+
+        Args:
+            atoms: The structure.
+            properties: Names of the properties that ASE needs; all are computed.
+            system_changes: Names of what has changed since the last calculation.
+
+        Raises:
+            ValueError: If the structure is broken or has elements that the model does not know.
+        """
         super().calculate(atoms, properties, system_changes)
         count, outputs = len(self.atoms), self._function(self.batch(self.atoms))
         outputs = {name: np.asarray(value, dtype="float64")[0] for name, value in outputs.items()}
@@ -98,8 +133,18 @@ class Calculator(ASECalculator):
             spreads["energy"] = count * float(spreads.pop("energy_per_atom"))
         return {f"{name}_std": spread for name, spread in spreads.items()}
 
-    def batch(self, atoms):
-        """The batch of one structure that the model takes, NumPy, with neighbors from the list that is kept."""
+    def batch(self, atoms: Atoms) -> dict[str, np.ndarray]:
+        """Make the batch of a structure that the model takes, with neighbors from the present list or a new one.
+
+        Args:
+            atoms: The structure.
+
+        Returns:
+            Batch of one structure, a dict of NumPy arrays.
+
+        Raises:
+            ValueError: If the structure is broken or has elements that the model does not know.
+        """
         record, cell = self._listed(atoms), atoms.cell.array
         positions = record["placement"].near(atoms.positions, cell)
         i, j, S = record["i"], record["j"], record["S"]
@@ -110,7 +155,7 @@ class Calculator(ASECalculator):
         return self._batcher.batch([now])
 
     def _listed(self, atoms):
-        """The record of the last search for neighbors, or of a new one where that no longer holds."""
+        """Record of the last search for neighbors, or of a new one if that list may lack a neighbor."""
         if self._record is None or not list_holds(self._record, atoms, self.force_field.cutoff, self.skin):
             self._record = self._batcher.record(atoms)
         return self._record

@@ -1,25 +1,46 @@
-"""Force fields as clients of i-PI."""
+"""Client of i-PI that computes energies, forces and stress with a force field."""
+
+from __future__ import annotations
 
 import time
+from typing import IO, TYPE_CHECKING
 
 from ase.calculators.socketio import SocketClient
 
+if TYPE_CHECKING:
+    from ase import Atoms
 
-def serve(atoms, unix=None, host="localhost", port=31415, log=None, patience=30.0):
-    """Compute energies, forces and stress for i-PI until it says that it has finished.
 
-    Several clients share the beads of a path integral.
+def serve(
+    atoms: Atoms,
+    unix: str | None = None,
+    host: str = "localhost",
+    port: int = 31415,
+    log: IO[str] | None = None,
+    patience: float = 30.0,
+) -> None:
+    """Run a client of i-PI, which computes energies, forces and stress until i-PI has finished.
+
+    Several clients may run at the same time and share the beads of a path integral.
 
     Args:
         atoms: `ase.Atoms` with a calculator, with the atoms of i-PI's structure in the same order.
         unix: Name of the socket in the input of i-PI, `<ffsocket mode="unix"> <address> name`; the socket is /tmp/ipi_name.
-        host: Of i-PI, if `unix` is not given.
-        port: Of i-PI, if `unix` is not given.
-        log: File that messages go to.
-        patience: Time in s that i-PI, started just before, may take until it listens.
+        host: Host of i-PI, if `unix` is not given.
+        port: Port of i-PI, if `unix` is not given.
+        log: File that messages are written to.
+        patience: Time in s that i-PI may take until it listens.
 
     Raises:
-        ConnectionError: If there is no i-PI at that address after that time.
+        ConnectionError: If no i-PI listens at that address after that time.
+
+    Example:
+        ::
+
+            from keras_ff.interfaces.ipi import serve
+
+            atoms.calc = kff.Calculator(model)
+            serve(atoms, unix="silicon")
     """
     where = f"the socket /tmp/ipi_{unix}" if unix else f"{host}:{port}"
     last = time.monotonic() + patience
@@ -31,5 +52,5 @@ def serve(atoms, unix=None, host="localhost", port=31415, log=None, patience=30.
             if time.monotonic() > last:
                 raise ConnectionError(f"No i-PI listens at {where} ({error}). Start it first: i-pi input.xml") from error
             time.sleep(0.1)
-    # The stress is that of every call: i-PI asks for a virial even where the cell is kept.
+    # i-PI needs a virial in every call, even if the cell does not change.
     client.run(atoms, use_stress=bool(atoms.pbc.all()))

@@ -1,4 +1,4 @@
-"""Molecular dynamics, and averages over it as functions of the weights of a model."""
+"""Molecular dynamics, and averages over simulations as differentiable functions of the weights of a model."""
 
 from keras_ff.simulation.dynamics import Dynamics
 from keras_ff.simulation.ensembles import NPT, NVE, Langevin, NoseHoover

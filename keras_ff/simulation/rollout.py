@@ -1,6 +1,9 @@
 """Short trajectories as differentiable functions of the weights of a model."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
@@ -12,41 +15,60 @@ from keras_ff.simulation.dynamics import evaluate, thermal_velocities
 from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
 from keras_ff.stateless import bound
 
-# Steps with the same list of neighbors, and what such a list consists of.
+if TYPE_CHECKING:
+    import keras
+    from ase import Atoms
+
+# Most steps with the same neighbor list, and the arrays of such a list.
 SEGMENT = 20
 LISTS = ("neighbors", "shifts")
 
-# A skin in Å that does not suffice grows by this factor, up to the largest.
+# A skin in Å that is too thin grows by this factor, up to the largest.
 GROWTH, LARGEST_SKIN = 1.4, 4.0
 
 
 class Rollout:
-    """A trajectory of fixed length that starts at given positions and velocities, as a function of the weights of a model.
+    """Trajectory of fixed length that starts at given positions and velocities, as a differentiable function of the weights.
 
-    Derivatives go backward through all steps. Of a step its state is kept, and what it computes is computed again: memory grows by
-    the positions, velocities and forces of each step, and by nothing that the potential computes. In liquids derivatives grow
-    exponentially in time: after some hundred fs they say nothing about averages, for which there is `Sampling`.
-
-        rollout = Rollout(model, atoms, steps=200)
-        distribution = keras_ff.properties.RadialDistribution(rollout, radii)
+    Derivatives are propagated backward through all steps. Only the state of each step is stored; all else is computed again in
+    the backward pass, so memory grows with the positions, velocities and forces of each step alone. In liquids derivatives grow
+    exponentially with time: after a few hundred fs they are useless for averages, for which there is `Sampling`.
 
     Args:
         model: `ForceField`.
-        atoms: Where it starts, with velocities; where all are zero they are drawn for the temperature of the ensemble.
+        atoms: Structure at the start, with velocities; if all are zero they are drawn for the temperature of the ensemble.
         steps: Number of steps.
-        ensemble: `NVE`, `Langevin` or `NoseHoover`; with noise, that of the seed.
-        timestep: In fs.
-        every: Steps between the frames that averages are taken of.
-        seed: Of velocities and noise.
+        ensemble: `NVE`, `Langevin` or `NoseHoover`, with the same noise in every trajectory; `NVE` by default.
+        timestep: Time step in fs.
+        every: Number of steps between the frames that averages are taken over.
+        seed: Seed of velocities and noise.
 
     Attributes:
-        batch: Arrays that `frames` takes.
+        batch: Dict of arrays that `frames` takes.
+        starts: Structures at the start of each group of steps with the same neighbor list.
+        version: Number of updates.
 
     Raises:
-        ValueError: If the atoms have elements that the model does not know, or fly apart.
+        ValueError: If the atoms have elements that the model does not know, or atoms move too far within one step.
+
+    Example:
+        ::
+
+            rollout = kff.simulation.Rollout(model, atoms, steps=200)
+            distribution = kff.properties.RadialDistribution(rollout, radii)
+            target = kff.fitting.Target(distribution, measured)
     """
 
-    def __init__(self, model, atoms, steps, ensemble=None, timestep=1.0, every=1, seed=0):
+    def __init__(
+        self,
+        model: keras.Model,
+        atoms: Atoms,
+        steps: int,
+        ensemble: NVE | None = None,
+        timestep: float = 1.0,
+        every: int = 1,
+        seed: int = 0,
+    ):
         self.model, self.atoms, self.timestep, self.every = model, atoms.copy(), float(timestep), int(every)
         self.ensemble = ensemble or NVE()
         self.steps = int(steps)
@@ -63,8 +85,12 @@ class Rollout:
         self._go_on = backend.jit(self._segment, layer=model)
         self.update()
 
-    def update(self):
-        """List the neighbors along the trajectory with the weights as they are now."""
+    def update(self) -> None:
+        """Simulate with the present weights, and list the neighbors along the trajectory anew.
+
+        Raises:
+            ValueError: If atoms move too far within one step.
+        """
         while (starts := self._listed()) is None:
             self._skin *= GROWTH
             self._batcher.skin = self._skin
@@ -76,17 +102,21 @@ class Rollout:
             "noise": self._noise,
         }
 
-    def frames(self, batch):
-        """The trajectory after each step.
+    def frames(self, batch: dict) -> dict:
+        """Compute the trajectory after each step, as a differentiable function of the weights.
+
+        Args:
+            batch: The attribute `batch`, or its arrays as tensors.
 
         Returns:
-            Dict of `positions` and `velocities` `(steps, atoms, 3)` in Å and units of ASE, and potential `energy` `(steps,)` in eV.
+            Dict of tensors: `positions` (steps, atoms, 3) in Å, `velocities` (steps, atoms, 3) in units of ASE, and potential
+            `energy` (steps,) in eV.
         """
-        go_on = bound(self.model, self._step)
+        advance = bound(self.model, self._step)
 
         def step(state, now):
             lists = {name: backend.stop_gradient(ops.take(batch[name], now["list"], axis=0))[None] for name in LISTS}
-            return go_on(state, {**batch, **lists}, now["noise"])
+            return advance(state, {**batch, **lists}, now["noise"])
 
         first = {**batch, **{name: batch[name][:1] for name in LISTS}}
         noise = ops.reshape(batch["noise"], (self.segments * self.length, *batch["noise"].shape[2:]))
@@ -94,8 +124,15 @@ class Rollout:
         steps = {"list": which[: self.steps], "noise": noise[: self.steps]}
         return backend.scan(step, self._first(first), steps, checkpoint=True)[1]
 
-    def prepare(self, observable):
-        """Arrays that `average` takes for an observable: pairs of atoms along the trajectory."""
+    def prepare(self, observable: Any) -> dict:
+        """Make the arrays that `average` needs for an observable: its pairs of atoms along the trajectory.
+
+        Args:
+            observable: `keras_ff.properties.Average`.
+
+        Returns:
+            Dict of arrays, empty if the observable needs no pairs.
+        """
         if observable.radius is None:
             return {}
         if self._pairs is None or self._pairs.cutoff != observable.radius:
@@ -109,13 +146,16 @@ class Rollout:
         first = batcher.record(self.starts[0])
         return batcher.exact([first, *(batcher.record(atoms, first["placement"]) for atoms in self.starts[1:])])
 
-    def average(self, batch, own, observable):
-        """Mean of an observable over the trajectory, differentiable.
+    def average(self, batch: dict, own: dict, observable: Any) -> Any:
+        """Compute the mean of an observable over the trajectory, as a differentiable function of the weights.
 
         Args:
-            batch: As `frames` takes it.
-            own: What `prepare` returned.
+            batch: The attribute `batch`, or its arrays as tensors.
+            own: Result of `prepare` for the observable.
             observable: `keras_ff.properties.Average`.
+
+        Returns:
+            Tensor in the shape of the observable.
         """
         frames = {name: values[self.every - 1 :: self.every] for name, values in self.frames(batch).items()}
         which = (np.arange(self.steps, dtype="int32") // self.length)[self.every - 1 :: self.every]
@@ -130,22 +170,22 @@ class Rollout:
         return ops.mean(values, axis=0)
 
     def _first(self, batch):
-        """The state before the first step."""
-        found = evaluate(self.model, of_structure(batch), training=True)
+        """State before the first step."""
+        results = evaluate(self.model, of_structure(batch), training=True)
         dtype = self.model.compute_dtype
         return {
             "positions": batch["positions"][0],
             "velocities": batch["velocities"],
-            "forces": found["forces"],
+            "forces": results["forces"],
             "bath": ops.convert_to_tensor(self.ensemble.bath(len(self.atoms)), dtype=dtype),
         }
 
     def _segment(self, state, batch):
-        """The steps that share a list: the state after them, and what is noted of each."""
+        """State after the steps that share a neighbor list, and the frames of these steps."""
         return backend.scan(lambda state, noise: self._step(state, batch, noise), state, batch["noise"][0])
 
     def _step(self, state, batch, noise):
-        """The state one step later, and what is noted of it."""
+        """State after one step, and its frame."""
         dtype = self.model.compute_dtype
         masses = ops.convert_to_tensor(self.atoms.get_masses()[:, None], dtype=dtype)
         dt = ops.convert_to_tensor(self.timestep * units.fs, dtype=dtype)
@@ -159,7 +199,7 @@ class Rollout:
         return {name: after[name] for name in state}, {name: after[name] for name in ("positions", "velocities", "energy")}
 
     def _listed(self):
-        """The structures at the starts of the segments, or None where the skin did not suffice."""
+        """Structures at the starts of the segments, or None if the skin was too thin."""
         atoms, starts, state, placement = self.atoms.copy(), [], None, None
         for number in range(self.segments):
             starts.append(atoms.copy())
@@ -182,14 +222,21 @@ class Rollout:
 
     def _lost(self, moved, number):
         far = ~(moved <= 0.5 * LARGEST_SKIN)
-        place = int(np.argmax(far.any(axis=1)))
+        step = int(np.argmax(far.any(axis=1)))
         return (
-            f"The trajectory is lost by step {number * self.length + place + 1}: within {place + 1} steps of {self.timestep:g} fs "
-            f"atoms {np.flatnonzero(far[place])[:10].tolist()} move by more than {0.5 * LARGEST_SKIN:g} Å. Start from a relaxed "
+            f"The trajectory is lost by step {number * self.length + step + 1}: within {step + 1} steps of {self.timestep:g} fs "
+            f"atoms {np.flatnonzero(far[step])[:10].tolist()} move by more than {0.5 * LARGEST_SKIN:g} Å. Start from a relaxed "
             "structure or shorten the time step; in a fit, take smaller steps."
         )
 
 
-def of_structure(batch):
-    """What the model takes of a batch."""
+def of_structure(batch: dict) -> dict:
+    """Arrays of a batch that a model takes: all but velocities and noise.
+
+    Args:
+        batch: Batch of a rollout.
+
+    Returns:
+        Dict of the other arrays.
+    """
     return {name: value for name, value in batch.items() if name not in ("velocities", "noise")}

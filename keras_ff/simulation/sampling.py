@@ -1,4 +1,8 @@
-"""Averages over equilibrium as differentiable functions of the weights of a model, without derivatives of a trajectory."""
+"""Equilibrium averages as differentiable functions of the weights of a model, by reweighting the frames of a simulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
@@ -9,67 +13,100 @@ from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import Dynamics
 from keras_ff.stateless import bound
 
-# Atoms whose energies are computed together.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import keras
+    from ase import Atoms
+
+    from keras_ff.simulation.ensembles import NVE
+
+# Most atoms whose energies are computed together.
 ATOMS = 2048
 
 
 class Sampling:
-    """Frames drawn from equilibrium with some weights, which stand for equilibrium with other weights near by.
+    """Sample of equilibrium frames whose averages follow the weights of a model by reweighting.
 
-    The frames of a simulation with the energy U0 are given the weights
+    The frames of a simulation with the energy U0 are given the statistical weights
 
         w ~ exp(-(U - U0) / kT)
 
-    so that averages follow the weights of the model, and can be differentiated. As soon as few frames carry most of the weight, the
-    frames are simulated anew: the effective number of frames, 1 / sum w², may not fall below a part of the frames.
-
-        liquid = Sampling(model, atoms, Langevin(2000), frames=200)
-        distribution = keras_ff.properties.RadialDistribution(liquid, radii)
+    with U the energy for the present weights of the model, so that averages are differentiable functions of these. Once few
+    frames have most of the statistical weight, the frames are simulated anew: the effective sample size, 1 / sum w², may not fall
+    below a fraction of the number of frames.
 
     Args:
         model: `ForceField`.
-        atoms: Where the simulation starts.
+        atoms: Structure at the start of the simulation.
         ensemble: `Langevin`, `NoseHoover` or `NPT`.
         frames: Number of frames.
-        every: Steps between frames: uncorrelated ones say most.
-        equilibration: Steps before the first frame; a quarter of them when simulated again, from the last frame.
-        timestep: In fs.
-        smallest: Part of the frames that the effective number may not fall below.
-        seed: Of velocities and noise.
-        verbose: 0 shows no progress.
+        every: Number of steps between frames; uncorrelated frames are the most informative.
+        equilibration: Number of steps before the first frame; later simulations start from the last frame with a quarter of it.
+        timestep: Time step in fs.
+        smallest: Smallest acceptable effective sample size, as a fraction of the number of frames.
+        seed: Seed of velocities and noise.
+        verbose: Whether progress bars are shown; 0 shows none.
 
     Attributes:
-        effective: Effective number of frames, as of the last `update`.
-        simulations: How often the frames were simulated.
+        effective: Effective sample size at the last `update`.
+        simulations: Number of simulations of the frames.
+        atoms: List of the frames, `ase.Atoms`.
+        batch: Dict of arrays of the frames that `weights` and `average` take.
 
     Raises:
-        ValueError: If the ensemble has no temperature, `smallest` is no part, or atoms fly apart.
+        ValueError: If the ensemble has no temperature, `smallest` is not between 0 and 1, the atoms have elements that the model
+            does not know, or atoms move too far within one step.
+
+    Example:
+        ::
+
+            liquid = kff.simulation.Sampling(model, atoms, kff.simulation.Langevin(2000), frames=200)
+            distribution = kff.properties.RadialDistribution(liquid, radii)
+            target = kff.fitting.Target(distribution, measured)
 
     Reference:
         Thaler and Zavadlav, Nat. Commun. 12, 6884 (2021).
     """
 
     def __init__(
-        self, model, atoms, ensemble, frames=100, every=50, equilibration=2000, timestep=1.0, smallest=0.5, seed=0, verbose=1
+        self,
+        model: keras.Model,
+        atoms: Atoms,
+        ensemble: NVE,
+        frames: int = 100,
+        every: int = 50,
+        equilibration: int = 2000,
+        timestep: float = 1.0,
+        smallest: float = 0.5,
+        seed: int = 0,
+        verbose: int = 1,
     ):
         if not ensemble.temperature > 0:
             raise ValueError(f"{type(ensemble).__name__} has no temperature. Sample with Langevin, NoseHoover or NPT.")
         if not 0 < smallest < 1:
-            raise ValueError(f"smallest is a part of the frames, between 0 and 1. Received {smallest}.")
+            raise ValueError(f"smallest is a fraction of the frames, between 0 and 1. Received {smallest}.")
         self._settings(model, ensemble.temperature, smallest)
         self.count, self.every, self.equilibration, self.verbose = int(frames), int(every), int(equilibration), verbose
         self._dynamics = Dynamics(model, atoms, ensemble, timestep, seed=seed)
         self.update()
 
     @classmethod
-    def of_frames(cls, model, frames, temperature, smallest=0.1):
-        """From frames that were simulated elsewhere, with the weights of the model as they are now.
+    def of_frames(cls, model: keras.Model, frames: Sequence[Atoms], temperature: float, smallest: float = 0.1) -> Sampling:
+        """Make a sample of frames that were simulated elsewhere, with the present weights of the model.
 
         Args:
             model: `ForceField`.
             frames: List of `ase.Atoms`, with the same atoms in each.
-            temperature: In K.
-            smallest: As above. As there is no way to simulate, falling below is an error.
+            temperature: Temperature of the simulation in K.
+            smallest: Smallest acceptable effective sample size, as a fraction of the number of frames. A smaller one is an error,
+                as the frames cannot be simulated anew.
+
+        Returns:
+            `Sampling`.
+
+        Raises:
+            ValueError: If the atoms have elements that the model does not know.
         """
         self = cls.__new__(cls)
         self._settings(model, temperature, smallest)
@@ -85,11 +122,11 @@ class Sampling:
         self._weigh = backend.jit(self.weights, layer=model)
         self._energies = backend.jit(lambda batch: self.of_frames_now(batch, model.total_energy), layer=model)
 
-    def update(self):
-        """Weigh the frames with the weights as they are now, and simulate them again if too few count.
+    def update(self) -> None:
+        """Compute the statistical weights for the present weights of the model, and simulate anew if the sample is too small.
 
         Raises:
-            ValueError: If too few count, and the frames were simulated elsewhere.
+            ValueError: If the effective sample size is too small, and the frames were simulated elsewhere.
         """
         if self.batch is not None:
             self._weigh_now()
@@ -97,8 +134,8 @@ class Sampling:
                 return
             if self._dynamics is None:
                 raise ValueError(
-                    f"Of {len(self.atoms)} frames only {self.effective:.1f} count effectively, fewer than the part "
-                    f"{self.smallest:g} that is asked for: these weights are too far from those of the simulation. Take smaller "
+                    f"Of {len(self.atoms)} frames only {self.effective:.1f} count effectively, fewer than the fraction "
+                    f"{self.smallest:g} that is required: these weights are too far from those of the simulation. Take smaller "
                     "steps, simulate new frames, or make `Sampling` with a structure so that it simulates them itself."
                 )
         first = self.simulations == 0
@@ -107,13 +144,28 @@ class Sampling:
         self.simulations += 1
         self._weigh_now()
 
-    def weights(self, batch):
-        """Weights of the frames `(frames,)`, whose sum is 1."""
+    def weights(self, batch: dict) -> Any:
+        """Compute the statistical weights of the frames, as a differentiable function of the weights of the model.
+
+        Args:
+            batch: The attribute `batch`, or its arrays as tensors.
+
+        Returns:
+            Tensor (frames,) whose sum is 1.
+        """
         change = (self.of_frames_now(batch, self.model.total_energy) - batch["energies"]) / (units.kB * self.temperature)
         return ops.softmax(-change)
 
-    def of_frames_now(self, batch, function):
-        """A function of batches of structures that gives `(structures, ...)`, for all frames."""
+    def of_frames_now(self, batch: dict, function: Callable[[dict], Any]) -> Any:
+        """Compute a function of structures for all frames, a few frames at a time, with the present weights of the model.
+
+        Args:
+            batch: The attribute `batch`, or its arrays as tensors.
+            function: Function of a batch that returns a tensor (structures, ...).
+
+        Returns:
+            Tensor (frames, ...).
+        """
         frames, atoms = batch["positions"].shape[:2]
         together = max(size for size in range(1, frames + 1) if frames % size == 0 and (size == 1 or size * atoms <= ATOMS))
         groups = {
@@ -125,8 +177,15 @@ class Sampling:
         _, values = backend.scan(lambda _, group: ((), of_group(group)), (), groups, checkpoint=True)
         return ops.reshape(values, (frames, *values.shape[2:]))
 
-    def prepare(self, observable):
-        """Arrays that `average` takes for an observable: its values, if they do not depend on the weights of the model."""
+    def prepare(self, observable: Any) -> dict:
+        """Make the arrays that `average` needs for an observable: its values, if they do not depend on the weights of the model.
+
+        Args:
+            observable: `keras_ff.properties.Average`.
+
+        Returns:
+            Dict of arrays, empty if the observable depends on the weights.
+        """
         if observable.explicit:
             return {}
         values = []
@@ -140,13 +199,16 @@ class Sampling:
             values.append(ops.convert_to_numpy(observable.of_one(frame)))
         return {"values": np.array(values)}
 
-    def average(self, batch, own, observable):
-        """Mean of an observable over equilibrium with the weights of the model, differentiable.
+    def average(self, batch: dict, own: dict, observable: Any) -> Any:
+        """Compute the equilibrium average of an observable, as a differentiable function of the weights of the model.
 
         Args:
-            batch: `batch` of this.
-            own: What `prepare` returned.
+            batch: The attribute `batch`, or its arrays as tensors.
+            own: Result of `prepare` for the observable.
             observable: `keras_ff.properties.Average`.
+
+        Returns:
+            Tensor in the shape of the observable.
         """
         values = self.of_frames_now(batch, observable.of_structures) if observable.explicit else own["values"]
         return ops.tensordot(self.weights(batch), values, axes=1)
@@ -155,7 +217,7 @@ class Sampling:
         self.effective = 1.0 / float((ops.convert_to_numpy(self._weigh(self.batch)).astype("float64") ** 2).sum())
 
     def _store(self, frames):
-        """Take over new frames, with the energies of the weights as they are now."""
+        """Replace the frames, and compute their energies with the present weights."""
         self.atoms = frames
         self.version += 1
         self.batch = self._batcher.exact([self._batcher.record(atoms) for atoms in frames])

@@ -1,4 +1,8 @@
-"""What a simulation leaves behind."""
+"""Trajectory: the frames of a simulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import ase.io
 import numpy as np
@@ -7,11 +11,17 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from keras_ff.files import replace_when_complete
 
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from ase import Atoms
+
 
 class Trajectory:
-    """Frames of a simulation at equal distances in time, as arrays and as `ase.Atoms`.
+    """Trajectory of a simulation: frames at equal intervals of time, as arrays and as `ase.Atoms`.
 
-    `trajectory[3]` and iteration give `ase.Atoms` with momenta and potential energy.
+    An item such as `trajectory[3]` is an `ase.Atoms` with momenta and potential energy, a slice is a list of them.
 
     Args:
         atoms: `ase.Atoms` with the elements, masses and periodicity.
@@ -22,18 +32,39 @@ class Trajectory:
         velocities: `(frames, atoms, 3)` in units of ASE.
         cells: `(frames, 3, 3)` in Å.
         energies: Potential energies in eV, `(frames,)`.
-        bath_energies: Energies in eV that a thermostat holds, `(frames,)`.
+        bath_energies: Energies of the thermostat in eV, `(frames,)`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> silicon = bulk("Si")
+        >>> frame = silicon.positions, 0.0 * silicon.positions, silicon.cell[:], -8.67, 0.0
+        >>> trajectory = kff.simulation.Trajectory.of_frames(silicon, interval=10.0, frames=[frame, frame])
+        >>> trajectory.times.tolist(), trajectory.temperatures.tolist()
+        ([10.0, 20.0], [0.0, 0.0])
+        >>> trajectory[0].get_potential_energy()
+        -8.67
     """
 
-    def __init__(self, atoms, interval):
+    def __init__(self, atoms: Atoms, interval: float):
         self.atoms, self.interval = atoms.copy(), float(interval)
         n = len(atoms)
         self.positions, self.velocities, self.cells = np.zeros((0, n, 3)), np.zeros((0, n, 3)), np.zeros((0, 3, 3))
         self.energies, self.bath_energies = np.zeros(0), np.zeros(0)
 
     @classmethod
-    def of_frames(cls, atoms, interval, frames):
-        """From a list of tuples of positions, velocities, cell, potential energy and energy of the bath."""
+    def of_frames(cls, atoms: Atoms, interval: float, frames: Sequence[tuple]) -> Trajectory:
+        """Make a trajectory of a list of frames.
+
+        Args:
+            atoms: `ase.Atoms` with the elements, masses and periodicity.
+            interval: Time between frames in fs.
+            frames: Tuples of positions (atoms, 3) in Å, velocities (atoms, 3) in units of ASE, cell (3, 3) in Å, potential energy
+                in eV, and energy of the thermostat in eV.
+
+        Returns:
+            `Trajectory`.
+        """
         trajectory = cls(atoms, interval)
         if frames:
             stacked = [np.asarray(values, dtype="float64") for values in zip(*frames)]
@@ -45,7 +76,7 @@ class Trajectory:
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
+            return [self[frame] for frame in range(*index.indices(len(self)))]
         atoms = self.atoms.copy()
         atoms.set_cell(self.cells[index])
         atoms.positions = self.positions[index]
@@ -54,34 +85,41 @@ class Trajectory:
         return atoms
 
     def __iter__(self):
-        return (self[place] for place in range(len(self)))
+        return (self[frame] for frame in range(len(self)))
 
     @property
-    def times(self):
-        """In fs since the start of the run; the first frame is one interval after it."""
+    def times(self) -> np.ndarray:
+        """Times of the frames in fs since the start of the run, `(frames,)`; the first is one interval."""
         return self.interval * (1 + np.arange(len(self)))
 
     @property
-    def kinetic_energies(self):
-        """In eV, `(frames,)`."""
+    def kinetic_energies(self) -> np.ndarray:
+        """Kinetic energies in eV, `(frames,)`."""
         return 0.5 * np.einsum("a,fai,fai->f", self.atoms.get_masses(), self.velocities, self.velocities)
 
     @property
-    def temperatures(self):
-        """In K, `(frames,)`, with three degrees of freedom of each atom, as ASE counts."""
+    def temperatures(self) -> np.ndarray:
+        """Temperatures in K, `(frames,)`, with three degrees of freedom for each atom, as in ASE."""
         return self.kinetic_energies / (1.5 * units.kB * len(self.atoms))
 
     @property
-    def total_energies(self):
-        """Potential, kinetic and bath energy in eV, `(frames,)`: constant without noise."""
+    def total_energies(self) -> np.ndarray:
+        """Sums of potential, kinetic and thermostat energy in eV, `(frames,)`: constant without noise."""
         return self.energies + self.kinetic_energies + self.bath_energies
 
     @property
-    def volumes(self):
-        """In Å³, `(frames,)`."""
+    def volumes(self) -> np.ndarray:
+        """Volumes of the cell in Å³, `(frames,)`."""
         return np.abs(np.linalg.det(self.cells))
 
-    def write(self, path):
-        """Write all frames in any format of ASE that holds several, whole or not at all."""
+    def write(self, path: str | os.PathLike) -> None:
+        """Write all frames to a file, which appears only when it is complete.
+
+        Args:
+            path: Path of the file. Its suffix names a format of ASE that holds several frames, such as `.xyz` or `.traj`.
+
+        Raises:
+            OSError: If the disk is full or the folder cannot be written.
+        """
         with replace_when_complete(path) as part:
             ase.io.write(part, list(self))

@@ -89,5 +89,5 @@ def test_density_under_pressure_and_the_distribution_of_the_frames():
 def test_what_cannot_be_sampled(model, silicon):
     with pytest.raises(ValueError, match="NVE has no temperature"):
         Sampling(model, silicon, NVE())
-    with pytest.raises(ValueError, match="smallest is a part of the frames"):
+    with pytest.raises(ValueError, match="smallest is a fraction of the frames"):
         Sampling(model, silicon, Langevin(300.0), smallest=2)

@@ -1,4 +1,4 @@
-"""JAX under the interface of `keras_ff.backend`, whose modules of the same names have the docstrings."""
+"""Implementation of the interface of `keras_ff.backend` on JAX; the modules of the same names there have the docstrings."""
 
 from .derivatives import custom_gradient, hvp, jvp, stop_gradient, value_and_grad, vjp
 from .distribution import data_parallel, mean_over_replicas, process, replicas

@@ -1,4 +1,4 @@
-"""Arguments become arrays of JAX."""
+"""Conversion of arguments to arrays of JAX."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import keras
 
 
 def arrays(nest):
-    """Keras variables, NumPy arrays and Python numbers become arrays."""
+    """Nest of arrays of JAX, converted from Keras variables, NumPy arrays and Python numbers."""
     return jax.tree.map(_array, nest)
 
 

@@ -9,7 +9,7 @@ from .arrays import arrays
 
 
 def value_and_grad(function, has_aux=False):
-    """Of `jax.value_and_grad`, with arguments that are converted."""
+    """Value and gradient by `jax.value_and_grad`, with converted arguments."""
     differentiated = jax.value_and_grad(function, has_aux=has_aux)
 
     @wraps(function)
@@ -20,23 +20,23 @@ def value_and_grad(function, has_aux=False):
 
 
 def jvp(function, primals, tangents):
-    """Forward mode."""
+    """Derivative along a tangent, by forward mode."""
     return jax.jvp(function, arrays(tuple(primals)), arrays(tuple(tangents)))
 
 
 def vjp(function, *primals):
-    """Reverse mode."""
+    """Output and pullback, by reverse mode."""
     output, pullback = jax.vjp(function, *arrays(primals))
     return output, lambda cotangent: pullback(arrays(cotangent))
 
 
 def hvp(function, x, v):
-    """Forward over reverse."""
+    """Product of Hessian matrix and vector, by forward over reverse mode."""
     return jvp(lambda x: value_and_grad(function)(x)[1], (x,), (v,))[1]
 
 
 def custom_gradient(function):
-    """`jax.custom_gradient`, with gradients that may be None."""
+    """Function with a derivative by `jax.custom_gradient`, whose gradients may be None."""
 
     def with_tuple(*args):
         output, pullback = function(*args)
@@ -56,7 +56,7 @@ def custom_gradient(function):
 
 
 def stop_gradient(x):
-    """Of every array of the nest."""
+    """Nest of arrays that derivatives treat as constants."""
     return jax.lax.stop_gradient(arrays(x))
 
 

@@ -5,10 +5,10 @@ from keras import ops
 
 
 def erfc(x):
-    """In the precision of `x`."""
+    """Complementary error function in the precision of `x`."""
     return jax.scipy.special.erfc(ops.convert_to_tensor(x))
 
 
 def softplus(x):
-    """In the precision of `x`."""
+    """Softplus function in the precision of `x`."""
     return jax.nn.softplus(ops.convert_to_tensor(x))

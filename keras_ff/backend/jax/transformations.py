@@ -9,17 +9,17 @@ from .arrays import arrays
 
 
 def enable_compilation_cache(folder):
-    """All compiled functions, however quick."""
+    """Store all compiled functions, also those that compile quickly."""
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # A cache that the first compilation found switched off stays off without this. Should JAX drop the function, the cache
-    # works only if it is enabled before the first compilation.
+    # Without this call a cache that is enabled after the first compilation has no effect. If JAX removes the function, the
+    # cache must be enabled before the first compilation.
     compilation_cache.reset_cache()
 
 
 def jit(function, layer=None):
-    """The variables of the layer are arguments of the compiled function."""
+    """Compiled function whose arguments include the variables of the layer."""
     variables = [] if layer is None else layer.variables
 
     def with_values(values, args, kwargs):
@@ -36,6 +36,6 @@ def jit(function, layer=None):
 
 
 def vmap(function, in_axes=0):
-    """JAX raises the errors."""
+    """Mapped function by `jax.vmap`, which raises the errors."""
     mapped = jax.vmap(function, in_axes)
     return wraps(function)(lambda *args: mapped(*arrays(args)))

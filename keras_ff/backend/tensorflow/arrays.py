@@ -1,16 +1,16 @@
-"""Arguments become tensors of TensorFlow."""
+"""Conversion of arguments to tensors of TensorFlow."""
 
 import keras
 import tensorflow as tf
 
 
 def arrays(nest):
-    """Keras variables, NumPy arrays and Python numbers become tensors."""
+    """Nest of tensors, converted from Keras variables, NumPy arrays and Python numbers."""
     return tf.nest.map_structure(_array, nest)
 
 
 def own_arrays(nest):
-    """Copies, since a function may close over the very array it is to be differentiated by."""
+    """Nest of copies, since a function may capture the same array that it is differentiated with respect to."""
     return tf.nest.map_structure(tf.identity, arrays(nest))
 
 

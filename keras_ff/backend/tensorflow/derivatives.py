@@ -10,7 +10,7 @@ gradients.register()
 
 
 def value_and_grad(function, has_aux=False):
-    """With a tape, and the errors that JAX raises."""
+    """Value and gradient by a tape, with the errors that JAX raises."""
 
     @wraps(function)
     def wrapped(x, *args, **kwargs):
@@ -37,9 +37,9 @@ def value_and_grad(function, has_aux=False):
 
 
 def jvp(function, primals, tangents):
-    """Twice in reverse."""
-    # The pullback is linear in the cotangent: its derivative by it is the
-    # derivative along the tangent. tf.autodiff.ForwardAccumulator fails in
+    """Derivative along a tangent, by reverse mode twice."""
+    # The pullback is linear in the cotangent: its derivative with respect to
+    # that is the derivative along the tangent. tf.autodiff.ForwardAccumulator fails in
     # compiled loops, and nested ones return wrong numbers in eager loops.
     output, pullback = vjp(function, *primals)
     cotangent = tf.nest.map_structure(tf.zeros_like, output)
@@ -50,7 +50,7 @@ def jvp(function, primals, tangents):
 
 
 def vjp(function, *primals):
-    """With a persistent tape."""
+    """Output and pullback, by a persistent tape."""
     primals = own_arrays(primals)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(primals)
@@ -63,12 +63,12 @@ def vjp(function, *primals):
 
 
 def hvp(function, x, v):
-    """Reverse over reverse."""
+    """Product of Hessian matrix and vector, by reverse over reverse mode."""
     return vjp(lambda x: value_and_grad(function)(x)[1], x)[1](v)[0]
 
 
 def custom_gradient(function):
-    """`tf.custom_gradient` of nests, with gradients that may be None."""
+    """Function of nests with a derivative by `tf.custom_gradient`, whose gradients may be None."""
 
     @wraps(function)
     def wrapped(*args):
@@ -100,5 +100,5 @@ def custom_gradient(function):
 
 
 def stop_gradient(x):
-    """Of every tensor of the nest."""
+    """Nest of tensors that derivatives treat as constants."""
     return tf.nest.map_structure(tf.stop_gradient, arrays(x))

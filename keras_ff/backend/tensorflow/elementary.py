@@ -5,17 +5,17 @@ from keras import ops
 
 
 def erfc(x):
-    """In the precision of `x`."""
+    """Complementary error function in the precision of `x`."""
     return tf.math.erfc(ops.convert_to_tensor(x))
 
 
 def softplus(x):
-    """In the precision of `x`."""
+    """Softplus function in the precision of `x`."""
     return _softplus(ops.convert_to_tensor(x))
 
 
 @tf.custom_gradient
 def _softplus(x):
-    """The gradient is the sigmoid, smooth to every order; the third derivative of `tf.math.softplus` overflows to NaN."""
+    """Softplus function whose gradient is the sigmoid, smooth to every order; that of `tf.math.softplus` overflows to NaN."""
     value = tf.maximum(x, 0) + tf.math.log1p(tf.exp(-tf.abs(x)))
     return value, lambda upstream: upstream * tf.sigmoid(x)

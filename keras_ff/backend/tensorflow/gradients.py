@@ -1,7 +1,7 @@
-"""What TensorFlow 2.21 does not know about its own gradient of a slice under XLA.
+"""Gradients of slices under XLA, which TensorFlow 2.21 lacks.
 
-There the gradient of a slice is the operation `XlaDynamicUpdateSlice`, that of
-a concatenation consists of slices. The operation has no gradient of its own, so
+Under XLA the gradient of a slice is the operation `XlaDynamicUpdateSlice`, and
+that of a concatenation consists of slices. The operation has no gradient of its own, so
 that third derivatives fail, and no rule for `tf.vectorized_map`, so that
 Hessian matrices fail. Both are registered here.
 
@@ -18,7 +18,7 @@ from tensorflow.python.ops.parallel_for import pfor
 
 
 def register():
-    """Register the rules; those that a later TensorFlow brings are kept."""
+    """Register the rules, unless TensorFlow has them."""
     for operation, gradient, vectorized in (
         ("XlaDynamicSlice", _slice_gradient, _vectorized_slice),
         ("XlaDynamicUpdateSlice", _update_slice_gradient, _vectorized_update_slice),
@@ -44,7 +44,7 @@ def _update_slice_gradient(op, upstream):
 
 
 def _vectorized_slice(loop):
-    # The mapped axis comes first, and all of it is kept.
+    # The mapped axis is the first, and all of it is kept.
     x, start_indices, sizes = loop.stacked_input(0), loop.unstacked_input(1), loop.unstacked_input(2)
     start_indices = tf.concat([tf.zeros(1, start_indices.dtype), start_indices], 0)
     sizes = tf.concat([tf.cast(loop.pfor.loop_len_vector, sizes.dtype), sizes], 0)

@@ -1,4 +1,4 @@
-"""Loops and choices on TensorFlow: eager, in a graph, and with steps computed anew in reverse."""
+"""Loops and conditional functions on TensorFlow: eager, in a graph, and with steps that are computed again in reverse mode."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,7 @@ from .recompute import new_graph, recomputed
 
 
 def cond(predicate, true_function, false_function, *args):
-    """Computes both functions."""
+    """Result of one of two functions, both of which are computed."""
     args = arrays(args)
     # XLA does not compile the second derivatives of every tf.cond with a gather in it, and the pullback of a custom gradient cannot
     # read the arguments of a step once the compiled loop around it is rewritten.
@@ -16,7 +16,7 @@ def cond(predicate, true_function, false_function, *args):
 
 
 def scan(function, init, xs=None, length=None, checkpoint=False):
-    """A Python loop without compilation, `tf.while_loop` with it."""
+    """Python loop in eager execution, `tf.while_loop` in compiled functions and with checkpoints."""
     init, xs = arrays(init), arrays(xs)
     if tf.executing_eagerly() and not checkpoint:
         return _scan_loop(function, init, xs, length)
@@ -56,14 +56,14 @@ def _scan_graph(function, init, xs, length, checkpoint):
 
 
 def _recomputed(step, init, xs, outputs):
-    """The step between lists of tensors and back, since `recomputed` knows only those."""
+    """Checkpointed step, converted to lists of tensors and back, which `recomputed` needs."""
     arguments = (init, _map(_slice_spec, xs))
     flat_step = recomputed(lambda *leaves: _leaves(step(*_rebuild(arguments, leaves))), _leaves(arguments))
     return lambda carry, x: _rebuild((init, outputs), flat_step(*_leaves((carry, x))))
 
 
 def _checked(function, init):
-    """The step, with an error where the carry changes its type."""
+    """Step that raises an error if the carry changes its structure, shapes or dtypes."""
 
     def step(carry, x):
         new, y = function(carry, x)
@@ -81,7 +81,7 @@ def _checked(function, init):
 
 
 def _steps(xs, length):
-    """Number of steps, a Python integer where it is known."""
+    """Number of steps, a Python integer if it is known."""
     leaves = _leaves(xs)
     if not leaves:
         return length
@@ -96,7 +96,7 @@ def _at(xs, index):
 
 
 def _output_spec(step, init, xs):
-    """Shapes and dtypes of the output of a step, from a trace that is thrown away."""
+    """Shapes and dtypes of the output of a step, from a trace that is discarded."""
     with new_graph("scan_output").as_default():
         _, y = step(*_map(lambda x: tf.compat.v1.placeholder(x.dtype, x.shape), (init, _map(_slice_spec, xs))))
     return _map(lambda x: tf.TensorSpec(x.shape, x.dtype), y)
@@ -111,11 +111,11 @@ def _leaves(nest):
 
 
 def _rebuild(structure, leaves):
-    """The inverse of `_leaves`, with None where `structure` has None."""
+    """Inverse of `_leaves`, with None where `structure` has None."""
     leaves = iter(leaves)
     return _map(lambda _: next(leaves), structure)
 
 
 def _map(function, *nests):
-    """`tf.nest.map_structure` that leaves None alone."""
+    """Result of `tf.nest.map_structure` that keeps None."""
     return tf.nest.map_structure(lambda *leaves: None if leaves[0] is None else function(*leaves), *nests)

