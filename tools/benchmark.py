@@ -97,8 +97,8 @@ def run(args: argparse.Namespace) -> None:
     """
     if importlib.util.find_spec("keras_ff_tools.benchmarks") is None:
         raise FileNotFoundError(
-            "The benchmarks are in the repository, not in the installed package: clone it, run `pip install -e .` in its folder, and "
-            "then `keras-ff benchmark` again."
+            "The benchmarks are in the repository, not in the installed package: clone it, run `pip install -e .` in its folder, "
+            "and then `keras-ff benchmark` again."
         )
     rows = []
     for command in commands(args):
