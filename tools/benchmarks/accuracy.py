@@ -50,5 +50,5 @@ def train_and_test(name: str, train: str, test: str, minutes: float, out: str, g
         f"{errors['all', 'energy']} meV/atom, {errors['all', 'forces']} meV/Å; {time.process_time():.0f} CPU s, "
         f"{time.monotonic() - run.began:.0f} s wall, peak {peak():.0f} MB",
     )
-    for group in sorted(set(predictions.groups)) if groups else ():
+    for group in sorted({group for group, _ in errors} - {"all"}) if groups else ():
         row(f"{name}, {group} structures", f"{errors[group, 'energy']} meV/atom, {errors[group, 'forces']} meV/Å")

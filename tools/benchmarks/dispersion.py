@@ -167,14 +167,15 @@ def target(kind: str, model: kff.ForceField, reference: Reference) -> Target:
 
 def judge(name: str, model: kff.ForceField, reference: Reference) -> None:
     """Print errors of frequencies at Gamma, X and L, at the other wave vectors of the supercell, and on a mesh; the pressure."""
-    deviations = []
-    for wave_vectors in (
+    groups = (
         reference.wave_vectors[reference.zone_boundary],
         reference.wave_vectors[~reference.zone_boundary],
         mesh(JUDGING_MESH),
-    ):
-        difference = Phonons(model, reference.cell, wave_vectors)() - reference.frequencies(wave_vectors)
-        deviations.append(np.sqrt(np.mean(difference**2)))
+    )
+    wave_vectors = np.concatenate(groups)
+    differences = Phonons(model, reference.cell, wave_vectors)() - reference.frequencies(wave_vectors)
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    deviations = [np.sqrt(np.mean(some**2)) for some in np.split(differences, ends)]
     atoms = reference.cell.copy()
     atoms.calc = kff.Calculator(model)
     text = f"{deviations[0]:.3f}, {deviations[1]:.3f}, {deviations[2]:.3f}; pressure {-atoms.get_stress()[:3].mean() / GPa:.2f} GPa"

@@ -43,7 +43,9 @@ def loop(cells: int = 8, steps: int = 400, ensembles: Sequence = ENSEMBLES) -> N
         )
 
 
-def gradients(potentials: Sequence[type] = (StillingerWeber, EDIP), cells: int = 2, steps: int = 200, repeats: int = 5) -> None:
+def gradients(
+    potentials: Sequence[type] = (StillingerWeber, EDIP), cells: int = 2, steps: int = 200, repeats: int = 5, heating: int = 500
+) -> None:
     """Cost of the gradient of a radial distribution over the steps of a trajectory with respect to all parameters.
 
     Args:
@@ -51,18 +53,19 @@ def gradients(potentials: Sequence[type] = (StillingerWeber, EDIP), cells: int =
         cells: Number of cubic cells of 8 atoms along each axis.
         steps: Number of steps of the trajectory.
         repeats: Number of timed calls.
+        heating: Number of steps at 2000 K before.
     """
     kff.enable_float64()
     for potential in potentials:
-        through(potential, cells, steps, repeats)
+        through(potential, cells, steps, repeats, heating)
 
 
-def through(potential: type, cells: int, steps: int, repeats: int) -> None:
+def through(potential: type, cells: int, steps: int, repeats: int, heating: int) -> None:
     """The row of `gradients` for one potential."""
     # Room for a sigma, whose derivative has one side where it is the cutoff.
     model = kff.ForceField(potential.silicon(train=True, cutoff=potential.silicon().cutoff + 0.1))
     hot = Dynamics(model, bulk("Si", a=5.43, cubic=True) * (cells, cells, cells), Langevin(2000.0))
-    hot.run(500, every=0, verbose=0)
+    hot.run(heating, every=0, verbose=0)
     rollout = Rollout(model, hot.atoms, steps)
     distribution = RadialDistribution(rollout, np.linspace(0.5, 5.5, 100), width=0.2)
     gradient = derivative(model, lambda batch: ops.mean((distribution.compute(batch) - 1.0) ** 2))

@@ -1,7 +1,8 @@
 """Averages over liquid silicon and fits to them: `keras-ff benchmark liquid`."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -30,18 +31,19 @@ BLOCKS = 40
 FITS = {"energies and forces": (0.0, 0.1), "g(r)": (1.0, 0.0), "both": (30.0, 0.1)}
 
 
-def derivatives(cells: int = 3, frames: int = 5000, every: int = 100) -> None:
+def derivatives(cells: int = 3, frames: int = 5000, every: int = 100, melting: int = 2000) -> None:
     """Derivatives of averages with respect to lambda, from the fluctuations of one simulation.
 
     Args:
         cells: Number of cubic cells of 8 atoms along each axis.
         frames: Number of frames.
         every: Number of steps of 1 fs between frames.
+        melting: Number of steps of 1 fs that melt the crystal.
     """
     kff.enable_float64()
     model = kff.ForceField(StillingerWeber.silicon(train=["lam"]))
     began = time.process_time()
-    hot = melt(model, cells, 16.0 / 3)
+    hot = melt(model, cells, 16.0 / 3, melting)
     liquid = Sampling(
         model, hot, Langevin(2000.0, relaxation=200.0), frames=frames, every=every, equilibration=50 * every, verbose=0
     )
@@ -79,7 +81,13 @@ def of_frames(sampling: Sampling, average: Property) -> np.ndarray:
 
 
 def fits(
-    data: str, kinds: Mapping[str, tuple[float, float]] = FITS, steps: int = 100, frames: int = 200, judged: int = 10_000
+    data: str,
+    kinds: Mapping[str, tuple[float, float]] = FITS,
+    steps: int = 100,
+    frames: int = 200,
+    judged: int = 10_000,
+    cells: int = 2,
+    melting: int = 2000,
 ) -> None:
     """Stillinger-Weber fitted to g(r) of DFT at 2530 K, with energies and forces; judged at 3374 K and by the test set.
 
@@ -89,6 +97,8 @@ def fits(
         steps: Number of steps of a fit.
         frames: Number of frames of a simulation in the fit.
         judged: Number of steps of 1 fs of the simulations that judge.
+        cells: Number of cubic cells of 8 atoms along each axis.
+        melting: Number of steps of 1 fs that melt the crystal.
     """
     kff.enable_float64()
     structures, test = (mlearn(data, "Si", part) for part in ("train", "test"))
@@ -98,7 +108,7 @@ def fits(
     for name, weights in kinds.items():
         model = kff.ForceField(StillingerWeber.silicon(train=["epsilon", "sigma", "lam", "gamma", "B", "p"], cutoff=4.3))
         model.fit_reference_energies(kff.data.Dataset(structures, model, batch_size=8))
-        before = judge(model, lattice, known, test, judged)
+        before = judge(model, partial(melt, model, cells, lattice, melting), known, test, judged)
         liquid = Sampling(
             model, melt(model, 2, lattice), Langevin(TEMPERATURE, relaxation=50.0), frames=frames, every=50, verbose=0
         )
@@ -110,7 +120,7 @@ def fits(
         fit = Fit(model, {key: target for key, target in targets.items() if target.weight})
         fit.train(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.02, steps)), steps, verbose=0)
         spent = time.process_time() - began
-        after = judge(model, lattice, known, test, judged)
+        after = judge(model, partial(melt, model, cells, lattice, melting), known, test, judged)
         row(
             f"Stillinger-Weber, six parameters, fitted to {name} of DFT: relative squared error of g(r) at {TEMPERATURE} K and, "
             f"unseen, at {UNSEEN} K; energy (meV/atom) and forces (meV/Å) of the test set",
@@ -119,22 +129,22 @@ def fits(
 
 
 def judge(
-    model: kff.ForceField, lattice: float, known: Mapping[int, np.ndarray], test: Sequence[Atoms], steps: int
+    model: kff.ForceField, melted: Callable[[], Atoms], known: Mapping[int, np.ndarray], test: Sequence[Atoms], steps: int
 ) -> tuple[float, ...]:
     """Errors of the distributions, and of energies and forces."""
     deviations = []
     for temperature, expected in known.items():
-        dynamics = Dynamics(model, melt(model, 2, lattice), Langevin(temperature, relaxation=50.0))
+        dynamics = Dynamics(model, melted(), Langevin(temperature, relaxation=50.0))
         dynamics.run(steps // 5, every=0, verbose=0)
         mine = radial_distribution(dynamics.run(steps, every=20, verbose=0), RADII)
         deviations.append(((mine - expected) ** 2).sum() / (expected**2).sum())
     return (*deviations, *errors(model, test))
 
 
-def melt(model: kff.ForceField, cells: int, lattice: float) -> Atoms:
-    """Silicon after 2 ps at 4000 K, so many cubic cells of 8 atoms along each axis."""
+def melt(model: kff.ForceField, cells: int, lattice: float, steps: int) -> Atoms:
+    """Silicon after steps of 1 fs at 4000 K, so many cubic cells of 8 atoms along each axis."""
     dynamics = Dynamics(model, bulk("Si", a=lattice, cubic=True) * (cells, cells, cells), Langevin(4000.0, relaxation=50.0))
-    dynamics.run(2000, every=0, verbose=0)
+    dynamics.run(steps, every=0, verbose=0)
     return dynamics.atoms
 
 

@@ -19,7 +19,7 @@ SHARED = 5.4
 LOSS_WEIGHTS = {"energy_per_atom": 5.0, "forces": 1.0}
 
 
-def single(elements: Sequence[str], data: str, steps: int = STEPS, atoms: int = 2000) -> None:
+def single(elements: Sequence[str], data: str, steps: int = STEPS, atoms: int = 2000, n_max: int = 6) -> None:
     """A `SplineNetwork` for one element: errors and cost.
 
     Args:
@@ -27,12 +27,13 @@ def single(elements: Sequence[str], data: str, steps: int = STEPS, atoms: int = 
         data: Folder of the mlearn set.
         steps: Number of training steps.
         atoms: Number of atoms, about, whose forces are timed.
+        n_max: Size of the descriptor of the NeuralIL that the cost is compared with.
     """
     (symbol,) = elements
     keras.utils.set_random_seed(0)
     model = kff.ForceField(kff.potentials.SplineNetwork([symbol], CUTOFFS.get(symbol, SHARED), units=UNITS))
     learn(f"s-NNP for {symbol}", model, data, steps)
-    cost(symbol, model, atoms)
+    cost(symbol, model, atoms, n_max)
 
 
 def shared(elements: Sequence[str], data: str, steps: int = SHARED_STEPS) -> kff.ForceField:
@@ -92,14 +93,14 @@ def fit(model: kff.ForceField, structures: Sequence, steps: int) -> None:
     train(model, data, epochs_of(steps, data), loss_weights=LOSS_WEIGHTS)
 
 
-def cost(symbol: str, model: kff.ForceField, count: int) -> None:
-    """CPU time of an ASE call, against NeuralIL of the same cutoff with its default descriptor, for about so many atoms."""
+def cost(symbol: str, model: kff.ForceField, count: int, n_max: int) -> None:
+    """CPU time of an ASE call, against NeuralIL of the same cutoff, for about so many atoms."""
     crystal = bulk(symbol, cubic=True)
     atoms = crystal * max(1, round((count / len(crystal)) ** (1 / 3)))
     atoms.rattle(0.1, seed=0)
-    models = {"s-NNP": model, "NeuralIL": kff.ForceField(kff.potentials.NeuralIL([symbol], cutoff=model.cutoff))}
+    models = {"s-NNP": model, "NeuralIL": kff.ForceField(kff.potentials.NeuralIL([symbol], cutoff=model.cutoff, n_max=n_max))}
     spent = {name: timed(ase_step(one, atoms), 15)[0] / len(atoms) for name, one in models.items()}
     row(
         f"s-NNP for {symbol}: energy + forces through ASE, {len(atoms)} atoms, cutoff {model.cutoff} Å",
-        f"{1e6 * spent['s-NNP']:.1f} CPU µs/atom, {spent['s-NNP'] / spent['NeuralIL']:.2f} of NeuralIL(n_max 6)",
+        f"{1e6 * spent['s-NNP']:.1f} CPU µs/atom, {spent['s-NNP'] / spent['NeuralIL']:.2f} of NeuralIL(n_max {n_max})",
     )
