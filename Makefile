@@ -1,6 +1,7 @@
 # Two commands do everything on a machine with Python 3.11 or newer: `make demo` and `make test`.
 #   make demo                      train, evaluate, simulate, report (BACKEND=tensorflow make demo for the other backend)
 #   make test                      all tests, on both backends
+#   make quick                     the tests of one backend that matter most, for work in progress
 #   make lint                      style
 # The tests that matter most, on the newest releases and on the oldest that pyproject.toml allows:
 #   make test-next PYTHON=python3.13     in .venv-next; JAX 0.11 and later need Python 3.12
@@ -13,7 +14,7 @@ PIP = -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow test-next test-oldest lint clean
+.PHONY: demo quick test test-slow test-next test-oldest lint clean
 
 demo: $(ENV)/.installed-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m keras_ff_tools.demo --out demo
@@ -22,6 +23,15 @@ demo: $(ENV)/.installed-$(BACKEND)
 test: $(ENV)/.installed-test
 	@echo "== tests on both backends, about 25 minutes on two cores"
 	$(ENV)/bin/python tests/in_parts.py -m "not slow"
+
+# For work in progress: one backend, the tests that notice most.
+QUICK = tests/test_imports.py tests/test_geometry.py tests/test_doors.py tests/data tests/layers/test_power_spectrum.py \
+	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) tests/models/test_force_field.py \
+	tests/models/test_old_files.py tests/interfaces/test_ase.py
+
+quick: $(ENV)/.installed-test
+	@echo "== the tests of $(BACKEND) that matter most, under 3 minutes on two cores"
+	ONLY_BACKEND=$(BACKEND) $(ENV)/bin/python tests/in_parts.py -m "not slow" $(QUICK)
 
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow

@@ -1,8 +1,7 @@
 """Tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST] [FILES OR FOLDERS]`.
 
-Without files, all are run.
-
-The examples in the docstrings of keras_ff are a part of their own on each backend.
+Without files, all are run, and the examples in the docstrings of keras_ff as a part of their own; on both backends, or on that of
+ONLY_BACKEND of the environment.
 
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
@@ -36,15 +35,17 @@ if [int(number) for number in version("jax").split(".")[:3]] < [0, 11, 1]:
 
 
 def main(arguments):
-    paths = [Path(argument).resolve() for argument in arguments if Path(argument).exists()] or [Path(__file__).parent]
+    named = [Path(argument).resolve() for argument in arguments if Path(argument).exists()]
+    paths = named or [Path(__file__).parent]
     options = [argument for argument in arguments if not Path(argument).exists()]
     files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("test_*.py"))}
     files = sorted(files, key=lambda file: (file.parent.name != SLOWEST, file))
     parts = []
-    for backend in BACKENDS:
-        own = [file for file in files if backend == BACKENDS[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]
+    backends = [backend for backend in BACKENDS if backend in os.environ.get("ONLY_BACKEND", " ".join(BACKENDS)).split()]
+    for backend in backends:
+        own = [file for file in files if backend == backends[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]
         parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
-        parts.append((0, backend, ["--doctest-modules", PACKAGE]))
+        parts += [(0, backend, ["--doctest-modules", PACKAGE])] * (not named)
     # Both backends side by side: a stable sort.
     parts = [part for _, *part in sorted(parts, key=lambda part: part[0])]
     bad = 0
