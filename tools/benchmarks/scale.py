@@ -46,13 +46,14 @@ def synthetic(count: int, seed: int = 0) -> Iterator[Atoms]:
         yield atoms
 
 
-def streaming(count: int = 100_000, n_max: int = 4, batches: int = 200) -> None:
+def streaming(count: int = 100_000, n_max: int = 4, batches: int = 200, max_shapes: int = 2) -> None:
     """A data set in a file: memory, and the fraction of `fit` that is not training steps.
 
     Args:
         count: Number of structures.
         n_max: Size of the descriptor.
         batches: Number of batches that are timed.
+        max_shapes: Number of padded shapes.
     """
     model = kff.ForceField(kff.potentials.NeuralIL(["Si"], cutoff=CUTOFF, n_max=n_max))
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +65,7 @@ def streaming(count: int = 100_000, n_max: int = 4, batches: int = 200) -> None:
             f"disk, {peak() - before:.0f} MB more memory",
         )
         before, began = peak(), time.perf_counter()
-        data = kff.data.Dataset(path, model, batch_size=BATCH, max_shapes=2, max_memory=KEPT)
+        data = kff.data.Dataset(path, model, batch_size=BATCH, max_shapes=max_shapes, max_memory=KEPT)
         row(
             f"Dataset of {count} structures in a file",
             f"opened in {time.perf_counter() - began:.2f} s, {peak() - before:.0f} MB more memory",
