@@ -1,4 +1,4 @@
-"""Layers without a notion of energy: cutoffs, radial functions, harmonics, descriptors, networks."""
+"""Layers and functions that potentials are made of: cutoffs, radial functions, spherical harmonics, descriptors, networks."""
 
 from keras_ff.layers.atomic_networks import MLP, LinearPlusMLP, ResNet
 from keras_ff.layers.base import Descriptor

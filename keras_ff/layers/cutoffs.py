@@ -1,14 +1,16 @@
 """Functions that take interactions smoothly to zero at the cutoff."""
 
+from __future__ import annotations
+
 import numpy as np
 from keras import ops
 
 
-def cosine_cutoff(distances, cutoff):
-    """Half a cosine wave, from 1 at contact to 0 at `cutoff`.
+def cosine_cutoff(distances, cutoff: float):
+    """Cutoff function: half a cosine wave, from 1 at distance 0 to 0 at `cutoff`.
 
     The value and its first derivative are continuous at `cutoff`. The second
-    derivative jumps there, and force constants with it.
+    derivative jumps there, and so do force constants.
 
     Args:
         distances: Any shape, in Å.
@@ -18,7 +20,9 @@ def cosine_cutoff(distances, cutoff):
         Weights between 0 and 1, in the shape of `distances`.
 
     Example:
-        >>> keras.ops.convert_to_numpy(cosine_cutoff(keras.ops.array([0.0, 2.5, 5.0, 6.0]), 5.0)).round(6).tolist()
+        >>> import numpy as np
+        >>> import keras_ff as kff
+        >>> np.array(kff.layers.cosine_cutoff(np.array([0.0, 2.5, 5.0, 6.0]), 5.0)).round(6).tolist()
         [1.0, 0.5, 0.0, 0.0]
 
     Reference:
@@ -28,8 +32,8 @@ def cosine_cutoff(distances, cutoff):
     return 0.5 + 0.5 * ops.cos(np.pi * x)
 
 
-def polynomial_cutoff(distances, cutoff, onset=0.0):
-    """The polynomial of degree 5 from 1 at `onset` to 0 at `cutoff`.
+def polynomial_cutoff(distances, cutoff: float, onset: float = 0.0):
+    """Cutoff function: the polynomial of degree 5 from 1 at `onset` to 0 at `cutoff`.
 
     The value and its first two derivatives are continuous everywhere, so that
     force constants are too.
@@ -43,7 +47,9 @@ def polynomial_cutoff(distances, cutoff, onset=0.0):
         Weights between 0 and 1, in the shape of `distances`.
 
     Example:
-        >>> keras.ops.convert_to_numpy(polynomial_cutoff(keras.ops.array([0.0, 2.5, 5.0, 6.0]), 5.0)).round(6).tolist()
+        >>> import numpy as np
+        >>> import keras_ff as kff
+        >>> np.array(kff.layers.polynomial_cutoff(np.array([0.0, 2.5, 5.0, 6.0]), 5.0)).round(6).tolist()
         [1.0, 0.5, 0.0, 0.0]
 
     Reference:

@@ -1,5 +1,7 @@
 """Pairs of neighbors, and sums over the neighbors of an inner sphere at the cost of that sphere."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
 
@@ -9,47 +11,72 @@ from keras import ops
 from keras_ff import backend
 
 
-def neighbor_pairs(columns, ordered=False):
-    """All pairs of different neighbors (j, k), j by j: with j < k, or in both orders.
+def neighbor_pairs(columns, ordered: bool = False) -> tuple:
+    """Indices of all pairs of different neighbors (j, k), sorted by j: with j < k, or in both orders.
 
     Args:
         columns: Number of neighbors: an int, or a symbol or tensor where one function is traced for batches of several shapes.
         ordered: Whether (j, k) and (k, j) are two pairs.
 
     Returns:
-        Tuple of the places j, the places k, and None; for another all places, and a boolean array that says which are pairs.
+        Tuple of the indices j, the indices k, and None. If the number of neighbors is no int, the indices are those of all
+        (j, k), and the third is a boolean array that says which of these are pairs.
+
+    Example:
+        >>> from keras_ff.layers.inner_neighbors import neighbor_pairs
+        >>> [indices.tolist() for indices in neighbor_pairs(3)[:2]]
+        [[0, 0, 1], [1, 2, 2]]
     """
     if isinstance(columns, Integral):
         return *(np.nonzero(~np.eye(columns, dtype=bool)) if ordered else np.triu_indices(columns, 1)), None
-    places = ops.arange(columns * columns)
-    first, second = places // columns, places % columns
+    indices = ops.arange(columns * columns)
+    first, second = indices // columns, indices % columns
     return first, second, ops.not_equal(first, second) if ordered else first < second
 
 
 def only_pairs(values, is_pair):
-    """Zeros where there is no pair: `(atoms, places)`, or `(atoms, places, channels)`, and what `neighbor_pairs` returned last."""
+    """Values of pairs of neighbors, with zeros where there is no pair.
+
+    Args:
+        values: `(atoms, pairs)`, or `(atoms, pairs, channels)`.
+        is_pair: Boolean `(pairs,)`, or None if all are pairs: what `neighbor_pairs` returned last.
+
+    Returns:
+        Tensor in the shape of `values`.
+    """
     if is_pair is None:
         return values
     keep = ops.cast(is_pair, values.dtype)
     return values * (keep if len(values.shape) == 2 else keep[:, None])
 
 
-def inner_columns(neighbors, inner, outer):
-    """How many of so many neighbors within the radius `outer` are within `inner` at even density."""
+def inner_columns(neighbors, inner: float, outer: float):
+    """Number of neighbors within an inner radius, estimated from that within an outer radius at even density.
+
+    Args:
+        neighbors: Number of neighbors within `outer`; one that is no int, and one up to 4, is returned as it is.
+        inner: Radius in Å.
+        outer: Larger radius in Å.
+    """
     return math.ceil(neighbors * (inner / outer) ** 3) if isinstance(neighbors, Integral) and neighbors > 4 else neighbors
 
 
 def over_inner(function, rows, inside, columns, *args):
-    """`function(rows, *args)` with the neighbors that count moved to the first columns, and only these.
+    """Result of a function of neighbors, `function(rows, *args)`, computed from the few neighbors that count.
 
-    The result does not depend on `columns`: if an atom has more inner neighbors, the function gets all.
+    The neighbors that count are moved to the front, and the function gets only the first `columns` of them. The result does not
+    depend on `columns`: if an atom has more neighbors that count, the function gets all.
 
     Args:
-        function: From rows `(atoms, any number of neighbors, ...)`, in which a neighbor of zeros does not count, to `(atoms, ...)`.
-        rows: `(atoms, neighbors, channels)`, zero for neighbors outside.
+        function: From rows `(atoms, any number of neighbors, channels)`, in which a neighbor of zeros does not count, to
+            `(atoms, ...)`.
+        rows: `(atoms, neighbors, channels)`, zero for neighbors that do not count.
         inside: Boolean `(atoms, neighbors)`: which neighbors count.
-        columns: How many columns are enough in most cases.
-        args: What the function is differentiated by beside the rows: arrays, or nests of them.
+        columns: Number of neighbors that is enough in most cases.
+        args: Arrays, or nests of them, with respect to which the function is differentiated beside the rows.
+
+    Returns:
+        Tensor `(atoms, ...)`.
     """
     total = rows.shape[1]
     # On TensorFlow both branches of `cond` would be computed; what is exported is for any number of neighbors.

@@ -1,12 +1,14 @@
 """Real spherical harmonics as polynomials of the vector components."""
 
+from __future__ import annotations
+
 from math import factorial, pi, sqrt
 
 from keras import ops
 
 
-def solid_harmonics(vectors, l_max):
-    """Real solid harmonics r^l Y_lm, orthonormal on the sphere.
+def solid_harmonics(vectors, l_max: int) -> list:
+    """Real solid harmonics r^l Y_lm of vectors, orthonormal on the unit sphere.
 
     They are polynomials of x, y, z, so that every derivative exists everywhere,
     also at the origin.
@@ -16,7 +18,14 @@ def solid_harmonics(vectors, l_max):
         l_max: Largest l.
 
     Returns:
-        List over l of `(..., 2 l + 1)`, m from -l to l (sine terms first).
+        List over l of tensors `(..., 2 l + 1)`, m from -l to l (sine terms first).
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_ff as kff
+        >>> first = kff.layers.solid_harmonics(np.array([[0.0, 0.0, 2.0]]), 1)[1]  # y, z, x times sqrt(3 / 4 pi)
+        >>> np.array(first, "float64")[0].round(4).tolist()
+        [0.0, 0.9772, 0.0]
 
     Reference:
         Helgaker, Jorgensen and Olsen, Molecular Electronic-Structure Theory (2000), section 6.4.
@@ -45,17 +54,25 @@ def solid_harmonics(vectors, l_max):
     return [ops.stack([harmonic(l, m) for m in range(-l, l + 1)], axis=-1) for l in range(l_max + 1)]
 
 
-def spherical_harmonics(vectors, l_max):
-    """Real spherical harmonics of the directions of `vectors`, orthonormal on the sphere.
-
-    A zero vector has no direction: it counts as Y_00 and zeros.
+def spherical_harmonics(vectors, l_max: int) -> list:
+    """Real spherical harmonics Y_lm of the directions of vectors, orthonormal on the unit sphere.
 
     Args:
-        vectors: `(..., 3)`.
+        vectors: `(..., 3)`, of any length. A zero vector has no direction: its Y_00 is that of others, the rest is 0.
         l_max: Largest l.
 
     Returns:
-        List over l of `(..., 2 l + 1)`, m from -l to l.
+        List over l of tensors `(..., 2 l + 1)`, m from -l to l (sine terms first).
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_ff as kff
+        >>> first = kff.layers.spherical_harmonics(np.array([[0.0, 0.0, 2.0]]), 1)[1]
+        >>> np.array(first, "float64")[0].round(4).tolist()
+        [0.0, 0.4886, 0.0]
+
+    Reference:
+        Helgaker, Jorgensen and Olsen, Molecular Electronic-Structure Theory (2000), section 6.4.
     """
     squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
     positive = squared > 0

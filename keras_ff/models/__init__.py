@@ -1,4 +1,4 @@
-"""Keras models made of potentials."""
+"""Keras models made of potentials: force fields, ensembles, and the functions that prepare, grade and convert them."""
 
 from keras_ff.models.calibration import Isotonic, Scaling, correlation, miscalibration, reliability
 from keras_ff.models.ensemble import Ensemble

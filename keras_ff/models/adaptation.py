@@ -1,4 +1,8 @@
-"""What a model takes from a data set before it is trained, and how it takes new elements."""
+"""Base of `ForceField` with its preparation for training: statistics of the data, reference energies, new elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -11,26 +15,34 @@ from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.sum import Sum
 
+if TYPE_CHECKING:
+    from keras_ff.data.dataset import Dataset
+    from keras_ff.models.force_field import ForceField
+    from keras_ff.potentials.base import Potential
+
 
 class AdaptableModel(DataModel):
-    """The methods of `ForceField` that look at data before the training, and those that prepare fine-tuning."""
+    """Base of `ForceField` with the methods that prepare a training: `adapt`, `fit_reference_energies` and `with_species`."""
 
-    def adapt(self, dataset, samples=20_000):
-        """Set reference energies, scales and descriptor statistics from data, before training.
+    def adapt(self, dataset: Dataset, samples: int = 20_000) -> None:
+        """Set reference energies, scales and statistics of the descriptors from data, before training.
 
-        Reference energies of the species are fitted by least squares to the energies
-        that fixed terms of the potential (a repulsion, say) leave over, unless no
-        term adapts: a classical potential keeps its own zero.
+        Reference energies of the species are fitted by least squares to the energies minus those of fixed terms of the potential,
+        such as a repulsion. Nothing is set if no term adapts: a classical potential keeps its own zero.
+
+            model = ForceField(NeuralIL(["Si"]))
+            data = Dataset(structures, model)
+            model.adapt(data)
 
         Args:
             dataset: `keras_ff.data.Dataset` with energies or forces.
-            samples: Number of atoms whose descriptors are looked at.
+            samples: Number of atoms whose descriptors are used.
 
         Raises:
             ValueError: If the data set has neither energies nor forces.
 
         Warns:
-            If data lie outside the knots of splines, see `spline_domains`.
+            UserWarning: If data lie outside the knots of splines, see `spline_domains`.
         """
         spline_domains(self, dataset)
         learned = terms_with(self.potential, Learned)
@@ -54,14 +66,18 @@ class AdaptableModel(DataModel):
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), np.concatenate(kinds), summary.force_scales())
 
-    def describe(self, dataset):
-        """Features that the terms of the potential with descriptors have for each atom, side by side.
+    def describe(self, dataset: Dataset) -> list[np.ndarray]:
+        """Compute the features of all atoms of a data set: the descriptors that the terms of the potential have.
+
+            rows = model.describe(data)
+            rows[7].shape  # (atoms of the structure 7, features)
 
         Args:
             dataset: `keras_ff.data.Dataset`.
 
         Returns:
-            List of arrays `(atoms, features)`, one for each structure in the order of the structures.
+            List of arrays `(atoms, features)`, one for each structure in the order of the structures; features of several terms
+            follow each other.
 
         Raises:
             ValueError: If no term has descriptors.
@@ -75,7 +91,6 @@ class AdaptableModel(DataModel):
 
     def _features(self, learned, dataset, batches=None):
         """For each structure a dict of the features of its atoms, "term 0" and so on, and their `species`."""
-
         names = [f"term {index}" for index in range(len(learned))]
 
         def features(batch, _):
@@ -86,11 +101,14 @@ class AdaptableModel(DataModel):
 
         return mapped(self, features, dataset, (*names, "species"), "descriptors", batches)
 
-    def fit_reference_energies(self, dataset):
-        """Move the energies of the species by least squares to what the potential, as it is, leaves of the energies.
+    def fit_reference_energies(self, dataset: Dataset) -> None:
+        """Fit the reference energies of the species by least squares to the energies of data; the potential stays as it is.
 
-        `adapt` leaves the zero of a classical potential alone; this moves it to that of the data. Species that the data does not
-        have keep their energies.
+        `adapt` does not change the zero of energy of a classical potential; this method moves it to that of the data. Species that
+        the data does not have keep their energies.
+
+            model = ForceField(StillingerWeber.silicon())
+            model.fit_reference_energies(Dataset(structures, model))
 
         Args:
             dataset: `keras_ff.data.Dataset` with energies.
@@ -99,19 +117,19 @@ class AdaptableModel(DataModel):
             ValueError: If the data set has no energies.
 
         Warns:
-            If data lie outside the knots of splines, see `spline_domains`.
+            UserWarning: If data lie outside the knots of splines, see `spline_domains`.
         """
         spline_domains(self, dataset)
         dataset.require_labels("energy")
         summary = Summary(self, len(self.species)).of(dataset)
         self.reference_energies.assign_add(summary.reference_energies(self.species))
 
-    def with_species(self, twins):
-        """A copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
+    def with_species(self, twins: dict[str, str]) -> ForceField:
+        """Make a copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
 
-        A new element starts as the twin of one that is known: its energies and forces are those of a structure in which the twin
-        stands in its place. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
-        would take the statistics away that the network was trained with:
+        A new element starts as a copy of a known one, its twin: energies and forces are those of the structure with each new
+        element replaced by its twin. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
+        would replace the statistics that the network was trained with:
 
             model = load("silicon.keras").with_species({"Ge": "Si"})
             data = Dataset(germanium, model)
@@ -120,14 +138,14 @@ class AdaptableModel(DataModel):
             model.fit(data)
 
         Args:
-            twins: Dict from new chemical symbols to those of the model.
+            twins: Dict from each new chemical symbol to one of the model.
 
         Returns:
             A `ForceField` that is not compiled.
 
         Raises:
             ValueError: If a new symbol is known already, or a twin is not.
-            NotImplementedError: If the potential, or a term of it, takes no elements.
+            NotImplementedError: If the potential, or a term of it, takes no new elements.
         """
         if not twins or set(twins) & set(self.species) or set(twins.values()) - set(self.species):
             raise ValueError(f"Name elements that are new and their twins of {self.species}. Received {twins}.")
@@ -137,12 +155,20 @@ class AdaptableModel(DataModel):
         return copy
 
     def _like_this(self, potential):
-        """A `ForceField` of another potential, of the same dtype."""
+        """A `ForceField` of another potential, with the same dtype."""
         raise NotImplementedError
 
 
-def extended(potential, twins):
-    """A potential that knows more elements, see `Learned.with_species`; of a sum, each part does."""
+def extended(potential: Potential, twins: dict[str, str]) -> Potential:
+    """Potential that knows more elements, see `Learned.with_species`; of a `Sum`, each part is extended.
+
+    Args:
+        potential: The `Potential`.
+        twins: Dict from each new chemical symbol to one of the potential.
+
+    Raises:
+        NotImplementedError: If the potential, or a part of it, takes no new elements.
+    """
     if isinstance(potential, Sum):
         return potential.rebuilt([extended(part, twins) for part in potential.parts])
     if not isinstance(potential, Learned):

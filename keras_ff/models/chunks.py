@@ -1,27 +1,44 @@
-"""How many atoms are computed together."""
+"""Evaluation of functions of neighborhoods for all atoms together, or in chunks of atoms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from keras import ops
 
 from keras_ff import backend
 from keras_ff.geometry import Neighborhood
 
-# Atoms whose intermediate results are kept at the same time where no training needs all of them.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keras_ff.potentials.base import Potential
+
+# Largest number of atoms whose intermediate results are kept at the same time where no training needs all of them.
 CHUNK = 512
 
-# Numbers of an intermediate result, likewise: with hundreds of neighbors, or pairs of them, fewer atoms fill the cache.
+# Largest number of numbers of an intermediate result: with hundreds of neighbors, or pairs of them, fewer atoms fill the cache.
 PAIRS = 32_768
 
 
-def at_once(function, neighborhood, potential):
-    """`function(neighborhood)`, all atoms together: for derivatives of the results, which need all that was computed."""
+def at_once(function: Callable, neighborhood: Neighborhood, potential: Potential) -> tuple:
+    """Result of a function of a `Neighborhood`, computed for all atoms together.
+
+    It serves derivatives of the result, for which all intermediate results are kept.
+
+    Args:
+        function: From a `Neighborhood` to a tuple of tensors `(atoms, ...)`.
+        neighborhood: The `Neighborhood`.
+        potential: Not used; `in_chunks` has the same arguments.
+    """
     return function(neighborhood)
 
 
-def in_chunks(function, neighborhood, potential):
-    """`function(neighborhood)`, computed for a bounded number of atoms at a time: memory does not limit the system.
+def in_chunks(function: Callable, neighborhood: Neighborhood, potential: Potential) -> tuple:
+    """Result of a function of a `Neighborhood`, computed for a bounded number of atoms at a time, in bounded memory.
 
     Args:
-        function: From a `Neighborhood` to a tuple of arrays `(atoms, ...)`.
+        function: From a `Neighborhood` to a tuple of tensors `(atoms, ...)`.
         neighborhood: The `Neighborhood`.
         potential: The `Potential` that the function evaluates: its `intermediates` decide on the number of atoms.
     """

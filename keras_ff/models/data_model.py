@@ -1,5 +1,9 @@
 """A Keras model that takes a `Dataset`, on one device or several."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import keras
 import numpy as np
 from keras import ops
@@ -11,12 +15,21 @@ from keras_ff.models.epochs import SetEpoch
 from keras_ff.models.mapping import PER_ATOM, in_order, mapped
 from keras_ff.models.own_precision import in_dtype, own_precision
 
-# Of a batch.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# Names of the integer arrays of a batch.
 INTEGERS = ("species", "neighbors", "waves")
 
 
 class DataModel(keras.Model):
-    """`keras.Model` whose `fit`, `evaluate` and `predict` know `keras_ff.data.Dataset` and `keras_ff.training.data_parallel`."""
+    """Base of `ForceField`: a `keras.Model` whose `fit`, `evaluate` and `predict` take a `keras_ff.data.Dataset`.
+
+    It runs on one device, or on several within `keras_ff.training.data_parallel`.
+
+    Args:
+        kwargs: Arguments of `keras.Model`: `name` and `dtype`.
+    """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -24,7 +37,18 @@ class DataModel(keras.Model):
         self._replicas = backend.replicas()
 
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
-        """`keras.Model.compile`. Losses and metrics compute in the dtype of the model, unless they were made with another one."""
+        """Compile the model, as `keras.Model.compile` does.
+
+        Losses and metrics compute in the dtype of the model, unless they were made with another one.
+
+        Args:
+            optimizer: Keras optimizer or its name.
+            loss: Loss, or dict from names of outputs to losses.
+            loss_weights: Dict from names of outputs to the weights of their losses.
+            metrics: Dict from names of outputs to lists of metrics.
+            weighted_metrics: Metrics that take sample weights.
+            kwargs: Further arguments of `keras.Model.compile`.
+        """
         if self._replicas > 1:
             # TensorFlow cannot compile across devices, and Keras knows.
             kwargs["jit_compile"] = "auto"
@@ -38,7 +62,19 @@ class DataModel(keras.Model):
 
     @own_precision
     def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
-        """`keras.Model.fit`. A `keras_ff.data.Dataset` keeps its own order, a function of its seed and the epoch.
+        """Train the model, as `keras.Model.fit` does.
+
+            model.fit(data, validation_data=validation, epochs=100)
+
+        Args:
+            x: `keras_ff.data.Dataset`, whose order of batches is a function of its seed and the epoch, or what Keras takes.
+            args: Further positional arguments of `keras.Model.fit`.
+            callbacks: List of Keras callbacks.
+            validation_data: `keras_ff.data.Dataset`, or what Keras takes.
+            kwargs: Further arguments of `keras.Model.fit`.
+
+        Returns:
+            The `keras.callbacks.History`.
 
         Raises:
             ValueError: If the devices of `keras_ff.training.data_parallel` do not divide a batch, or the model was made outside.
@@ -51,16 +87,31 @@ class DataModel(keras.Model):
 
     @own_precision
     def evaluate(self, x=None, *args, **kwargs):
-        """`keras.Model.evaluate`; see `fit`."""
+        """Compute the loss and metrics, as `keras.Model.evaluate` does.
+
+        Args:
+            x: `keras_ff.data.Dataset`, or what Keras takes.
+            args: Further positional arguments of `keras.Model.evaluate`.
+            kwargs: Further arguments of `keras.Model.evaluate`, such as `return_dict`.
+        """
         return super().evaluate(self._divided(x), *args, **kwargs)
 
     @own_precision
     def predict(self, x, *args, verbose="auto", **kwargs):
-        """`keras.Model.predict`. Of a `keras_ff.data.Dataset`, what it returns is in the order of the structures.
+        """Compute the outputs for all structures of a data set, in their order.
+
+            outputs = model.predict(data)
+            outputs["forces"][7, : len(structures[7])]
+
+        Args:
+            x: `keras_ff.data.Dataset`, or what `keras.Model.predict` takes.
+            args: Further positional arguments of `keras.Model.predict`, not for a `Dataset`.
+            verbose: 0 shows no progress.
+            kwargs: Further arguments of `keras.Model.predict`, not for a `Dataset`.
 
         Returns:
-            Of a `Dataset`: dictionary of arrays (structures, ...) with as many atoms as the largest batch has room for; the forces
-            of a structure are `forces[index, :len(atoms)]`, and zeros follow.
+            For a `Dataset` a dict of arrays `(structures, ...)`. The axis of the atoms has the length of the largest batch; zeros
+            follow the atoms of a structure.
 
         Raises:
             TypeError: If a `Dataset` comes with arguments that its batches decide.
@@ -69,23 +120,25 @@ class DataModel(keras.Model):
             return super().predict(x, *args, verbose=verbose, **kwargs)
         if args or kwargs:
             raise TypeError(f"A Dataset is predicted whole, batch by batch: leave out {[*args, *kwargs]}.")
-        data, found = self._divided(x), []
+        data, results = self._divided(x), []
         for index in tqdm(range(len(data)), desc="predict", unit=" batches", delay=2.0, disable=not verbose, leave=False):
-            found.append((data.indices(index), self.predict_on_batch(data[index][0])))
+            results.append((data.indices(index), self.predict_on_batch(data[index][0])))
         whole = {}
-        for name, value in found[0][1].items():
-            shape = np.max([outputs[name].shape[1:] for _, outputs in found], axis=0)
+        for name, value in results[0][1].items():
+            shape = np.max([outputs[name].shape[1:] for _, outputs in results], axis=0)
             whole[name] = np.zeros((len(data.structures), *shape), value.dtype)
-            for indices, outputs in found:
+            for indices, outputs in results:
                 value, real = outputs[name], indices >= 0
                 whole[name][(indices[real], *(slice(length) for length in value.shape[1:]))] = value[real]
         return whole
 
-    def map(self, function, dataset, per_atom=PER_ATOM, verbose=1):
-        """Results of a function of batches for every structure of a data set.
+    def map(
+        self, function: Callable, dataset: Dataset, per_atom: Sequence[str] = PER_ATOM, verbose: int = 1
+    ) -> list[dict[str, np.ndarray]]:
+        """Compute a function of batches for every structure of a data set.
 
-        The function is compiled once for each shape of batch, and sees the weights of the model as they are now. Padding is
-        removed. For the outputs of the model alone use `predict`; here a function can look at labels and at anything inside.
+        The function is compiled once for each shape of batch, and uses the weights of the model as they are now. Padding is
+        removed. For the outputs of the model alone use `predict`; here a function can use labels and anything inside the model.
 
             def error(batch, labels):
                 outputs = model(batch)
@@ -108,7 +161,7 @@ class DataModel(keras.Model):
         return in_order(mapped(self, function, dataset, per_atom, verbose=verbose), len(dataset.structures))
 
     def _divided(self, data):
-        """The batches of a `Dataset` as several devices take them: of several processes, each makes its own part."""
+        """The `Dataset` as several devices take it: each process makes its own fraction of the structures of a batch."""
         replicas = backend.replicas()
         if replicas != self._replicas:
             raise ValueError(

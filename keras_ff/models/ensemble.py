@@ -1,4 +1,8 @@
-"""A committee as a model: means over its members, and how much they disagree."""
+"""The model of a committee: means over its members, and how much they disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -9,19 +13,22 @@ from keras_ff.models.force_field import OUTPUTS, ForceField
 from keras_ff.models.mapping import mapped
 from keras_ff.potentials.with_members import members_of
 
+if TYPE_CHECKING:
+    from keras_ff.data.dataset import Dataset
+    from keras_ff.geometry import Neighborhood
+    from keras_ff.potentials.base import Potential
+
 SPREADS = ("energy_std", "energy_per_atom_std", "forces_std", "stress_std")
 
-# What has a learned variance.
+# Outputs that have a learned variance.
 WITH_VARIANCE = ("energy", "energy_per_atom", "forces")
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class Ensemble(ForceField):
-    """Force field of a committee, which knows how much its members disagree.
+    """Force field of a committee, with the standard deviations between its members as uncertainties.
 
-        ensemble = Ensemble(NeuralIL(["Si"], members=10))
-
-    Its energy, forces and stress are those of `ForceField(potential)`, the means over the members. Beside them stand the standard
+    Its energy, forces and stress are those of `ForceField(potential)`, the means over the members. Further outputs are the standard
     deviations of the members (with members - 1 in the denominator),
 
     * `energy_std` `(structures, 1)` in eV, and `energy_per_atom_std`,
@@ -35,19 +42,29 @@ class Ensemble(ForceField):
     `fit` trains each member on its own loss as it would be trained alone, all in one step. Metrics and `evaluate` are about the
     means. The reported loss of training is the mean of those of the members.
 
+    Args:
+        potential: A `Potential` with `members`, two or more.
+        bootstrap: Seed of random samples of the structures, one for each member, which then learns from its own sample; see
+            `keras_ff.data.bootstrap`. With None all learn from all structures, and differ by their initial weights.
+        kwargs: Further arguments of `ForceField`.
+
     Attributes:
         calibration: Dict from names of outputs to `Scaling` or `Isotonic`, see `calibrate`.
 
-    Args:
-        potential: A `Potential` with `members`, two or more.
-        bootstrap: Seed of samples of the structures, one for each member, which then learns from those of its own; see
-            `keras_ff.data.bootstrap`. With None all learn from all structures, and differ by their initial weights.
-
     Raises:
         ValueError: If the potential has no members, or a single one.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> ensemble = kff.Ensemble(kff.potentials.NeuralIL(["Si"], n_max=2, members=10))
+        >>> ensemble.members
+        10
+
+    Reference:
+        Lakshminarayanan, Pritzel and Blundell, Adv. Neural Inf. Process. Syst. 30, 6402 (2017), for deep ensembles.
     """
 
-    def __init__(self, potential, bootstrap=None, **kwargs):
+    def __init__(self, potential: Potential, bootstrap: int | None = None, **kwargs):
         if (members_of(potential) or 0) < 2:
             raise ValueError(
                 f"An ensemble needs a potential with two or more members, such as NeuralIL(species, members=10). Received "
@@ -58,16 +75,18 @@ class Ensemble(ForceField):
         self.calibration = {}
 
     @property
-    def members(self):
+    def members(self) -> int:
+        """Number of members of the committee."""
         return self.potential.members
 
     def call(self, batch, training=False):
+        """Compute the outputs of a batch, with the standard deviations between the members; see the class."""
         outputs = (self.atomic_at_once if training else self.atomic)(batch)
         names = (*OUTPUTS, *SPREADS, *(["members"] if training else []))
         return {name: outputs[name] for name in names}
 
     def _atomic(self, batch, evaluate):
-        """What `ForceField.atomic` returns, the spreads, and `members`: a dict of the outputs of each member.
+        """Dict of the outputs of `ForceField.atomic`, the spreads, and `members`: a dict of the outputs of each member.
 
         The first axis of these holds all structures of the first member, then all of the second, and so on.
         """
@@ -84,7 +103,7 @@ class Ensemble(ForceField):
             ops.swapaxes(gradients, 0, 1),
             None if far is None else [self._copies(x) for x in far],
         )
-        # Of the energies without reference energies, which would cost digits.
+        # The variance is that of the energies without reference energies, which would cost digits.
         learned = ops.sum(ops.reshape(energies, (self.members, *ops.shape(batch["species"]))), axis=2)
         energy, forces = _variance(learned)[:, None], _variance(self._by_member(each["forces"]))
         forces = ops.mean(forces, axis=-1, keepdims=True)
@@ -107,10 +126,16 @@ class Ensemble(ForceField):
             "members": members,
         }
 
-    def member_rows(self, neighborhood):
-        """Energies `(atoms, members)` in eV of each member, and derivatives `(atoms, members, neighbors, 3)` in eV/Å.
+    def member_rows(self, neighborhood: Neighborhood):
+        """Compute energies and derivatives of each member, and the variances that members learn.
 
-        With learned noise the variances of energies and forces `(atoms, members, 2)` come third.
+        Args:
+            neighborhood: The `Neighborhood` of any number of atoms.
+
+        Returns:
+            Tuple of atomic energies `(atoms, members)` in eV and derivatives with respect to the vectors
+            `(atoms, members, neighbors, 3)` in eV/Å. With `learned_noise` the variances of energies in eV² and force components in
+            (eV/Å)², `(atoms, members, 2)`, are third.
         """
         rows = [ops.swapaxes(x, 0, 1) for x in self.potential.member_gradients(neighborhood)]
         if self.potential.learned_noise:
@@ -118,24 +143,31 @@ class Ensemble(ForceField):
             rows.append(ops.where(neighborhood.is_atom[:, None, None], variances, 0.0))
         return tuple(rows)
 
-    def energies_std(self, neighborhood):
-        """Standard deviations of the members' atomic energies, `(atoms,)` in eV: what of the spread is a function of neighbors.
+    def energies_std(self, neighborhood: Neighborhood):
+        """Compute the standard deviations of the atomic energies over the members.
 
         Args:
             neighborhood: The `Neighborhood` of any number of atoms.
+
+        Returns:
+            Tensor `(atoms,)` in eV, 0 at padding; a function of the neighbors of each atom alone.
         """
         return _root(ops.where(neighborhood.is_atom, _variance(self.potential.member_energies(neighborhood)), 0.0))
 
     def _copies(self, x):
-        """An array `(structures, ...)` once for each member, `(members * structures, ...)`."""
+        """Copies of an array `(structures, ...)` for each member, `(members * structures, ...)`."""
         return ops.tile(x, (self.members, *[1] * (len(x.shape) - 1)))
 
     def _by_member(self, x):
-        """`(members * structures, ...)` as `(members, structures, ...)`."""
+        """An array `(members * structures, ...)` in the shape `(members, structures, ...)`."""
         return ops.reshape(x, (self.members, -1, *x.shape[1:]))
 
     def compile(self, *args, **kwargs):
-        """See `ForceField.compile`.
+        """Compile the model; see `ForceField.compile`.
+
+        Args:
+            args: Positional arguments of `keras.Model.compile`.
+            kwargs: Arguments of `keras.Model.compile`.
 
         Raises:
             ValueError: If a loss takes variances and the potential learns none, or the other way round.
@@ -145,13 +177,21 @@ class Ensemble(ForceField):
             taken = getattr(loss, "takes_variance", False)
             if taken != (self.potential.learned_noise and name in WITH_VARIANCE):
                 raise ValueError(
-                    f"Outputs with learned variances are trained by a loss that takes these, GaussianNLL, and others not. Received "
+                    f"Outputs with learned variances need a loss that takes these, GaussianNLL; others need another loss. Received "
                     f"{type(loss).__name__} for {name}, and learned_noise={self.potential.learned_noise}."
                 )
         super().compile(*args, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of the means; in training the mean of the losses of the members, with the gradient of their sum."""
+        """Compute the loss: that of the means, or in training the mean of those of the members, with the gradient of their sum.
+
+        Args:
+            x: Batch, a dict of arrays.
+            y: Labels, a dict of arrays.
+            y_pred: Outputs of the model.
+            sample_weight: Weights of the structures, or None.
+            training: Whether the loss is that of a training step.
+        """
         if not training:
             predicted = _labelled(y_pred)
             if self.potential.learned_noise:
@@ -180,17 +220,21 @@ class Ensemble(ForceField):
         return weights if counts is None else weights * ops.reshape(counts, (-1, *[1] * (len(weights.shape) - 1)))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Update the metrics with the means over the members, as `keras.Model` does for other models."""
         return super().compute_metrics(x, y, _labelled(y_pred), sample_weight)
 
-    def spread_and_error(self, dataset):
-        """Spreads, and the errors of the means, of all labels of a data set.
+    def spread_and_error(self, dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Compute the spreads of the members and the errors of their means for all labels of a data set.
+
+            spread, error = ensemble.spread_and_error(data)["forces"]
+            kff.models.miscalibration(spread, error)
 
         Args:
             dataset: `keras_ff.data.Dataset`.
 
         Returns:
-            Dict from those of `energy_per_atom`, `forces` and `stress` that have labels to `(spreads, errors)`, flat arrays; the
-            forces also of each element alone, as `forces of Si`. The error of the forces on an atom is the root of the mean of the
+            Dict from "energy_per_atom", "forces" and "stress", as far as there are labels, to `(spreads, errors)`, flat arrays;
+            "forces of Si" and the like are those of one element. The error of the forces on an atom is the root of the mean of the
             squares of its three components.
         """
 
@@ -220,14 +264,17 @@ class Ensemble(ForceField):
     def _forces_of(self):
         return [f"forces of {symbol}" for symbol in self.species]
 
-    def calibrate(self, dataset, kind=calibration.Isotonic):
-        """Learn from a validation set which errors to expect at which spread. It is saved with the model.
+    def calibrate(self, dataset: Dataset, kind: type = calibration.Isotonic) -> None:
+        """Fit which errors to expect at which spread to a validation set; the result is saved with the model.
 
         Forces are calibrated for each element, as their errors differ, also by noise of the labels.
 
+            ensemble.calibrate(validation_data)
+            expected = ensemble.calibrated("energy_per_atom", outputs["energy_per_atom_std"])
+
         Args:
             dataset: `keras_ff.data.Dataset` of structures that the model was not trained on.
-            kind: `Scaling` or `Isotonic`; the latter wants some hundred labels.
+            kind: `Scaling` or `Isotonic`; the latter needs a few hundred labels.
 
         Raises:
             ValueError: If the data set has no labels.
@@ -237,16 +284,19 @@ class Ensemble(ForceField):
         pairs = self.spread_and_error(dataset)
         self.calibration = {name: kind.fit(*pair) for name, pair in pairs.items() if name != "forces"}
 
-    def calibrated(self, name, spread, species=None):
-        """Errors to expect at a spread.
+    def calibrated(self, name: str, spread, species=None) -> np.ndarray:
+        """Return the errors to expect at spreads, after `calibrate`.
 
         Args:
             name: "energy_per_atom", "stress", "forces", or "forces of Si" and the like.
-            spread: Of this output, such as `outputs["forces_std"]`.
-            species: For "forces" the elements of the atoms, int, in the shape of the spread; -1 is padding.
+            spread: Spreads of this output, such as `outputs["forces_std"]`, of any shape.
+            species: For "forces" the elements of the atoms, int, with as many values as the spread; -1 is padding.
+
+        Returns:
+            Array in the shape of the spread, in its unit.
 
         Raises:
-            ValueError: If this output was not calibrated, or not for an element that is there.
+            ValueError: If this output was not calibrated, or not for an element among `species`.
         """
         if name == "forces":
             spread = np.asarray(spread)
@@ -262,11 +312,13 @@ class Ensemble(ForceField):
             )
         return self.calibration[name](spread)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor and the calibration, from which Keras makes it anew."""
         return {**super().get_config(), "bootstrap": self.bootstrap, "calibration": calibration.to_config(self.calibration)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        """Make the model from what `get_config` returned."""
         config = dict(config)
         known = calibration.from_config(config.pop("calibration", {}))
         model = super().from_config(config, custom_objects)
@@ -279,7 +331,7 @@ def _labelled(outputs):
 
 
 def _variance(members):
-    """Along the first axis."""
+    """Variance along the first axis, that of the members."""
     deviations = members - ops.mean(members, axis=0, keepdims=True)
     return ops.sum(deviations * deviations, axis=0) / (members.shape[0] - 1)
 

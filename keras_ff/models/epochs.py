@@ -1,10 +1,12 @@
-"""Which epoch the data is in."""
+"""A callback that tells the data which epoch begins."""
+
+from __future__ import annotations
 
 import keras
 
 
 class SetEpoch(keras.callbacks.Callback):
-    """Tell the data which epoch begins, so that the order of batches follows from it.
+    """Callback that sets the epoch of the data, from which the order of the batches follows.
 
     A resumed run then sees the batches that the uninterrupted run would have
     seen. `ForceField.fit` adds this callback itself. Elsewhere pass `shuffle=False`
@@ -12,7 +14,18 @@ class SetEpoch(keras.callbacks.Callback):
     global random numbers of Python.
 
     Args:
-        data: Anything with an attribute `epoch`, such as `keras_ff.data.Dataset`.
+        data: Object with an attribute `epoch`, such as `keras_ff.data.Dataset`.
+
+    Raises:
+        TypeError: If the data has no attribute `epoch`.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from keras_ff.models.epochs import SetEpoch
+        >>> data = SimpleNamespace(epoch=0)
+        >>> SetEpoch(data).on_epoch_begin(3)
+        >>> data.epoch
+        3
     """
 
     def __init__(self, data):
@@ -21,5 +34,6 @@ class SetEpoch(keras.callbacks.Callback):
             raise TypeError(f"SetEpoch takes data with an attribute `epoch`. Received {type(data).__name__}.")
         self.data = data
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Set the `epoch` of the data."""
         self.data.epoch = epoch

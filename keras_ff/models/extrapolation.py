@@ -1,4 +1,8 @@
-"""Whether a model is asked about environments that its training set does not have."""
+"""Grades of extrapolation: how far the environments of atoms are from those of the training set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -11,36 +15,61 @@ from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.with_splines import WithSplines
 
-# Principal components with less than this part of the largest variance do not count: what is left is noise.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keras_ff.data.dataset import Dataset
+    from keras_ff.models.force_field import ForceField
+
+# Principal components with less than this fraction of the largest variance are noise and do not count.
 SMALLEST_VARIANCE = 1e-5
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class Extrapolation(Layer):
-    """Distances of descriptors from those of a training set, and thresholds.
+    """Layer of the distances of descriptors from those of a training set, with thresholds for them.
 
-    The distance of an atom is that of Mahalanobis over the root of the number of components: the descriptors of its element, in
-    the principal components of the training set, in units of their spread. For the descriptors of the training set its mean square
-    is 1. On silicon it tells hot, compressed and surface structures from others as well as the distance to the nearest of 1000
-    training environments does, at a cost that does not grow with the training set.
+    The distance of an atom is Mahalanobis' distance divided by the square root of the number of components: its descriptors minus
+    their mean over the training set, in principal components for its element, in units of their standard deviations. For the
+    training set its mean square is 1. On silicon it tells hot, compressed and surface structures from others as well as the
+    distance to the nearest of 1000 training environments does, at a cost that does not grow with the training set.
 
     Args:
-        features: Number of descriptors.
+        features: Number of descriptors of an atom.
         n_species: Number of elements.
+        kwargs: Arguments of Keras layers.
+
+    Attributes:
+        thresholds: Weight `(2,)`: thresholds of the distance, and of the spread of the forces of an ensemble in eV/Å.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_ff as kff
+        >>> extrapolation = kff.models.Extrapolation(features=1, n_species=1)
+        >>> extrapolation.fit(np.array([[1.0], [3.0]]), np.array([0, 0]))
+        >>> np.array(extrapolation(np.array([[2.0], [7.0]], "float32"), np.array([0, 0]))).tolist()
+        [0.0, 5.0]
+
+    Reference:
+        Mahalanobis, Proc. Natl. Inst. Sci. India 2, 49 (1936).
     """
 
-    def __init__(self, features, n_species, **kwargs):
+    def __init__(self, features: int, n_species: int, **kwargs):
         super().__init__(**kwargs)
         self.features, self.n_species = int(features), int(n_species)
         self.mean = self.add_weight(name="mean", shape=(n_species, features), initializer="zeros", trainable=False)
         shape = (n_species, features, features)
         self.whitening = self.add_weight(name="whitening", shape=shape, initializer="zeros", trainable=False)
-        # Of the distance, and of the spread of the forces of an ensemble in eV/Å.
         self.thresholds = self.add_weight(name="thresholds", shape=(2,), initializer="ones", trainable=False)
         self.built = True
 
-    def fit(self, features, species):
-        """Take descriptors of atoms `(atoms, features)` of species `(atoms,)`, NumPy, as what is known."""
+    def fit(self, features: np.ndarray, species: np.ndarray) -> None:
+        """Set mean and principal components from the descriptors of a training set.
+
+        Args:
+            features: `(atoms, features)`.
+            species: int `(atoms,)`.
+        """
         mean, whitening = np.zeros(self.mean.shape), np.zeros(self.whitening.shape)
         for element in np.unique(species):
             rows = features[species == element].astype("float64")
@@ -55,29 +84,42 @@ class Extrapolation(Layer):
         self.whitening.assign(whitening)
 
     def call(self, features, species):
-        """Distances `(atoms,)` of descriptors `(atoms, features)` of species int `(atoms,)`."""
+        """Compute the distances of atoms.
+
+        Args:
+            features: Descriptors `(atoms, features)`.
+            species: int `(atoms,)`.
+
+        Returns:
+            Tensor `(atoms,)`.
+        """
         total = 0.0
         for element in range(self.n_species):
             components = ops.matmul(features - self.mean[element], self.whitening[element])
             total = total + ops.where(species == element, ops.sum(components * components, axis=-1), 0.0)
         return ops.sqrt(total)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {**super().get_config(), "features": self.features, "n_species": self.n_species}
 
 
-def learn_extrapolation(model, dataset, quantile=0.99):
-    """Look at a training set, so that `extrapolation_grades` knows what is beyond it. It is saved with the model.
+def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0.99) -> None:
+    """Give a model the statistics of its training set from which `extrapolation_grades` follow; they are saved with it.
 
-    Thresholds are quantiles over the structures of the set, of the largest value of their atoms.
+    A threshold is a quantile over the structures of the set of the largest value among their atoms.
+
+        model.fit(data)
+        kff.models.learn_extrapolation(model, data)
+        model.save("silicon.keras")
 
     Args:
         model: `ForceField` with descriptors, or `Ensemble` of such, after its training.
         dataset: `keras_ff.data.Dataset` that the model was trained on.
-        quantile: Fraction of the training set that lies below the thresholds.
+        quantile: Fraction of the structures of the training set that lies below the thresholds.
 
     Raises:
-        ValueError: If the model has no descriptors, or the quantile is not between 0 and 1.
+        ValueError: If the model has no descriptors, or the quantile is not above 0 and at most 1.
     """
     if not 0 < quantile <= 1:
         raise ValueError(f"The quantile is above 0 and at most 1. Received quantile={quantile}.")
@@ -96,16 +138,20 @@ def learn_extrapolation(model, dataset, quantile=0.99):
     model.extrapolation.thresholds.assign(np.maximum(thresholds, 1e-12))
 
 
-def extrapolation_grades(model):
-    """Compiled function that grades the atoms of a batch: values above 1 extrapolate.
+def extrapolation_grades(model: ForceField) -> Callable:
+    """Compiled function that grades the atoms of a batch: at an atom with a grade above 1 the model extrapolates.
+
+        grades = kff.models.extrapolation_grades(model)
+        batch, _ = data[0]
+        grades(batch)["distance"] > 1
 
     Args:
-        model: `ForceField` that has seen `learn_extrapolation`.
+        model: `ForceField` after `learn_extrapolation`.
 
     Returns:
-        Function from a batch to a dict of grades `(structures, atoms)`, 0 at padding: `distance` of the descriptors, `spread` of
-        the forces of an `Ensemble`, both over their thresholds, and `splines` of a potential with splines: 0 if all arguments are
-        within the knots, or else 1 plus how far one is outside, in distances between knots.
+        Function from a batch to a dict of grades `(structures, atoms)`, 0 at padding: `distance` of the descriptors and, for an
+        `Ensemble`, `spread` of the forces, both divided by their thresholds; and for a potential with splines `splines`, 0 if all
+        arguments are within the knots, or else 1 plus how far one is outside, in distances between knots.
 
     Raises:
         ValueError: If the model has no thresholds.
@@ -114,7 +160,7 @@ def extrapolation_grades(model):
 
 
 def _grades_of(model):
-    """What `extrapolation_grades` compiles."""
+    """The function that `extrapolation_grades` compiles."""
     known = model.extrapolation
     if known is None:
         raise ValueError("The model knows nothing of its training set. Call learn_extrapolation(model, training_data) first.")
@@ -137,7 +183,7 @@ def _grades_of(model):
 
 
 def _outside(terms, neighborhood):
-    """How far arguments of splines are outside the knots, `(atoms,)`."""
+    """How far arguments of splines are outside the knots, plus 1, `(atoms,)`; 0 if all are within."""
     worst = ops.zeros_like(neighborhood.squared_distances[:, 0])
     for term in terms:
         for spline, x, exists in term.spline_arguments(neighborhood.within(term.cutoff)).values():

@@ -1,19 +1,27 @@
-"""Models on disk: whole files or none, and clear words about broken ones."""
+"""Reading of model files, and conversion of models to another precision."""
+
+from __future__ import annotations
 
 import json
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
 # Keras finds the losses, metrics and optimizers of a compiled model once their modules are imported.
 from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
 
+if TYPE_CHECKING:
+    from keras_ff.models.force_field import ForceField
 
-def load(path, dtype=None):
-    """Read a model that `ForceField.save` wrote, on either backend.
+
+def load(path: str | Path, dtype: str | None = None) -> ForceField:
+    """Model from a file that `ForceField.save` wrote, on either backend.
 
     The model has the dtype that it was saved with, or `dtype`; the defaults of the process stay as they are.
+
+        model = kff.load("silicon.keras")
 
     Args:
         path: The `.keras` file.
@@ -24,7 +32,7 @@ def load(path, dtype=None):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated, no model of this library, or of a newer version.
+        ValueError: If the file is truncated or damaged, no model of this library, or of a newer version.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,8 +50,8 @@ def load(path, dtype=None):
     return model if dtype is None else astype(model, dtype)
 
 
-def astype(model, dtype):
-    """A copy of a `ForceField` that computes in another dtype; it is not compiled.
+def astype(model: ForceField, dtype: str) -> ForceField:
+    """Copy of a model that computes in another precision; it is not compiled.
 
     The defaults of the process stay as they are.
 
@@ -56,6 +64,13 @@ def astype(model, dtype):
 
     Raises:
         ValueError: If `dtype` is another one.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> kff.enable_float64()
+        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon(dtype="float32"))
+        >>> kff.astype(model, "float64").compute_dtype
+        'float64'
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f'A model computes in "float32" or "float64". Received dtype={dtype!r}.')
@@ -67,13 +82,13 @@ def astype(model, dtype):
 
 
 def _in_dtype(config, dtype):
-    """A configuration with another dtype policy for all layers within; other things called dtype stay."""
+    """A configuration with another dtype policy for all layers within; other entries called dtype stay."""
     if isinstance(config, (list, tuple)):
         return type(config)(_in_dtype(item, dtype) for item in config)
     if not isinstance(config, dict):
         return config
     changed = {key: _in_dtype(value, dtype) for key, value in config.items()}
-    # What Keras wrote for an object: a layer has its policy in its own configuration.
+    # The configuration of a layer, as Keras writes it, has the policy of the layer.
     inner = changed.get("config")
     if "class_name" in changed and isinstance(inner, dict) and _is_policy(inner.get("dtype")):
         changed["config"] = {**inner, "dtype": dtype}

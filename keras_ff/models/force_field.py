@@ -1,6 +1,9 @@
-"""The Keras model: atomic energies summed, and their derivatives."""
+"""The Keras model of a force field: energy, forces and stress from a potential."""
+
+from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -15,34 +18,56 @@ from keras_ff.models.chunks import at_once, in_chunks
 from keras_ff.potentials.base import energies_and_gradient, terms_with
 from keras_ff.potentials.long_range import LongRange
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from keras_ff.models.extrapolation import Extrapolation
+    from keras_ff.potentials.base import Potential
+
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
-# Of the configuration in a model file. Raise it when older code cannot read newer files. 2: networks know their `members`, models
-# what is frozen.
+# Format of the configuration in a model file. Raise it when older code cannot read newer files. 2: the configurations of networks
+# have `members`, those of models `frozen`.
 FORMAT = 2
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class ForceField(AdaptableModel):
-    """Energy, forces and stress of structures from a potential.
-
-    Args:
-        potential: A `keras_ff.potentials.Potential`, whose dtype the model has.
-        extrapolation: What `keras_ff.models.learn_extrapolation` knows of the training set.
-        frozen: Indices among `weights` of those that are not trained. Set `trainable = False` of weights and layers instead; this
-            is how a file knows.
+    """Force field: the Keras model that computes energy, forces and stress of structures from a potential.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as
-    `keras_ff.data.Dataset` makes it, and `waves` if the potential has a part of long range. The result is a dict of
+    `keras_ff.data.Dataset` makes it, and `waves` if a term of the potential is of long range. The result is a dict of
 
     * `energy` `(structures, 1)` in eV, reference energies of the species included,
     * `energy_per_atom` `(structures, 1)` in eV,
     * `forces` `(structures, atoms, 3)` in eV/Å,
-    * `stress` `(structures, 6)` in eV/Å³, xx yy zz yz xz xy, positive under tension;
+    * `stress` `(structures, 6)` in eV/Å³, xx yy zz yz xz xy, positive for a stretched crystal, as in ASE;
       NaN without three lattice vectors.
+
+    Args:
+        potential: A `keras_ff.potentials.Potential`, whose dtype the model has.
+        extrapolation: `keras_ff.models.Extrapolation` with the statistics of the training set, as
+            `keras_ff.models.learn_extrapolation` sets it; None for none.
+        frozen: Indices of weights that are not trained, which model files need; set `trainable = False` of weights and layers
+            instead.
+        kwargs: Arguments of `keras.Model`: `name` and `dtype`.
+
+    Raises:
+        ValueError: If `dtype` is not that of the potential.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> from ase.build import bulk
+        >>> kff.enable_float64()
+        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
+        >>> atoms = bulk("Si", a=5.431)
+        >>> atoms.calc = kff.Calculator(model)
+        >>> round(float(atoms.get_potential_energy()), 4)
+        -8.6732
     """
 
-    def __init__(self, potential, extrapolation=None, frozen=(), **kwargs):
+    def __init__(self, potential: Potential, extrapolation: Extrapolation | None = None, frozen: Sequence[int] = (), **kwargs):
         kwargs["dtype"] = common_dtype("A ForceField", [potential], kwargs.get("dtype"))
         super().__init__(**kwargs)
         self.potential = potential
@@ -56,35 +81,42 @@ class ForceField(AdaptableModel):
 
     @property
     def species(self):
+        """Chemical symbols, in the order of the integers in a batch."""
         return self.potential.species
 
     @property
     def cutoff(self):
+        """Radius in Å beyond which atoms are not neighbors."""
         return self.potential.cutoff
 
     @property
-    def wave_cutoff(self):
-        """Highest wave number in 1/Å that the potential sums over; 0 for a local one."""
+    def wave_cutoff(self) -> float:
+        """Highest wave number in 1/Å that the potential sums over; 0 for a potential without a term of long range."""
         return max((term.wave_cutoff for term in terms_with(self.potential, LongRange)), default=0.0)
 
     def call(self, batch, training=False):
+        """Compute energy, forces and stress of a batch: the dict that the class describes."""
         outputs = (self.atomic_at_once if training else self.atomic)(batch)
         return {name: outputs[name] for name in OUTPUTS}
 
-    def atomic(self, batch):
-        """Outputs for each atom too, computed in chunks of atoms.
+    def atomic(self, batch: dict) -> dict:
+        """Compute the outputs of `call`, atomic energies and the virial, in chunks of atoms.
 
         Args:
-            batch: As that of `call`.
+            batch: Dict of arrays, as the class describes it.
 
         Returns:
-            What `call` returns, `energies` `(structures, atoms)` in eV, and `virial` `(structures, 3, 3)`, the derivatives of the
-            energy with respect to strain in eV.
+            Dict of the outputs of `call`, of `energies` `(structures, atoms)` in eV, and of `virial` `(structures, 3, 3)`, the
+            derivatives of the energy with respect to strain in eV.
         """
         return self._atomic(batch, in_chunks)
 
-    def atomic_at_once(self, batch):
-        """`atomic` with all atoms computed together: faster to differentiate, with respect to weights above all, in more memory."""
+    def atomic_at_once(self, batch: dict) -> dict:
+        """Compute the outputs of `atomic` with all atoms together, in more memory: it is faster to differentiate.
+
+        Args:
+            batch: Dict of arrays, as the class describes it.
+        """
         return self._atomic(batch, at_once)
 
     def _atomic(self, batch, evaluate):
@@ -93,28 +125,35 @@ class ForceField(AdaptableModel):
         return self._summed(batch, neighborhood.arrays[0], *results, self._long_range(batch))
 
     def _summed(self, batch, vectors, energies, gradient, far):
-        """What `atomic` returns, from results of `energies_and_gradient` and `_long_range`."""
+        """Dict that `atomic` returns, from results of `energies_and_gradient` and `_long_range`."""
         species, neighbors = batch["species"], batch["neighbors"]
         energies = ops.reshape(energies, ops.shape(species))
         vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
-        pulls, tension = forces(gradient, neighbors), virial(vectors, gradient)
+        atomic_forces, strain_gradient = forces(gradient, neighbors), virial(vectors, gradient)
         if far is not None:
-            energies, pulls, tension = energies + far[0], pulls + far[1], tension + far[2]
+            energies, atomic_forces, strain_gradient = energies + far[0], atomic_forces + far[1], strain_gradient + far[2]
         reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
         n_atoms = ops.maximum(ops.sum(ops.cast(species >= 0, energies.dtype), axis=1, keepdims=True), 1.0)
-        learned, constant = (ops.sum(part, axis=1, keepdims=True) for part in (energies, reference))
+        learned, constant = (ops.sum(values, axis=1, keepdims=True) for values in (energies, reference))
         return {
             "energy": learned + constant,
             # Divided before they are added: the sum of float32 energies would lose digits.
             "energy_per_atom": learned / n_atoms + constant / n_atoms,
             "energies": energies + reference,
-            "forces": pulls,
-            "stress": stress(tension, batch["cell"]),
-            "virial": tension,
+            "forces": atomic_forces,
+            "stress": stress(strain_gradient, batch["cell"]),
+            "virial": strain_gradient,
         }
 
-    def total_energy(self, batch):
-        """Energy of each structure, `(structures,)` in eV, to be differentiated with respect to anything in the batch."""
+    def total_energy(self, batch: dict):
+        """Compute the energy of each structure, as a function that can be differentiated with respect to any array of the batch.
+
+        Args:
+            batch: Dict of arrays, as the class describes it.
+
+        Returns:
+            Tensor `(structures,)` in eV.
+        """
         neighborhood = self.neighborhood(batch)
         energies = self.potential(neighborhood) + ops.take(self.reference_energies, neighborhood.center_species, axis=0)
         energies = ops.reshape(ops.where(neighborhood.is_atom, energies, 0.0), ops.shape(batch["species"]))
@@ -122,8 +161,12 @@ class ForceField(AdaptableModel):
             energies = energies + term.long_range(batch["positions"], batch["species"], batch["cell"], batch["waves"])
         return ops.sum(energies, axis=1)
 
-    def neighborhood(self, batch):
-        """The `Neighborhood` of all atoms of a batch, structure by structure: its first axis is structures times atoms."""
+    def neighborhood(self, batch: dict) -> Neighborhood:
+        """Return the `Neighborhood` of all atoms of a batch, structure by structure: its first axis is structures times atoms.
+
+        Args:
+            batch: Dict of arrays, as the class describes it.
+        """
         neighbors = batch["neighbors"]
         count = ops.shape(neighbors)[2]
         vectors = pair_vectors(batch["positions"], batch["cell"], neighbors, batch["shifts"])
@@ -137,15 +180,15 @@ class ForceField(AdaptableModel):
             self.cutoff,
         )
 
-    def energies_and_gradient(self, neighborhood):
-        """Atomic energies and their derivatives with respect to the vectors to the neighbors.
+    def energies_and_gradient(self, neighborhood: Neighborhood) -> tuple:
+        """Compute atomic energies and the derivatives of their sum with respect to the vectors to the neighbors.
 
         Args:
             neighborhood: The `Neighborhood` of any number of atoms.
 
         Returns:
-            Tuple of atomic energies `(atoms,)` in eV, without reference energies and of long range, and
-            the gradient of their sum `(atoms, neighbors, 3)` in eV/Å; both are 0 at padding.
+            Tuple of atomic energies `(atoms,)` in eV, without reference energies and energies of long range, and
+            the derivatives of their sum `(atoms, neighbors, 3)` in eV/Å; both are 0 at padding.
         """
         return energies_and_gradient(self.potential, neighborhood)
 
@@ -156,7 +199,7 @@ class ForceField(AdaptableModel):
             return None
         if "waves" not in batch:
             raise ValueError(
-                f"The potential has a part of long range and needs `waves` in the batch. Received {sorted(batch)}. Make the data "
+                f"The potential has a term of long range and needs `waves` in the batch. Received {sorted(batch)}. Make the data "
                 "set with this model: Dataset(structures, model)."
             )
 
@@ -175,11 +218,18 @@ class ForceField(AdaptableModel):
         return ForceField(potential, dtype=self.dtype_policy)
 
     def compile(self, *args, **kwargs):
-        """`keras.Model.compile`, with a look at the names of the outputs: Keras pairs wrong ones silently.
+        """Compile the model, as `keras.Model.compile` does, after a check of the names of the outputs.
+
+            model.compile(optimizer="adam", loss={"energy_per_atom": kff.losses.MSE(), "forces": kff.losses.MSE()})
+
+        Args:
+            args: Positional arguments of `keras.Model.compile`.
+            kwargs: Arguments of `keras.Model.compile`.
 
         Raises:
             ValueError: If `loss`, `loss_weights` or `metrics` name an output that does not exist.
         """
+        # Keras would pair wrong names with outputs silently.
         for option in ("loss", "loss_weights", "metrics"):
             named = kwargs.get(option)
             if unknown := sorted(set(named) - set(OUTPUTS)) if isinstance(named, dict) else []:
@@ -187,18 +237,31 @@ class ForceField(AdaptableModel):
         super().compile(*args, **kwargs)
 
     def compile_from_config(self, config):
+        """Compile the model as it was compiled when it was saved."""
         # Keras leaves models with a `compile` of their own uncompiled when it loads them.
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def save(self, filepath, overwrite=True, **kwargs):
-        """Write a `.keras` file, whole or not at all."""
+    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs) -> None:
+        """Write the model to a file, whole or not at all; `keras_ff.load` reads it.
+
+            model.save("silicon.keras")
+
+        Args:
+            filepath: The file, whose name ends with ".keras".
+            overwrite: Whether an existing file is replaced.
+            kwargs: Further arguments of `keras.Model.save`.
+
+        Raises:
+            FileExistsError: If the file exists and `overwrite` is False.
+        """
         if not overwrite and os.path.exists(filepath):
             raise FileExistsError(f"{filepath} exists, and overwrite is False.")
         with replace_when_complete(filepath) as part:
             super().save(part, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor and the format of the file, from which Keras makes it anew."""
         return {
             "name": self.name,
             "dtype": self.dtype_policy.name,
@@ -210,6 +273,7 @@ class ForceField(AdaptableModel):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        """Make the model from what `get_config` returned; a ValueError if it is of a newer format."""
         config = dict(config)
         version = config.pop("format", 1)
         if version > FORMAT:
@@ -222,29 +286,45 @@ class ForceField(AdaptableModel):
 
 
 def forces(gradient, neighbors):
-    """Forces from the derivatives of the energy by the vectors to the neighbors.
+    """Forces on atoms from the derivatives of the energy with respect to the vectors to the neighbors.
 
     Args:
         gradient: `(structures, atoms, neighbors, 3)`, in eV/Å; 0 at padding.
         neighbors: int `(structures, atoms, neighbors)`, -1 is padding.
 
     Returns:
-        `(structures, atoms, 3)`, in eV/Å.
+        Tensor `(structures, atoms, 3)`, in eV/Å.
     """
     shape = ops.shape(gradient)
-    pulls = ops.segment_sum(
+    on_neighbors = ops.segment_sum(
         ops.reshape(gradient, (-1, 3)), ops.reshape(flat_indices(neighbors), (-1,)), num_segments=shape[0] * shape[1]
     )
-    return ops.sum(gradient, axis=2) - ops.reshape(pulls, (shape[0], shape[1], 3))
+    return ops.sum(gradient, axis=2) - ops.reshape(on_neighbors, (shape[0], shape[1], 3))
 
 
 def virial(vectors, gradient):
-    """Derivatives of the energy by strain from the same, sum R (x) dE/dR, `(structures, 3, 3)` in eV."""
+    """Virial: derivatives of the energy with respect to strain, sum R (x) dE/dR over the vectors R to the neighbors.
+
+    Args:
+        vectors: `(structures, atoms, neighbors, 3)`, in Å.
+        gradient: Derivatives of the energy with respect to the vectors, in the same shape, in eV/Å; 0 at padding.
+
+    Returns:
+        Tensor `(structures, 3, 3)`, in eV.
+    """
     return ops.einsum("saki,sakj->sij", vectors, gradient)
 
 
 def stress(virial, cell):
-    """Stress `(structures, 6)` in eV/Å³, ASE's sign and order; NaN without three lattice vectors."""
+    """Stress from the virial, in the sign and order of ASE.
+
+    Args:
+        virial: Derivatives of the energy with respect to strain, `(structures, 3, 3)`, in eV.
+        cell: `(structures, 3, 3)`, rows are lattice vectors, in Å.
+
+    Returns:
+        Tensor `(structures, 6)` in eV/Å³, xx yy zz yz xz xy; NaN without three lattice vectors.
+    """
     virial = 0.5 * (virial + ops.swapaxes(virial, 1, 2))
     volume = ops.abs(determinant(cell))
     periodic = volume > 0

@@ -1,4 +1,8 @@
-"""Least squares for the weights that a model is linear in."""
+"""Least-squares fit of weights on which a model depends linearly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -8,18 +12,32 @@ from keras_ff import backend
 from keras_ff.models.spline_domains import spline_domains
 from keras_ff.stateless import with_weights
 
-# Columns that are computed together.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.data.dataset import Dataset
+    from keras_ff.models.force_field import ForceField
+
+# Number of columns of the matrix of least squares that are computed together.
 COLUMNS = 8
 
-# The predictions may deviate from linearity by this part of what the fit changes, a rounding error of float32.
+# The predictions may deviate from linearity by this fraction of the change of the fit, a rounding error of float32.
 NONLINEAR = 1e-2
 
 
-def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, ridge=1e-8, verbose=1):
-    """Set weights that energies and forces are linear in, and the reference energies, by least squares.
+def fit_linear(
+    model: ForceField,
+    dataset: Dataset,
+    weights: Sequence,
+    energy_error: float = 0.01,
+    forces_error: float = 0.1,
+    ridge: float = 1e-8,
+    verbose: int = 1,
+) -> None:
+    """Fit weights on which energies and forces depend linearly, and the reference energies, by least squares.
 
-    Minimises the mean of (energy per atom / energy_error)² plus the mean of (forces / forces_error)² of the differences to the
-    labels, plus the regularizers of the weights, which have to be quadratic. A start for `fit`:
+    Minimizes the mean of (energy per atom / energy_error)² plus the mean of (forces / forces_error)² of the differences to the
+    labels, plus the regularizers of the weights, which have to be quadratic. The result is a good start for `fit`:
 
         phi = PairSpline(["Si"], cutoff=6.0)
         network = SplineNetwork(["Si"], units=())   # linear embedding
@@ -34,9 +52,9 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
         model: `ForceField`.
         dataset: `keras_ff.data.Dataset` with energies or forces.
         weights: List of weights of the model, such as the values at the knots of pair splines, or the last layer of a network.
-        energy_error: Error of the energy in eV/atom,
-        forces_error: and of the forces in eV/Å, that count the same.
-        ridge: Penalty for changes, relative to what the data says about a weight. What it says nothing about stays.
+        energy_error: Error of the energy in eV/atom that counts as much as `forces_error`.
+        forces_error: Error of a force component in eV/Å that counts as much as `energy_error`.
+        ridge: Penalty for changes of a weight, relative to the curvature of the data. Weights without influence stay as they are.
         verbose: 0 shows no progress.
 
     Raises:
@@ -44,7 +62,7 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
             their values.
 
     Warns:
-        If data lie outside the knots of splines, see `spline_domains`.
+        UserWarning: If data lie outside the knots of splines, see `spline_domains`.
     """
     if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
@@ -53,24 +71,24 @@ def fit_linear(model, dataset, weights, energy_error=0.01, forces_error=0.1, rid
     matrix, right = columns.penalty()
     counts, squares, products = [0, 0], [0.0, 0.0], [0.0, 0.0]
     for index in tqdm(range(len(dataset)), "least squares", disable=not verbose, leave=False):
-        for place, (J, rest) in enumerate(columns.rows(*dataset[index])):
-            counts[place] += len(rest)
-            squares[place] += J.T @ J
-            products[place] += J.T @ rest
+        for kind, (J, residuals) in enumerate(columns.rows(*dataset[index])):
+            counts[kind] += len(residuals)
+            squares[kind] += J.T @ J
+            products[kind] += J.T @ residuals
     for count, square, product in zip(counts, squares, products):
         matrix, right = matrix + square / max(count, 1), right + product / max(count, 1)
     columns.move(_solution(matrix, right, ridge), dataset[0])
 
 
 class _Columns:
-    """Derivatives of weighted energies and forces by weights that they are linear in."""
+    """Derivatives of weighted energies and forces with respect to weights on which they depend linearly."""
 
     def __init__(self, model, weights, errors):
         self.model, self.weights, self.errors = model, weights, errors
-        places = {id(weight): place for place, weight in enumerate(model.weights)}
-        if missing := [weight.path for weight in weights if id(weight) not in places]:
+        indices = {id(weight): index for index, weight in enumerate(model.weights)}
+        if missing := [weight.path for weight in weights if id(weight) not in indices]:
             raise ValueError(f"The model has no weights {missing}.")
-        self.places = [places[id(weight)] for weight in weights]
+        self.indices = [indices[id(weight)] for weight in weights]
         ends = np.cumsum([0, *(int(np.prod(weight.shape)) for weight in weights)])
         self.slices = [slice(*ends) for ends in zip(ends[:-1], ends[1:])]
         self.size = int(ends[-1])
@@ -81,24 +99,24 @@ class _Columns:
 
         def changed(change):
             new = list(values)
-            for place, own in zip(self.places, self.slices):
-                new[place] = values[place] + ops.reshape(change[own], values[place].shape)
+            for index, own in zip(self.indices, self.slices):
+                new[index] = values[index] + ops.reshape(change[own], values[index].shape)
             outputs = with_weights(self.model, new, self.model, batch)
             return outputs["energy_per_atom"], outputs["forces"]
 
         return backend.vmap(changed)(changes)
 
     def _evaluate(self, changes, batch):
-        found = self._function([weight.value for weight in self.model.weights], changes.astype(self.model.compute_dtype), batch)
-        return [ops.convert_to_numpy(x).astype("float64").reshape(len(changes), -1) for x in found]
+        outputs = self._function([weight.value for weight in self.model.weights], changes.astype(self.model.compute_dtype), batch)
+        return [ops.convert_to_numpy(x).astype("float64").reshape(len(changes), -1) for x in outputs]
 
     def rows(self, batch, labels):
-        """For energies and for forces: derivatives `(rows, weights)` and what is left of the labels, where there are any."""
-        found = self._labelled(np.concatenate([np.zeros((1, self.size)), np.eye(self.size)]), batch, labels)
-        return [((values[1:] - values[0]).T, label - values[0]) for values, label in found]
+        """Return, for energies and for forces, derivatives `(rows, weights)` and labels minus predictions `(rows,)`."""
+        pairs = self._labelled(np.concatenate([np.zeros((1, self.size)), np.eye(self.size)]), batch, labels)
+        return [((values[1:] - values[0]).T, label - values[0]) for values, label in pairs]
 
     def rest(self, batch, labels):
-        """The second part of `rows` alone."""
+        """Return, for energies and for forces, labels minus predictions `(rows,)`."""
         return [label - values[0] for values, label in self._labelled(np.zeros((1, self.size)), batch, labels)]
 
     def _labelled(self, changes, batch, labels):
@@ -106,23 +124,31 @@ class _Columns:
         count = len(changes)
         changes = np.pad(changes, ((0, -count % COLUMNS), (0, 0)))
         outputs = [self._evaluate(changes[i : i + COLUMNS], batch) for i in range(0, len(changes), COLUMNS)]
-        found = []
+        pairs = []
         for values, name, error in zip(zip(*outputs), ("energy_per_atom", "forces"), self.errors):
             values = np.concatenate(values)[:count] / error
             label = np.asarray(labels[name], "float64").reshape(-1) / error
             is_atom = np.repeat((batch["species"] >= 0).reshape(-1), 3) if name == "forces" else True
             known = np.isfinite(label) & is_atom
-            found.append((values[:, known], label[known]))
-        return found
+            pairs.append((values[:, known], label[known]))
+        return pairs
 
     def move(self, change, example):
-        """Add a change to the weights, after which the example has to be as far from its labels as derivatives predict."""
+        """Add a change to the weights, and check with an example that the model depends on them linearly.
+
+        Args:
+            change: Change of the numbers in the weights, `(size,)`.
+            example: Batch and labels.
+
+        Raises:
+            ValueError: If the predictions differ from those of the derivatives; the weights then keep their values.
+        """
         before = [ops.convert_to_numpy(weight) for weight in self.weights]
-        predicted = [(rest, rest - J @ change) for J, rest in self.rows(*example) if len(rest)]
+        predicted = [(residuals, residuals - J @ change) for J, residuals in self.rows(*example) if len(residuals)]
         self.add(change)
-        found = [rest for rest in self.rest(*example) if len(rest)]
-        for (start, expected), rest in zip(predicted, found):
-            miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (rest, start))
+        after = [residuals for residuals in self.rest(*example) if len(residuals)]
+        for (start, expected), residuals in zip(predicted, after):
+            miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (residuals, start))
             if miss > NONLINEAR * moved + 1e-3:
                 for weight, value in zip(self.weights, before):
                     weight.assign(value)
@@ -133,7 +159,7 @@ class _Columns:
                 )
 
     def penalty(self):
-        """Half of the second derivatives of the regularizers, and minus half of the first."""
+        """Return half of the second derivatives of the regularizers, `(size, size)`, and minus half of the first, `(size,)`."""
         matrix, right = np.zeros((self.size, self.size)), np.zeros(self.size)
         for weight, own in zip(self.weights, self.slices):
             if weight.regularizer is not None:
@@ -146,12 +172,13 @@ class _Columns:
         return matrix, right
 
     def add(self, change):
+        """Add a change `(numbers in the weights,)` to the weights."""
         for weight, own in zip(self.weights, self.slices):
             weight.assign(ops.convert_to_numpy(weight) + change[own].reshape(weight.shape))
 
 
 def _solution(matrix, right, ridge):
-    """Of the normal equations, scaled to a unit diagonal; 0 where that has nothing."""
+    """Solution of the normal equations, scaled to a unit diagonal; 0 for weights without influence."""
     diagonal = np.diag(matrix)
     known = diagonal > 1e-14 * max(diagonal.max(), 1e-300)
     scale = np.sqrt(diagonal[known])

@@ -1,4 +1,8 @@
-"""Functions of batches, evaluated for all structures of a data set."""
+"""Evaluation of functions of batches for all structures of a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -6,16 +10,36 @@ from tqdm import tqdm
 
 from keras_ff import backend
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from keras_ff.data.dataset import Dataset
+    from keras_ff.models.data_model import DataModel
+
 # Outputs of the models of this library with one row for each atom.
 PER_ATOM = ("energies", "forces", "forces_std")
 
 
-def mapped(model, function, dataset, per_atom=PER_ATOM, name="map", batches=None, verbose=1):
-    """Results of a function for one structure after the other, as their batches come; see `DataModel.map` for its arguments.
+def mapped(
+    model: DataModel,
+    function: Callable,
+    dataset: Dataset,
+    per_atom: Sequence[str] = PER_ATOM,
+    name: str = "map",
+    batches: Sequence[int] | None = None,
+    verbose: int = 1,
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Results of a function of batches for one structure after the other, in the order of the batches.
 
     Args:
+        model: Model whose weights the function uses.
+        function: From a batch and its labels (dicts of arrays as `dataset[index]` has them) to a dict of arrays whose first axis
+            is that of the structures of the batch.
+        dataset: `keras_ff.data.Dataset`.
+        per_atom: Names of the results whose second axis is that of the atoms, from which padding atoms are removed.
         name: Name of the work beside the progress bar.
         batches: Indices of the batches to evaluate, in this order; by default all.
+        verbose: 0 shows no progress; otherwise a bar appears after 2 s.
 
     Yields:
         Tuples of the index of the structure and its results, a dict of NumPy arrays.
@@ -31,8 +55,18 @@ def mapped(model, function, dataset, per_atom=PER_ATOM, name="map", batches=None
                 yield int(index), {n: x[row, : counts[row]] if n in per_atom else x[row] for n, x in results.items()}
 
 
-def in_order(results, count):
-    """List of what `mapped` yields for so many structures, in the order of the structures."""
+def in_order(results, count: int) -> list:
+    """List of results in the order of their indices.
+
+    Args:
+        results: Iterable of tuples of an index and a result, such as `mapped` yields.
+        count: Length of the list; indices without a result have None.
+
+    Example:
+        >>> from keras_ff.models.mapping import in_order
+        >>> in_order([(1, "b"), (0, "a")], 2)
+        ['a', 'b']
+    """
     ordered = [None] * count
     for index, result in results:
         ordered[index] = result

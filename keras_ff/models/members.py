@@ -1,4 +1,8 @@
-"""Single models in and out of ensembles."""
+"""Conversion of members of ensembles to single models, and of single models to ensembles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.force_field import ForceField
@@ -6,9 +10,12 @@ from keras_ff.potentials.copies import copy_weights, require_equal, shared
 from keras_ff.potentials.with_members import joined as joined_potential
 from keras_ff.potentials.with_members import members_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def member(ensemble, index):
-    """One member of an `Ensemble` as a `ForceField` of its own. Its weights are a copy; variances that it has learned stay behind.
+
+def member(ensemble: Ensemble, index: int) -> ForceField:
+    """Member of an `Ensemble` as a `ForceField` of its own, with copies of the weights and without learned variances.
 
     Args:
         ensemble: The `Ensemble`.
@@ -16,24 +23,34 @@ def member(ensemble, index):
 
     Raises:
         ValueError: If there is no such member.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> ensemble = kff.Ensemble(kff.potentials.NeuralIL(["Si"], n_max=2, members=3))
+        >>> type(kff.models.member(ensemble, 0)).__name__
+        'ForceField'
     """
     if not 0 <= index < ensemble.members:
         raise ValueError(f"The members are 0 to {ensemble.members - 1}. Received index={index}.")
     return _assembled(ForceField, ensemble.potential.member(index), [ensemble])
 
 
-def joined(models, **options):
-    """An `Ensemble` of models that were trained one by one.
+def joined(models: Sequence[ForceField], **options) -> Ensemble:
+    """Ensemble of models that were trained one by one; its weights are copies.
 
-    The models differ in the weights of their networks. Descriptors with all their weights, what `adapt` found in the data, and
-    all other terms of the potential are shared by the members, and must be the same.
+    The models differ in the weights of their networks. Descriptors with all their weights, the statistics that `adapt` took from
+    the data, and all other terms of the potential are shared by the members, and must be the same.
+
+        model = kff.ForceField(kff.potentials.NeuralIL(["Si"], seed=0))
+        ...
+        ensemble = kff.models.joined([model, other_model])
 
     Args:
-        models: List of `ForceField` with the same potential.
-        options: Of `Ensemble`.
+        models: List of `ForceField` with potentials of the same classes and sizes.
+        options: Further arguments of `Ensemble`.
 
     Raises:
-        ValueError: If there are fewer than two models, they are built differently, or something differs that members share.
+        ValueError: If there are fewer than two models, they are built differently, or weights differ that members share.
     """
     models = list(models)
     counts = [members_of(model.potential) for model in models]
@@ -51,7 +68,7 @@ def joined(models, **options):
 
 
 def _assembled(kind, potential, models, **options):
-    """A model of a potential that has all else from models, in which it must be the same."""
+    """A model of a potential with reference energies and all other attributes of models in which these must be the same."""
     known = [model.extrapolation for model in models]
     options = {"name": models[0].name, "dtype": models[0].dtype_policy, **options}
     model = kind(potential, extrapolation=None if known[0] is None else shared(known), **options)

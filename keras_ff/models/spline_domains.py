@@ -1,7 +1,10 @@
-"""Whether the knots of splines reach as far as data do."""
+"""Comparison of the knots of splines with the range of the data."""
+
+from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -10,18 +13,22 @@ from keras_ff.models.mapping import mapped
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.with_splines import WithSplines
 
+if TYPE_CHECKING:
+    from keras_ff.data.dataset import Dataset
+    from keras_ff.models.force_field import ForceField
+
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
-    """Knots of a spline and the arguments that data give it, in Å for functions of a distance.
+    """Range of the knots of a spline and of the arguments that data have, in Å for functions of a distance.
 
     Attributes:
         first: Position of the first knot.
         last: Position of the last knot.
         smallest: Smallest argument; infinity if there is none.
         largest: Largest argument; minus infinity if there is none.
-        outside: Fraction of the arguments before the first or beyond the last knot, where the spline is no function of its own
-            values but continues the last ones. Beyond a radial function that has vanished nothing counts.
+        outside: Fraction of the arguments before the first or beyond the last knot, where the spline is extrapolated. Arguments
+            beyond the last knot of a spline that is 0 there do not count.
     """
 
     first: float
@@ -31,20 +38,22 @@ class Domain:
     outside: float
 
 
-def spline_domains(model, dataset):
-    """Knots of all splines of a model, and the arguments that a data set gives them.
+def spline_domains(model: ForceField, dataset: Dataset) -> dict[str, Domain]:
+    """Ranges of the knots of all splines of a model, and of the arguments that a data set has.
 
-    `ForceField.adapt` and `fit_reference_energies` look at them too.
+    `ForceField.adapt` and `fit_reference_energies` call it for its warnings.
+
+        kff.models.spline_domains(model, data)["rho"].largest
 
     Args:
         model: `ForceField`; splines are in `SplineMEAM`, `PairSpline`, `SplineNetwork` and `ElementNetworks`.
         dataset: `keras_ff.data.Dataset`.
 
     Returns:
-        Dict from the names of the splines to `Domain`.
+        Dict from the names of the splines to `Domain`; empty for a model without splines.
 
     Warns:
-        For splines with arguments outside their knots.
+        UserWarning: For each spline with arguments outside its knots.
     """
     terms = terms_with(model.potential, WithSplines)
     if not terms:
@@ -71,8 +80,8 @@ def spline_domains(model, dataset):
     for name, spline in splines.items():
         low, high, count, below, above = np.transpose([row[name].astype("float64") for row in rows])
         outside = below.sum() + (0.0 if _has_vanished(spline) else above.sum())
-        share = float(outside / max(count.sum(), 1))
-        domain = domains[name] = Domain(spline.first, spline.last, float(low.min()), float(high.max()), share)
+        fraction = float(outside / max(count.sum(), 1))
+        domain = domains[name] = Domain(spline.first, spline.last, float(low.min()), float(high.max()), fraction)
         if domain.outside:
             warnings.warn(
                 f"{name} has knots from {domain.first:.4g} to {domain.last:.4g}; the data go from {domain.smallest:.4g} to "

@@ -1,4 +1,4 @@
-"""Statistics of what is left to learn from a data set."""
+"""Statistics of the labels of a data set that `ForceField.adapt` needs."""
 
 import numpy as np
 
@@ -7,11 +7,19 @@ from keras_ff.models.mapping import mapped
 
 
 class Summary:
-    """Statistics of the labels of a data set minus the prediction of a model, as far as `ForceField.adapt` needs them.
+    """Statistics of the energies and forces of a data set, minus the predictions of a model, for `ForceField.adapt`.
 
     Args:
-        fixed: `ForceField`, or None where nothing is subtracted.
+        fixed: `ForceField` whose predictions are subtracted, or None for none.
         n_species: Number of species.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_ff.models.statistics import Summary
+        >>> summary = Summary(None, n_species=1)
+        >>> summary.add(species=np.array([0]), energy=np.array([-3.0]), forces=np.array([[0.1, 0.2, -0.2]]))
+        >>> summary.force_scales().round(4).tolist()
+        [0.1732]
     """
 
     def __init__(self, fixed, n_species):
@@ -20,7 +28,7 @@ class Summary:
         self.squares, self.count = np.zeros(n_species), np.zeros(n_species)
 
     def of(self, dataset):
-        """Look at all structures of a `keras_ff.data.Dataset`; returns the summary itself."""
+        """Add all structures of a `keras_ff.data.Dataset`, and return the summary itself."""
 
         def rows(batch, labels):
             known = {name: labels[name] for name in ("energy", "forces")}
@@ -34,7 +42,15 @@ class Summary:
         return self
 
     def add(self, species, energy, forces, fixed_energy=0.0, fixed_forces=0.0):
-        """Take one structure with species `(atoms,)`, labels `(1,)` and `(atoms, 3)`, and what the model gives for them."""
+        """Add one structure.
+
+        Args:
+            species: int `(atoms,)`.
+            energy: Label in eV, `(1,)`; NaN if there is none.
+            forces: Labels in eV/Å, `(atoms, 3)`; NaN if there are none.
+            fixed_energy: Prediction to subtract, `(1,)`.
+            fixed_forces: Prediction to subtract, `(atoms, 3)`.
+        """
         # Differences of float32 numbers, in float64.
         energy, forces = energy.astype("float64") - fixed_energy, forces.astype("float64") - fixed_forces
         known = np.isfinite(forces).all(axis=-1)
@@ -46,10 +62,15 @@ class Summary:
             self.compositions.append(np.bincount(species, minlength=self.n_species))
 
     def reference_energies(self, species):
+        """Return the energies of the species in eV, `(species,)`, by least squares; `species` are their symbols."""
         return fit_reference_energies(self.compositions, self.energies, species).energies
 
     def force_scales(self):
-        """Of the forces on each species, of all forces where one has none; of the energies per atom over 1 Å without forces."""
+        """Return the root mean square of the force components for each species in eV/Å, `(species,)`.
+
+        A species without forces has that of all forces; without any forces it is the standard deviation of the energies per atom
+        divided by 1 Å.
+        """
         if self.count.any():
             total = self.squares.sum() / self.count.sum()
             squares = np.where(self.count > 0, self.squares / np.maximum(self.count, 1), total)

@@ -1,4 +1,4 @@
-"""Potentials: layers from neighborhoods to atomic energies."""
+"""Potentials: layers from the neighbors of atoms to their energies, and the roles that some of them have."""
 
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.bks import BKS

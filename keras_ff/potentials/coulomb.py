@@ -1,6 +1,9 @@
 """Energies of point charges: damped and cut off, or exact in a crystal."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -12,12 +15,17 @@ from keras_ff.potentials.classical import ClassicalPotential, Table
 from keras_ff.potentials.long_range import LongRange
 from keras_ff.potentials.repulsion import COULOMB_CONSTANT
 
-# Å. Atoms that are nearer have the energy at this distance: all derivatives stay finite, also those of 1/r^24 in float32.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.geometry import Neighborhood
+
+# Atoms that are nearer than this, in Å, have the energy at this distance: all derivatives are finite, also of 1/r^24 in float32.
 SHORTEST = 0.1
 
 
 class _Coulomb(ClassicalPotential):
-    """Half the sum over neighbors of `charge_i charge_j pair(r)`, and what a subclass adds."""
+    """Base of Coulomb energies: half the sum over neighbors of `charge_i charge_j pair(r)`, and the self-energies."""
 
     TABLES = {"charge": Table(rank=1, positive=False)}
 
@@ -27,21 +35,23 @@ class _Coulomb(ClassicalPotential):
             raise ValueError(f"The constant of Coulomb's law is positive, in eV Å. Received coulomb_constant={coulomb_constant}.")
         self.coulomb_constant = float(coulomb_constant)
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         charges = self.value("charge", neighborhood.dtype)
         own, others = (ops.take(charges, index) for index in (neighborhood.center_species, neighborhood.neighbor_species))
         pairs = others * self.pair(at_least(neighborhood.distances, SHORTEST)) * neighborhood.mask
         return self.coulomb_constant * (0.5 * own * ops.sum(pairs, axis=-1) + own * own * self.self_energy())
 
     def pair(self, r):
-        """What takes the place of 1/r, in 1/Å."""
+        """Compute what takes the place of 1/r in Coulomb's law, in 1/Å, at distances r in Å."""
         raise NotImplementedError
 
     def self_energy(self):
-        """Energy of a charge of 1 with itself, a number in 1/Å."""
+        """Return the energy of a charge of 1 with itself, a number in 1/Å."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         config = super().get_config()
         charges = config.pop("parameters")["charge"]
         return {**config, "charges": charges, "coulomb_constant": self.coulomb_constant}
@@ -49,26 +59,37 @@ class _Coulomb(ClassicalPotential):
 
 @keras.saving.register_keras_serializable("keras_ff")
 class DampedShiftedForce(_Coulomb):
-    """Damped Coulomb energy whose value and first derivative vanish at the cutoff: strictly local.
+    """Coulomb energy of point charges, damped and shifted so that energy and force vanish at the cutoff.
 
         v(r) = K q_i q_j [ f(r) - f(R) - (r - R) f'(R) ],    f(r) = erfc(alpha r) / r,    r < R
         E = sum_{i<j} v(r_ij) - K sum_i q_i^2 [ (f(R) - R f'(R)) / 2 + alpha / sqrt(pi) ]
 
-    with the cutoff R and K = `coulomb_constant`. It approximates the energy of a neutral system, periodic or not.
+    with the cutoff R and K = `coulomb_constant`. It approximates the energy of a neutral system, periodic or not, and is strictly
+    local.
 
     Args:
         species: Chemical symbols.
-        charges: In units of e, one for each species.
+        charges: Charges in units of e, one for each species.
         alpha: Damping in 1/Å; 0.2 to 0.3 is usual for cutoffs of 8 to 12 Å.
         cutoff: Radius in Å.
-        train: Whether the charges can be trained. The sum of a fit need not stay neutral.
+        train: Whether the charges are trained. They need not stay neutral in a fit.
         coulomb_constant: e²/(4 pi epsilon_0) in eV Å. The units "metal" of LAMMPS have 14.399645.
+        kwargs: Arguments of Keras layers.
+
+    Raises:
+        ValueError: If `alpha` is negative, or the constant is not positive.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.DampedShiftedForce(["Na", "Cl"], charges=[1.0, -1.0], cutoff=10.0)
+        >>> abs(round(float(potential.pair(10.0)), 6))
+        0.0
 
     Reference:
         Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006); the self-energy as in LAMMPS, `pair_style coul/dsf`.
     """
 
-    def __init__(self, species, charges, alpha=0.25, cutoff=10.0, **kwargs):
+    def __init__(self, species: str | Sequence[str], charges, alpha: float = 0.25, cutoff: float = 10.0, **kwargs):
         super().__init__(species, charges, cutoff, **kwargs)
         if not (np.isfinite(alpha) and alpha >= 0):
             raise ValueError(f"The damping must not be negative, in 1/Å. Received alpha={alpha}.")
@@ -78,27 +99,30 @@ class DampedShiftedForce(_Coulomb):
         self.edge_slope = -math.erfc(x) / edge**2 - 2.0 * self.alpha / math.sqrt(math.pi) * math.exp(-x * x) / edge
 
     def pair(self, r):
+        """Compute what takes the place of 1/r in Coulomb's law, in 1/Å, at distances r in Å."""
         return backend.erfc(self.alpha * r) / r - self.edge_value - (r - self.cutoff) * self.edge_slope
 
     def self_energy(self):
+        """Return the energy of a charge of 1 with itself, a number in 1/Å."""
         return -0.5 * (self.edge_value - self.cutoff * self.edge_slope) - self.alpha / math.sqrt(math.pi)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {**super().get_config(), "alpha": self.alpha}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class Ewald(LongRange, _Coulomb):
-    """Coulomb energy of a crystal, all periodic images included.
+    """Coulomb energy of point charges in a crystal by Ewald's method, all periodic images included.
 
         E = K [ 1/2 sum_{i,j} q_i q_j erfc(alpha r_ij) / r_ij
                 + 2 pi / V sum_{k != 0} exp(-k^2 / 4 alpha^2) / k^2 |sum_i q_i exp(i k r_i)|^2
                 - alpha / sqrt(pi) sum_i q_i^2  -  pi / (2 V alpha^2) (sum_i q_i)^2 ]
 
     with K = `coulomb_constant`. The last term is a uniform background that makes a charged cell neutral. The first sum ends at the
-    cutoff and the second at |k| = `wave_cutoff`, where their terms have fallen to `accuracy` of what they would be without damping:
-    alpha and `wave_cutoff` follow from that. As the second sum is one over all atoms, the potential is not local; see
-    `LongRange`. It needs three periodic directions. The energy jumps by some `accuracy` as neighbors and waves come
+    cutoff and the second at |k| = `wave_cutoff`, where their terms have fallen to the fraction `accuracy` of their values without
+    damping: alpha and `wave_cutoff` follow from that. As the second sum is one over all atoms, the potential is not local; see
+    `LongRange`. It needs three periodic directions. The energy jumps by a fraction of about `accuracy` as neighbors and waves come
     and go.
 
     The number of waves grows with the volume: the second sum takes a time proportional to atoms squared, and arrays of atoms times
@@ -107,17 +131,31 @@ class Ewald(LongRange, _Coulomb):
 
     Args:
         species: Chemical symbols.
-        charges: In units of e, one for each species.
+        charges: Charges in units of e, one for each species.
         cutoff: Radius in Å of the first sum. The results do not depend on it, the time does: a smaller one takes more waves.
-        accuracy: Relative size of what is left out.
-        train: Whether the charges can be trained. The sum of a fit need not stay neutral.
+        accuracy: Relative size of the terms that are left out, from 1e-16 to 1e-2.
+        train: Whether the charges are trained. They need not stay neutral in a fit.
         coulomb_constant: e²/(4 pi epsilon_0) in eV Å. The units "metal" of LAMMPS have 14.399645.
+        kwargs: Arguments of Keras layers.
+
+    Attributes:
+        alpha: Damping in 1/Å.
+        wave_cutoff: Highest wave number in 1/Å of the second sum.
+
+    Raises:
+        ValueError: If the accuracy is not in its range, or the constant is not positive.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.Ewald(["Na", "Cl"], charges=[1.0, -1.0], cutoff=10.0, accuracy=1e-8)
+        >>> round(potential.alpha, 4), round(potential.wave_cutoff, 4)
+        (0.4292, 3.6841)
 
     Reference:
         Ewald, Ann. Phys. 369, 253 (1921); de Leeuw, Perram and Smith, Proc. R. Soc. A 373, 27 (1980), with conducting surroundings.
     """
 
-    def __init__(self, species, charges, cutoff=10.0, accuracy=1e-8, **kwargs):
+    def __init__(self, species: str | Sequence[str], charges, cutoff: float = 10.0, accuracy: float = 1e-8, **kwargs):
         super().__init__(species, charges, cutoff, **kwargs)
         if not 1e-16 <= accuracy <= 1e-2:
             raise ValueError(f"The accuracy is a number from 1e-16 to 1e-2. Received accuracy={accuracy}.")
@@ -127,12 +165,15 @@ class Ewald(LongRange, _Coulomb):
         self.wave_cutoff = 2.0 * self.alpha * reach
 
     def pair(self, r):
+        """Compute what takes the place of 1/r in Coulomb's law, in 1/Å, at distances r in Å."""
         return backend.erfc(self.alpha * r) / r
 
     def self_energy(self):
+        """Return the energy of a charge of 1 with itself, a number in 1/Å."""
         return -self.alpha / math.sqrt(math.pi)
 
     def long_range(self, positions, species, cell, waves):
+        """Compute the sum over waves and the background as atomic energies in eV; see `LongRange.long_range`."""
         dtype = positions.dtype
         charges = ops.where(species >= 0, ops.take(self.value("charge", dtype), ops.maximum(species, 0)), 0.0)
         volume = ops.abs(determinant(cell))
@@ -159,12 +200,18 @@ class Ewald(LongRange, _Coulomb):
         squared = ops.where(counts > 0, sum(component * component for component in k), 1.0)
         return counts * 2.0 * math.pi * ops.exp(-squared / (4.0 * self.alpha**2)) / squared
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {**super().get_config(), "accuracy": self.accuracy}
 
 
-def at_least(lengths, shortest):
-    """Lengths no smaller than `shortest`, with derivative 0 below it."""
+def at_least(lengths, shortest: float):
+    """Lengths no smaller than `shortest`, with derivative 0 below it.
+
+    Args:
+        lengths: Tensor of any shape, in Å.
+        shortest: Smallest length in Å.
+    """
     return ops.where(lengths > shortest, lengths, shortest)
 
 
@@ -183,16 +230,16 @@ def _phases(turns, numbers):
 
 def _product(first, second):
     """Cosines and sines of all sums of two angles, `(structures, atoms, first x second)`."""
-    (c1, s1), (c2, s2) = ([part[:, :, :, None] for part in first], [part[:, :, None, :] for part in second])
+    (c1, s1), (c2, s2) = ([x[:, :, :, None] for x in first], [x[:, :, None, :] for x in second])
     shape = ops.shape(first[0])[:2]
-    return tuple(ops.reshape(part, (*shape, -1)) for part in (c1 * c2 - s1 * s2, s1 * c2 + c1 * s2))
+    return tuple(ops.reshape(x, (*shape, -1)) for x in (c1 * c2 - s1 * s2, s1 * c2 + c1 * s2))
 
 
 def _potential(charges, pair, third, strengths):
-    """Sum over waves of strength x Re[exp(i k r_a) conj(S(k))] with S(k) = sum_b q_b exp(i k r_b), `(structures, atoms)`.
+    """Potential at each atom, `(structures, atoms)`: sum over waves of strength x Re[exp(i k r_a) conj(sum_b q_b exp(i k r_b))].
 
     Waves that differ in the sign of n_3 are made of the same products of cosines and sines, so that `third` has those of n_3 >= 0
-    only, and the strengths are split into parts even and odd in n_3.
+    only, and the strengths are split into even and odd functions of n_3.
     """
     pair, third = ops.concatenate(pair, axis=-1), ops.concatenate(third, axis=-1)
     sums = ops.einsum("sap,sac->spc", pair, charges[..., None] * third)

@@ -1,4 +1,6 @@
-"""Features of atoms made ready for a network."""
+"""Decorrelation of the features of atoms, which prepares them for a network."""
+
+from __future__ import annotations
 
 import numpy as np
 
@@ -6,22 +8,29 @@ import numpy as np
 SMALLEST_VARIANCE = 1e-7
 
 
-def decorrelation(features, groups, others=0):
-    """Statistics that prepare features for a network.
+def decorrelation(features: np.ndarray, groups: list[slice], others: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of features, and the matrix that turns them into principal components for a network.
 
     Descriptors of an atom are strongly correlated, and a network learns directions
-    of small variance slowly. Along the principal components of their covariance the
-    network sees them divided by the square root of the spread, which is half of the
-    way to equal spread: all of it would inflate noise. On copper this
+    of small variance slowly. The network gets the principal components of their
+    covariance, each divided by the square root of its standard deviation. That is half of
+    the way to equal deviations: all of it would amplify noise. On copper this
     saved about two thirds of the training.
 
     Args:
         features: Descriptors of atoms of the training set, `(samples, features)`, NumPy.
         groups: Slices of the features that have similar sizes.
-        others: Number of inputs of the network beside the features, which stay as they are.
+        others: Number of further inputs of the network, which stay as they are.
 
     Returns:
         Tuple of the mean `(features,)` and the matrix `(features + others, features + others)` that multiplies centered features.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_ff.potentials.decorrelation import decorrelation
+        >>> mean, matrix = decorrelation(np.array([[0.0], [4.0]]), groups=[slice(0, 1)])
+        >>> mean.tolist(), matrix.tolist()
+        ([2.0], [[0.5]])
     """
     mean = features.mean(axis=0)
     centered = features - mean
@@ -35,30 +44,31 @@ def decorrelation(features, groups, others=0):
     return mean, matrix
 
 
-def projection_of_twins(projection, matrix, kept):
-    """The matrix of `decorrelation` for more features, of which the new ones are those of twins.
+def projection_of_twins(projection: np.ndarray, matrix: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Matrix of `decorrelation` for the features of more elements, extended from that of the elements that are known.
 
-    Its first components are those that there were, with twins in the place of the new elements; each new feature follows by itself,
-    in units of its size. A network with weights 0 for the latter sees no difference between twins until it is trained.
+    Its first components are those of the given matrix, with each new element replaced by its twin, a known element; each new
+    feature follows by itself, in units of its size. A network with weights 0 for the latter sees no difference between an element
+    and its twin until it is trained.
 
     Args:
-        projection: `(features + others, features + others)`.
+        projection: Matrix of the known elements, `(features + others, features + others)`.
         matrix: `(new features, features)`, see `Descriptor.with_twins`.
         kept: Indices of the old features among the new ones, `(features,)`.
 
     Returns:
-        `(new features + others, new features + others)`.
+        Array `(new features + others, new features + others)`.
     """
     new, old = matrix.shape
     others = len(projection) - old
     replaced = np.zeros((new + others, old + others))
     replaced[:new, :old], replaced[new:, old:] = matrix, np.eye(others)
-    found = np.zeros((new + others, new + others))
+    extended = np.zeros((new + others, new + others))
     components = np.r_[:old, new : new + others]
-    found[:, components] = replaced @ projection
-    # What `decorrelation` divides a feature by, as all components together tell it.
+    extended[:, components] = replaced @ projection
+    # The size by which `decorrelation` divides each feature, computed from all components together.
     core = projection[:old, :old]
     sizes = np.sqrt(np.diag(np.linalg.pinv(core @ core.T)))
     added = np.setdiff1d(np.arange(new), kept)
-    found[added, np.arange(old, new)] = 1.0 / (matrix[added] @ sizes)
-    return found
+    extended[added, np.arange(old, new)] = 1.0 / (matrix[added] @ sizes)
+    return extended

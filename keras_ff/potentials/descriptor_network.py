@@ -1,4 +1,8 @@
-"""One network for all elements on a descriptor, alone or as a committee."""
+"""Potentials with a descriptor and one network for all elements, single or as a committee."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,20 +18,27 @@ from keras_ff.potentials.decorrelation import decorrelation, projection_of_twins
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.with_members import WithMembers
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.geometry import Neighborhood
+    from keras_ff.layers.atomic_networks import AtomicNetwork
+
 # Variances of errors in units of the variance of the forces: where they begin, and the smallest.
 FIRST_VARIANCE, LEAST_VARIANCE = 1e-2, 1e-6
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class DescriptorNetwork(Learned, WithMembers, Potential):
-    """Atomic energies from a descriptor and one network for all elements.
+    """Potential with a descriptor and one network for all elements: the base of `NeuralIL` and `SplineNetwork`.
 
     The network reads decorrelated features of the atom and a learned embedding of its element. Its output is scaled and shifted:
 
         E_i = energy_scale * (slope * network(features_i, embedding_i) + intercept)
 
-    With `members` it is a committee: networks, embeddings, slopes and intercepts of their own read the same features, and the
-    energy is the mean of theirs. Member m starts with the weights of a single potential with the seed `seed + m`.
+    With `members` it is a committee: each member has a network, embeddings, a slope and an intercept of its own and reads the same
+    features, and the energy is the mean over the members. Member m starts with the weights of a single potential with the seed
+    `seed + m`.
 
     A subclass has a constructor that makes the descriptor, and takes one as an argument too, as `NeuralIL` does.
 
@@ -42,11 +53,19 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         seed: Seed of the initial weights.
         learned_noise: Whether each member of the committee learns the variances of its errors too (a deep ensemble), see
             `member_variances`.
+        kwargs: Arguments of Keras layers.
 
     Raises:
         ValueError: If descriptor, network and species do not fit together, `learned_noise` has no members, or a network comes
             together with `units` or `members`, which it has itself.
-        TypeError: If the descriptor is none.
+        TypeError: If `descriptor` is no `Descriptor`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> descriptor = kff.layers.FullPowerSpectrum(cutoff=5.0, n_max=2)
+        >>> potential = kff.potentials.DescriptorNetwork(["Si"], descriptor, units=(8, 8), members=3)
+        >>> potential.network.inputs  # 13 features, and an embedding of length 2
+        15
     """
 
     # Name of the argument of the constructor that takes the descriptor.
@@ -54,14 +73,14 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
 
     def __init__(
         self,
-        species,
-        descriptor,
-        network=None,
-        units=None,
-        members=None,
-        embedding=2,
-        seed=0,
-        learned_noise=False,
+        species: str | Sequence[str],
+        descriptor: Descriptor,
+        network: AtomicNetwork | None = None,
+        units: Sequence[int] | None = None,
+        members: int | None = None,
+        embedding: int = 2,
+        seed: int = 0,
+        learned_noise: bool = False,
         **kwargs,
     ):
         refuse_contradictions("network", network, units=units, members=members)
@@ -102,32 +121,36 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         )
 
     @property
-    def members(self):
+    def members(self) -> int:
+        """Number of members of the committee; None for a single potential."""
         return self.network.members
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`: of a committee, the mean over its members."""
         energies = self.energies_of(self.describe(neighborhood), neighborhood.center_species)
         return energies if self.members is None else ops.mean(energies, axis=0)
 
-    def member_energies(self, neighborhood):
+    def member_energies(self, neighborhood: Neighborhood):
+        """Compute the atomic energies of each member in eV, `(members, atoms)`, from a `Neighborhood`."""
         return self.energies_of(self.describe(neighborhood), neighborhood.center_species)
 
     def energies_of(self, features, center_species):
-        """Atomic energies in eV from what `describe` gave.
+        """Compute the atomic energies from the features of the atoms.
 
         Args:
-            features: `(atoms, features)`; of a committee also `(members, atoms, features)`.
+            features: `(atoms, features)` as `describe` returns them; for a committee also `(members, atoms, features)`.
             center_species: int `(atoms,)`, 0 or more.
 
         Returns:
-            `(atoms,)`, of a committee `(members, atoms)`.
+            Tensor in eV, `(atoms,)`, or `(members, atoms)` if the potential is a committee.
         """
         features = features - self.feature_mean
         embedding = product(ops.one_hot(center_species, len(self.species), dtype=features.dtype), self.elements)
         energies = self.network([features, embedding], projection=self.projection)
         return self.energy_scale * (self.slope * energies + self.intercept)
 
-    def member_variances(self, neighborhood):
+    def member_variances(self, neighborhood: Neighborhood):
+        """Compute the variances that members expect of their errors; see `WithMembers.member_variances`."""
         # Networks of their own read the descriptors, which learn nothing from the variances.
         features = self.describe(neighborhood) - self.feature_mean
         one_hot = ops.one_hot(neighborhood.center_species, len(self.species), dtype=features.dtype)
@@ -135,8 +158,9 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         values = ops.stack([network(inputs, projection=self.projection) for network in self.noise], axis=-1)
         return self.energy_scale**2 * (FIRST_VARIANCE * ops.softplus(values) + LEAST_VARIANCE)
 
-    def member_gradients(self, neighborhood):
-        # The descriptors are computed once. They differ in nothing but what they are multiplied by on the way back.
+    def member_gradients(self, neighborhood: Neighborhood):
+        """Compute energies and derivatives of each member; see `WithMembers.member_gradients`."""
+        # The descriptor and its derivatives are the same for all members: they are computed once.
         features, pullback = self.descriptor.with_pullback(neighborhood)
 
         def total(features):
@@ -147,20 +171,29 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         (_, energies), slopes = backend.value_and_grad(total, has_aux=True)(copies)
         return energies, pullback(slopes)
 
-    def intermediates(self, neighbors):
+    def intermediates(self, neighbors: int) -> int:
+        """Return the size of intermediate results of the descriptor; see `Potential.intermediates`."""
         return self.descriptor.intermediates(neighbors)
 
-    def describe(self, neighborhood):
+    def describe(self, neighborhood: Neighborhood):
+        """Compute the features of the descriptor, `(atoms, features)`, from a `Neighborhood`."""
         return self.descriptor(neighborhood)
 
     def adapt(self, features, species, force_scales):
-        """Center, decorrelate and scale the features (`decorrelation`), and set the scale of the energies; see `Learned.adapt`."""
+        """Set the mean and projection of the features (see `decorrelation`) and the scale of the energies; see `Learned.adapt`.
+
+        Args:
+            features: Features of atoms of the training set, NumPy `(samples, features)`.
+            species: int `(samples,)`, species of these atoms.
+            force_scales: Root mean square of the force components for each species in eV/Å, `(species,)`.
+        """
         mean, matrix = decorrelation(features, self.descriptor.groups, self.embedding)
         self.feature_mean.assign(mean)
         self.projection.assign(matrix)
         self.energy_scale.assign(np.sqrt(np.mean(force_scales[species] ** 2)))
 
-    def member(self, index):
+    def member(self, index: int) -> DescriptorNetwork:
+        """Return one member, counted from 0, as a single potential; see `WithMembers.member`."""
         single = self.rebuilt(copied(self.descriptor), self.network.rebuilt(members=None), learned_noise=False)
         noise = {id(weight) for network in self.noise for weight in network.weights}
         for new, old in zip(single.weights, [weight for weight in self.weights if id(weight) not in noise], strict=True):
@@ -169,7 +202,8 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
             new.trainable = old.trainable
         return single
 
-    def joined(self, others):
+    def joined(self, others: Sequence[DescriptorNetwork]) -> DescriptorNetwork:
+        """Return the committee of this potential and others; see `WithMembers.joined`."""
         committee = self.rebuilt(copied(self.descriptor), self.network.rebuilt(members=1 + len(others)))
         for new, *old in zip(committee.weights, self.weights, *(other.weights for other in others), strict=True):
             if tuple(new.shape) == tuple(old[0].shape):
@@ -180,17 +214,18 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
                 new.trainable = old[0].trainable
         return committee
 
-    def with_species(self, twins):
+    def with_species(self, twins: dict[str, str]) -> DescriptorNetwork:
+        """Return a potential that knows more elements; see `Learned.with_species`."""
         if self.members is not None:
             raise NotImplementedError("A committee takes no new elements. Extend a single model, or its `members` one by one.")
-        places = list(range(len(self.species))) + [self.species.index(symbol) for symbol in twins.values()]
-        descriptor, matrix, kept = self.descriptor.with_twins(places)
+        indices = list(range(len(self.species))) + [self.species.index(symbol) for symbol in twins.values()]
+        descriptor, matrix, kept = self.descriptor.with_twins(indices)
         old, new = self.descriptor.n_features, descriptor.n_features
         network = self.network.rebuilt(inputs=new + self.embedding)
         copy = self.rebuilt(descriptor, network, species=[*self.species, *twins])
 
         def widened(weight, shape):
-            """Rows for what did not exist are 0."""
+            """A weight with rows of 0 for the new features."""
             if weight.shape == shape:
                 return weight.copy()
             return np.concatenate([weight[:old], np.zeros((new - old, *shape[1:])), weight[old:]])
@@ -201,23 +236,24 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         mean[kept] = ops.convert_to_numpy(self.feature_mean)
         copy.feature_mean.assign(mean)
         copy.projection.assign(projection_of_twins(ops.convert_to_numpy(self.projection).astype("float64"), matrix, kept))
-        copy.elements.assign(ops.take(self.elements, np.array(places), axis=0))
+        copy.elements.assign(ops.take(self.elements, np.array(indices), axis=0))
         for name in ("energy_scale", "slope", "intercept"):
             # Not the array itself: on JAX, training one of the two models would delete it.
             getattr(copy, name).assign(ops.copy(getattr(self, name)))
         return copy
 
-    def rebuilt(self, descriptor, network, **changes):
-        """A potential of the same class with another descriptor and network, and initial weights beside those of the two.
+    def rebuilt(self, descriptor: Descriptor, network: AtomicNetwork, **changes) -> DescriptorNetwork:
+        """Make a potential of the same class with another descriptor and network; its other weights have their initial values.
 
         Args:
             descriptor: The `Descriptor`.
             network: The `AtomicNetwork`.
-            changes: Other arguments of the constructor that change.
+            changes: Further arguments of the constructor that change.
         """
         return type(self).from_config({**self.get_config(), **changes, self.DESCRIPTOR: descriptor, "network": network})
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         config = super().get_config()
         del config["cutoff"]
         return {
@@ -230,7 +266,8 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict):
+        """Make the potential from what `get_config` returned; descriptor and network may also be layers."""
         parts = {name: config[name] for name in (cls.DESCRIPTOR, "network")}
         parts = {
             name: part if isinstance(part, keras.layers.Layer) else keras.saving.deserialize_keras_object(part)

@@ -1,4 +1,8 @@
-"""The environment-dependent interatomic potential."""
+"""The environment-dependent interatomic potential (EDIP)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -8,13 +12,17 @@ from keras_ff.layers.inner_neighbors import neighbor_pairs, only_pairs
 from keras_ff.potentials.classical import Table, at_most
 from keras_ff.potentials.lammps_files import LammpsPotential
 
-# Nearer to its cutoff than this part of it, a pair is left out: its terms are below exp(-1000), and no derivative overflows.
+if TYPE_CHECKING:
+    from keras_ff.geometry import Neighborhood
+    from keras_ff.potentials.lammps_files import Entry
+
+# Nearer to its cutoff than this fraction of it, a pair is left out: its terms are below exp(-1000), and no derivative overflows.
 EDGE = 1e-4
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class EDIP(LammpsPotential):
-    """Pairs and triplets whose strength, range and favored angle follow the coordination of the central atom.
+    """Environment-dependent interatomic potential: strength and favored angle of bonds follow the coordination of the atom.
 
         E = sum_i [ sum_j V2(r_ij, Z_i) + sum_{j<k} V3(r_ij, r_ik, cos theta_jik, Z_i) ],   Z_i = sum_j f(r_ij)
         V2 = A [ (B/r)^rho - exp(-beta Z^2) ] exp(sigma / (r - a))
@@ -29,6 +37,17 @@ class EDIP(LammpsPotential):
             `Q0` and `u1` to `u4` belong to triplets (center, neighbor, neighbor), the others to pairs (center, neighbor).
         cutoff: Radius in Å within which neighbors are listed; the largest a by default. A fit cannot move an `a` beyond it.
         train: True, False, or the names of the parameters to train.
+        kwargs: Arguments of Keras layers.
+
+    Raises:
+        ValueError: If a parameter is missing, unknown, of wrong shape, negative where it may not be, or not symmetric where it must
+            be.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.EDIP.silicon()
+        >>> potential.cutoff, potential.parameters()["rho"].tolist()
+        (3.121382, [[1.2085196]])
 
     Reference:
         Justo, Bazant, Kaxiras, Bulatov and Yip, Phys. Rev. B 58, 2539 (1998), eqs. 2-14; several elements as in LAMMPS,
@@ -57,12 +76,17 @@ class EDIP(LammpsPotential):
     COLUMNS = tuple(TABLES)
 
     @staticmethod
-    def reach(parameters):
+    def reach(parameters: dict[str, np.ndarray]) -> float:
+        """Return the largest outer cutoff a in Å."""
         return np.max(parameters["a"])
 
     @classmethod
-    def silicon(cls, **kwargs):
-        """Silicon with the published parameters, as in the file Si.edip of LAMMPS."""
+    def silicon(cls, **kwargs) -> EDIP:
+        """Make the potential of silicon with the published parameters, as in the file Si.edip of LAMMPS.
+
+        Args:
+            kwargs: Further arguments of `EDIP`, such as `train`.
+        """
         values = (
             7.982173, 1.5075463, 3.121382, 2.5609104, 3.1083847, 0.0070975, 0.2523244, 1.1247945, 1.4533108, 0.6966326, 1.2085196,
             0.5774108, 312.1341346, -0.165799, 32.557, 0.286198, 0.66,
@@ -70,19 +94,23 @@ class EDIP(LammpsPotential):
         return cls(["Si"], dict(zip(cls.TABLES, values)), **kwargs)
 
     @staticmethod
-    def problem(entry):
+    def problem(entry: Entry) -> str | None:
+        """Return what is wrong with an `Entry` beyond the signs of its numbers, or None."""
         if entry.elements[1] == entry.elements[2] and entry.values["c"] >= entry.values["a"]:
             return f"the inner cutoff {entry.values['c']:g} must be smaller than the outer cutoff {entry.values['a']:g}."
         return None
 
-    def parameters(self):
-        found = super().parameters()
-        return {**found, "a": np.minimum(found["a"], self.cutoff)}
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return the parameters as they are now, see `ClassicalPotential.parameters`; no a exceeds the cutoff."""
+        parameters = super().parameters()
+        return {**parameters, "a": np.minimum(parameters["a"], self.cutoff)}
 
-    def intermediates(self, neighbors):
+    def intermediates(self, neighbors: int) -> int:
+        """Return the number of pairs of neighbors, see `Potential.intermediates`."""
         return max(neighbors, neighbors * (neighbors - 1) // 2)
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         table = {name: self.value(name, neighborhood.dtype) for name in self.TABLES}
         names = ("A", "B", "a", "c", "alpha", "beta", "gamma", "rho", "sigma")
         A, B, a, c, alpha, beta, gamma, rho, sigma = self.of_pairs(neighborhood, *(table[name] for name in names))
@@ -104,7 +132,7 @@ class EDIP(LammpsPotential):
         count = len(self.species)
 
         def of_centers(name):
-            """(atoms, species * species), or (1, 1)."""
+            """Parameters of the triplets of each atom, (atoms, species * species), or (1, 1)."""
             values = ops.reshape(table[name], (count, count * count))
             return values if count == 1 else ops.take(values, neighborhood.center_species, axis=0)
 

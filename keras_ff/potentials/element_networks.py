@@ -1,4 +1,8 @@
-"""One set of spline filters for several chemistries, and one network for each element."""
+"""Potential with spline filters that elements share, and one network for each element."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -12,17 +16,23 @@ from keras_ff.potentials.decorrelation import decorrelation
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.with_splines import WithSplines
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.geometry import Neighborhood
+
 
 @keras.saving.register_keras_serializable("keras_ff")
 class ElementNetworks(Learned, WithSplines, Potential):
-    """Networks of their own for all elements, fed by spline filters that the elements share (s-NNP with shared filters).
+    """Potential with one network for each element, all fed by the same spline filters (s-NNP with shared filters).
 
         E_i = energy_scale_e * (slope_e * network_e(G_i) + intercept_e),   e the element of atom i
 
     with the features G of `SplineFilters`. Trained together on the data of several materials, the filters become a description of
-    environments that fits all of them. A new material can take it over and train its network alone:
+    environments that fits all of them. The filters can then serve for a new material, whose network alone is trained:
 
-        SplineNetwork(["Ge"], filters=potential.filters.for_species(1), ...)   # and .filters.trainable = False
+        potential.filters.trainable = False
+        germanium = SplineNetwork(["Ge"], filters=potential.filters.for_species(1))
 
     Args:
         species: Chemical symbols.
@@ -30,16 +40,32 @@ class ElementNetworks(Learned, WithSplines, Potential):
         triplet_cutoff: Radius in Å of the triplet filters; by default the cutoff.
         filters: `SplineFilters` in place of those that `cutoff` and `triplet_cutoff` give.
         units: Widths of the hidden layers of each network.
-        seed: Seed of the initial weights.
+        seed: Seed of the initial weights; the network of the element e has the seed `seed + e`.
+        kwargs: Arguments of Keras layers.
 
     Raises:
         ValueError: If the filters are made for another number of species, or come together with a cutoff.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.ElementNetworks(["Si", "Ge"], cutoff=5.0)
+        >>> len(potential.networks), potential.filters.n_features
+        (2, 155)
 
     Reference:
         Vita and Trinkle, Comput. Mater. Sci. 232, 112655 (2024).
     """
 
-    def __init__(self, species, cutoff=None, triplet_cutoff=None, filters=None, units=(16, 16), seed=0, **kwargs):
+    def __init__(
+        self,
+        species: str | Sequence[str],
+        cutoff: float | None = None,
+        triplet_cutoff: float | None = None,
+        filters: SplineFilters | None = None,
+        units: Sequence[int] = (16, 16),
+        seed: int = 0,
+        **kwargs,
+    ):
         refuse_contradictions("filters", filters, cutoff=cutoff, triplet_cutoff=triplet_cutoff)
         species = [species] if isinstance(species, str) else list(species)
         if filters is None:
@@ -50,14 +76,15 @@ class ElementNetworks(Learned, WithSplines, Potential):
         super().__init__(species, filters.cutoff, **kwargs)
         self.filters, self.units, self.seed = filters, tuple(units), seed
         count, features = len(species), filters.n_features
-        self.networks = [LinearPlusMLP(features, self.units, seed + place, dtype=self.dtype_policy) for place in range(count)]
+        self.networks = [LinearPlusMLP(features, self.units, seed + index, dtype=self.dtype_policy) for index in range(count)]
         self.feature_mean = self.add_parameter("feature_mean", np.zeros((count, features)), trainable=False)
         self.projection = self.add_parameter("projection", np.tile(np.eye(features), (count, 1, 1)), trainable=False)
         self.energy_scale = self.add_parameter("energy_scale", np.ones(count), trainable=False)
         self.slope = self.add_parameter("slope", np.ones(count))
         self.intercept = self.add_parameter("intercept", np.zeros(count))
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         features = self.filters(neighborhood)
         total = 0.0
         for element, network in enumerate(self.networks):
@@ -66,17 +93,26 @@ class ElementNetworks(Learned, WithSplines, Potential):
             total = total + ops.where(neighborhood.center_species == element, energies, 0.0)
         return total
 
-    def intermediates(self, neighbors):
+    def intermediates(self, neighbors: int) -> int:
+        """Return the size of intermediate results of the filters; see `Potential.intermediates`."""
         return self.filters.intermediates(neighbors)
 
-    def spline_arguments(self, neighborhood):
+    def spline_arguments(self, neighborhood: Neighborhood):
+        """Return the arguments of the radial functions; see `WithSplines.spline_arguments`."""
         return self.filters.spline_arguments(neighborhood)
 
-    def describe(self, neighborhood):
+    def describe(self, neighborhood: Neighborhood):
+        """Compute the features of the filters, `(atoms, features)`, from a `Neighborhood`."""
         return self.filters(neighborhood)
 
     def adapt(self, features, species, force_scales):
-        """Center and decorrelate the features of each element (`decorrelation`), and set the scales of its energies."""
+        """Set mean and projection of the features of each element (see `decorrelation`) and the scale of its energies.
+
+        Args:
+            features: Features of atoms of the training set, NumPy `(samples, features)`.
+            species: int `(samples,)`, species of these atoms.
+            force_scales: Root mean square of the force components for each species in eV/Å, `(species,)`.
+        """
         means, matrices = ops.convert_to_numpy(self.feature_mean).copy(), ops.convert_to_numpy(self.projection).copy()
         for element in np.unique(species):
             means[element], matrices[element] = decorrelation(features[species == element], self.filters.groups)
@@ -84,11 +120,13 @@ class ElementNetworks(Learned, WithSplines, Potential):
         self.projection.assign(matrices)
         self.energy_scale.assign(force_scales)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         config = super().get_config()
         del config["cutoff"]
         return {**config, "filters": keras.saving.serialize_keras_object(self.filters), "units": self.units, "seed": self.seed}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict):
+        """Make the potential from what `get_config` returned."""
         return cls(**{**config, "filters": keras.saving.deserialize_keras_object(config["filters"])})

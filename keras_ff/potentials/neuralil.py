@@ -1,4 +1,8 @@
-"""NeuralIL: a smooth network on spherical-Bessel descriptors."""
+"""NeuralIL: a potential with a smooth network on spherical-Bessel descriptors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -7,18 +11,25 @@ from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.potentials.contradictions import refuse_contradictions
 from keras_ff.potentials.descriptor_network import DescriptorNetwork
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.layers.atomic_networks import AtomicNetwork
+    from keras_ff.layers.base import Descriptor
+
 
 @keras.saving.register_keras_serializable("keras_ff")
 class NeuralIL(DescriptorNetwork):
-    """Atomic energies from one smooth network for all elements.
+    """NeuralIL: a potential with one smooth network for all elements, on spherical-Bessel descriptors.
 
     The network reads decorrelated descriptors of the neighbor density and a learned
     embedding of the central element. Its output is scaled and shifted:
 
         E_i = energy_scale * (slope * network(features_i, embedding_i) + intercept)
 
-    With `members` it is a committee: networks, embeddings, slopes and intercepts of their own read the same descriptors, and the
-    energy is the mean of theirs. Member m starts as `NeuralIL(seed=seed + m)` does. See `keras_ff.Ensemble`.
+    With `members` it is a committee: each member has a network, embeddings, a slope and an intercept of its own and reads the same
+    descriptors, and the energy is the mean over the members. Member m starts as `NeuralIL(seed=seed + m)` does. See
+    `keras_ff.Ensemble`.
 
     Energies have continuous second derivatives everywhere, also at the cutoff.
 
@@ -41,12 +52,27 @@ class NeuralIL(DescriptorNetwork):
         ValueError: If descriptor, network and species do not fit together, or arguments contradict each other: a descriptor has a
             cutoff and a size of its own, and a network its own members.
 
+    Example:
+        >>> import keras_ff as kff
+        >>> model = kff.ForceField(kff.potentials.NeuralIL(species=["Ga", "As"], cutoff=5.0, n_max=4))
+        >>> model.cutoff, model.potential.descriptor.n_features
+        (5.0, 120)
+
     Reference:
         Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022).
     """
 
     def __init__(
-        self, species, cutoff=None, n_max=None, descriptor=None, network=None, embedding=2, seed=0, members=None, **kwargs
+        self,
+        species: str | Sequence[str],
+        cutoff: float | None = None,
+        n_max: int | None = None,
+        descriptor: Descriptor | None = None,
+        network: AtomicNetwork | None = None,
+        embedding: int = 2,
+        seed: int = 0,
+        members: int | None = None,
+        **kwargs,
     ):
         refuse_contradictions("descriptor", descriptor, cutoff=cutoff, n_max=n_max)
         if descriptor is None:
@@ -57,13 +83,41 @@ class NeuralIL(DescriptorNetwork):
         super().__init__(species, descriptor, **options, **kwargs)
 
     @classmethod
-    def published(cls, species, cutoff=3.5, n_max=4, embedding=2, seed=0, members=None, **kwargs):
-        """The model of the paper: `PowerSpectrum` and the normalized pyramid `MLP`."""
+    def published(
+        cls,
+        species: str | Sequence[str],
+        cutoff: float = 3.5,
+        n_max: int = 4,
+        embedding: int = 2,
+        seed: int = 0,
+        members: int | None = None,
+        **kwargs,
+    ) -> NeuralIL:
+        """Make the potential of the paper: the descriptor `PowerSpectrum` and the network `MLP`.
+
+        Args:
+            species: Chemical symbols.
+            cutoff: Radius in Å.
+            n_max: Size of the descriptor.
+            embedding: Length of the embedding of the central element.
+            seed: Seed of the initial weights.
+            members: Number of members of a committee; by default there is none.
+            kwargs: Further arguments of `NeuralIL`, such as `dtype`.
+
+        Example:
+            >>> import keras_ff as kff
+            >>> kff.potentials.NeuralIL.published(["Si"]).descriptor.n_features
+            15
+
+        Reference:
+            Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022).
+        """
         n_species = 1 if isinstance(species, str) else len(species)
         descriptor = PowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
         network = MLP(descriptor.n_features + embedding, seed=seed, members=members, dtype=kwargs.get("dtype"))
         return cls(species, descriptor=descriptor, network=network, embedding=embedding, seed=seed, **kwargs)
 
     @property
-    def n_max(self):
+    def n_max(self) -> int:
+        """Size of the descriptor: l runs from 0 to n_max."""
         return self.descriptor.n_max

@@ -1,4 +1,8 @@
-"""Short-range repulsions that keep atoms apart where a network has no data."""
+"""Potentials of short-range repulsion, which keep atoms apart where a network has no data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -6,6 +10,11 @@ from keras import ops
 
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.potentials.base import Potential
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.geometry import Neighborhood
 
 # e²/(4 pi epsilon_0) in eV Å, from the CODATA 2018 values.
 COULOMB_CONSTANT = 14.399645478425668
@@ -18,7 +27,7 @@ ZBL_LENGTH = 0.46850
 
 @keras.saving.register_keras_serializable("keras_ff")
 class ZBL(Potential):
-    """Universal screened Coulomb repulsion of nuclei, without parameters to fit.
+    """Repulsion of Ziegler, Biersack and Littmark: the universal screened Coulomb energy of nuclei, without parameters to fit.
 
         v(r) = e²/(4 pi epsilon_0) Z_i Z_j / r * sum_k c_k exp(-d_k r / a) * fc(r)
         a = 0.46850 Å / (Z_i^0.23 + Z_j^0.23)
@@ -28,12 +37,22 @@ class ZBL(Potential):
     Args:
         species: Chemical symbols.
         cutoff: Radius in Å; shorter than the bonds that other terms describe.
+        kwargs: Arguments of Keras layers.
+
+    Raises:
+        ValueError: If a species is no chemical element.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.Sum([kff.potentials.NeuralIL(["Si"], n_max=2), kff.potentials.ZBL(["Si"])])
+        >>> [term.cutoff for term in potential.terms()]
+        [5.0, 2.0]
 
     Reference:
         Ziegler, Biersack and Littmark, The Stopping and Range of Ions in Solids (1985).
     """
 
-    def __init__(self, species, cutoff=2.0, **kwargs):
+    def __init__(self, species: str | Sequence[str], cutoff: float = 2.0, **kwargs):
         super().__init__(species, cutoff, **kwargs)
         # Deferred: the physics of the other potentials needs no ASE.
         from ase.data import atomic_numbers
@@ -43,7 +62,8 @@ class ZBL(Potential):
             raise ValueError(f"ZBL needs chemical elements. Received species={self.species}, of which {unknown} are none.")
         self.charges = np.array([atomic_numbers[symbol] for symbol in self.species], dtype="float64")
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         charges = ops.convert_to_tensor(self.charges, dtype=neighborhood.dtype)
         powers = ops.convert_to_tensor(self.charges**0.23, dtype=neighborhood.dtype)
         center, other = neighborhood.center_species[:, None], neighborhood.neighbor_species
@@ -56,7 +76,7 @@ class ZBL(Potential):
 
 @keras.saving.register_keras_serializable("keras_ff")
 class RepulsiveMorse(Potential):
-    """The repulsive branch of a Morse potential, with trainable parameters for each element.
+    """Repulsion of Morse: the repulsive term of his potential, with trainable parameters for each element.
 
         v(r) = D exp(-2 alpha (r - r_0)) * fc(r)
 
@@ -67,16 +87,26 @@ class RepulsiveMorse(Potential):
     Args:
         species: Chemical symbols.
         well_depth: D in eV, a number or one for each species.
-        stiffness: alpha in 1/Å, likewise.
-        bond_length: r_0 in Å, likewise.
+        stiffness: alpha in 1/Å, a number or one for each species.
+        bond_length: r_0 in Å, a number or one for each species.
         cutoff: Radius in Å.
+        kwargs: Arguments of Keras layers.
+
+    Raises:
+        ValueError: If a parameter is not positive.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.RepulsiveMorse(["Si", "O"], bond_length=[2.2, 1.4])
+        >>> len(potential.trainable_weights)
+        3
 
     Reference:
         Morse, Phys. Rev. 34, 57 (1929), eq. 4; used with networks by Montes-Campos et al.,
         J. Chem. Inf. Model. 62, 88 (2022).
     """
 
-    def __init__(self, species, well_depth=1.0, stiffness=2.0, bond_length=1.5, cutoff=3.0, **kwargs):
+    def __init__(self, species: str | Sequence[str], well_depth=1.0, stiffness=2.0, bond_length=1.5, cutoff: float = 3.0, **kwargs):
         super().__init__(species, cutoff, **kwargs)
         self.start = {"well_depth": well_depth, "stiffness": stiffness, "bond_length": bond_length}
         for name, value in self.start.items():
@@ -85,7 +115,8 @@ class RepulsiveMorse(Potential):
                 raise ValueError(f"{name} must be positive. Received {name}={value}.")
             setattr(self, f"log_{name}", self.add_parameter(f"log_{name}", np.log(values)))
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         center, other = neighborhood.center_species[:, None], neighborhood.neighbor_species
 
         def both(weight):
@@ -98,5 +129,6 @@ class RepulsiveMorse(Potential):
         pair = ops.sqrt(depths[0] * depths[1]) * ops.exp(-2.0 * stretch) * polynomial_cutoff(r, self.cutoff)
         return 0.5 * ops.sum(pair * neighborhood.mask, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         return {**super().get_config(), **{name: np.asarray(value).tolist() for name, value in self.start.items()}}

@@ -1,7 +1,10 @@
-"""The modified embedded-atom method with cubic splines."""
+"""The modified embedded-atom method with cubic splines (s-MEAM)."""
+
+from __future__ import annotations
 
 import itertools
 import warnings
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -13,13 +16,19 @@ from keras_ff.potentials.base import Potential
 from keras_ff.potentials.lammps_splines import Curve, curve_names, read_curves, write_curves
 from keras_ff.potentials.with_splines import WithSplines
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from keras_ff.geometry import Neighborhood
+
 # The kinds of functions of a distance.
 RADIAL = ("phi", "rho", "f")
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class SplineMEAM(WithSplines, Potential):
-    """Embedded atoms whose density has a part that depends on angles; all functions are cubic splines (s-MEAM).
+    """Spline MEAM (s-MEAM): embedded atoms with a density that depends on angles too; all functions are cubic splines.
 
         E = sum_{i<j} phi(r_ij) + sum_i [ U(n_i) - U(0) ]
         n_i = sum_j rho(r_ij) + sum_{j<k} f(r_ij) f(r_ik) g(cos theta_jik)
@@ -33,19 +42,26 @@ class SplineMEAM(WithSplines, Potential):
         species: Chemical symbols.
         functions: Dict from the names "phi Ti-Ti", "phi Ti-O", .., "rho Ti", .., "U Ti", .., "f Ti", .., "g Ti-Ti", .. (pairs in
             the order of the species) to `keras_ff.layers.CubicSpline`.
-        cutoff: Radius in Å; by default as above.
+        cutoff: Radius in Å; by default the largest last knot of phi, rho and f.
+        kwargs: Arguments of Keras layers.
 
     Raises:
         ValueError: If a function is missing or unknown.
 
     Warns:
-        If a function of the distance is not 0 at the cutoff, where the energy then jumps.
+        UserWarning: If a function of the distance is not 0 at the cutoff, where the energy then jumps.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.SplineMEAM.untrained(["Ti"], cutoff=5.5, knots=5)
+        >>> list(potential.functions), potential.functions["rho Ti"].knots.tolist()
+        (['phi Ti-Ti', 'rho Ti', 'U Ti', 'f Ti', 'g Ti-Ti'], [1.5, 2.5, 3.5, 4.5, 5.5])
 
     Reference:
         Lenosky et al., Modell. Simul. Mater. Sci. Eng. 8, 825 (2000); LAMMPS, `pair_style meam/spline`.
     """
 
-    def __init__(self, species, functions, cutoff=None, **kwargs):
+    def __init__(self, species: str | Sequence[str], functions: dict[str, CubicSpline], cutoff: float | None = None, **kwargs):
         species = [species] if isinstance(species, str) else list(species)
         names = curve_names(species)
         if set(functions) != set(names):
@@ -69,17 +85,27 @@ class SplineMEAM(WithSplines, Potential):
                     )
 
     @classmethod
-    def untrained(cls, species, cutoff=5.5, triplet_cutoff=None, shortest=1.5, knots=10, **kwargs):
-        """Functions to begin a training with: atoms attract each other by rho alone, and less, the more of them there are.
+    def untrained(
+        cls,
+        species: str | Sequence[str],
+        cutoff: float = 5.5,
+        triplet_cutoff: float | None = None,
+        shortest: float = 1.5,
+        knots: int = 10,
+        **kwargs,
+    ) -> SplineMEAM:
+        """Make a potential to begin a training with.
 
-        The functions of the distance end with value and slope 0 at their cutoff and keep doing so.
+        At the start atoms attract each other by rho alone, and each neighbor less, the more there are. The functions of the
+        distance have value and slope 0 at their cutoff, whatever is trained.
 
         Args:
             species: Chemical symbols.
             cutoff: Radius of phi and rho in Å.
             triplet_cutoff: Radius of f in Å; by default the cutoff.
-            shortest: Place of the first knot of phi, rho and f in Å.
+            shortest: Distance of the first knot of phi, rho and f in Å.
             knots: Number of knots of each function.
+            kwargs: Arguments of Keras layers.
         """
         species = [species] if isinstance(species, str) else list(species)
         x = np.linspace(1.0, 0.0, knots)
@@ -98,7 +124,7 @@ class SplineMEAM(WithSplines, Potential):
             values, slopes = start[kind]
             last = triplet_cutoff or cutoff if kind == "f" else cutoff
             first, last = {"g": (-1.0, 1.0), "U": (n[0], n[-1])}.get(kind, (shortest, last))
-            # Of the cube at the first knot.
+            # The slope of the cube at the first knot.
             slopes = slopes or (-3.0 * values[0] / (last - first), 0.0)
             functions[name] = CubicSpline(
                 first, last, values, slopes, True, vanishes=kind in RADIAL, dtype=kwargs.get("dtype"), name=name.replace(" ", "_")
@@ -106,30 +132,35 @@ class SplineMEAM(WithSplines, Potential):
         return cls(species, functions, cutoff, **kwargs)
 
     @classmethod
-    def from_lammps(cls, path, species=None, train_slopes=True, **kwargs):
-        """Read a `meam/spline` file of LAMMPS, in the format of one element or of several.
+    def from_lammps(
+        cls, path: str | Path, species: str | Sequence[str] | None = None, train_slopes: bool = True, **kwargs
+    ) -> SplineMEAM:
+        """Make the potential from a `meam/spline` file of LAMMPS, in the format of one element or of several.
 
-        Functions f that end with value and slope 0 keep doing so in training.
+            titanium = SplineMEAM.from_lammps("Ti.meam.spline", ["Ti"])
+
+        Functions f whose value and slope are 0 at the last knot keep them there in training.
 
         Args:
             path: The file.
-            species: Chemical symbols in the order of the batches, some or all of those of the file. A file in the old format does
-                not name its element; it needs one here.
-            train_slopes: Whether the slopes at the ends of the functions are weights.
+            species: Chemical symbols in the order of the batches, some or all of those of the file; by default all. A file in the
+                old format does not name its element; it needs one here.
+            train_slopes: Whether the slopes at the ends of the functions are trained.
+            kwargs: Further arguments of `SplineMEAM`, such as `cutoff`.
 
         Raises:
             ValueError: If the file is malformed, has knots that are not uniform, or lacks a species.
         """
-        found, curves = read_curves(path)
-        species = [species] if isinstance(species, str) else list(species or found or ())
-        if found is None:
+        known, curves = read_curves(path)
+        species = [species] if isinstance(species, str) else list(species or known or ())
+        if known is None:
             if len(species) != 1:
                 raise ValueError(
                     f"{path} has the format of one element and does not name it. Received species={species}: name one."
                 )
             curves = dict(zip(curve_names(species), curves.values()))
-        elif not set(species) <= set(found):
-            raise ValueError(f"{path} has functions for {found}. Received species={species}.")
+        elif not set(species) <= set(known):
+            raise ValueError(f"{path} has functions for {known}. Received species={species}.")
         dtype = kwargs.get("dtype")
         functions = {}
         for name in curve_names(species):
@@ -147,8 +178,15 @@ class SplineMEAM(WithSplines, Potential):
             )
         return cls(species, functions, **kwargs)
 
-    def to_lammps(self, path):
-        """Write the functions as a `meam/spline` file of LAMMPS, in the format of several elements."""
+    def to_lammps(self, path: str | Path) -> None:
+        """Write the functions as they are now to a `meam/spline` file of LAMMPS, in the format of several elements.
+
+        Args:
+            path: The file, which is written whole or not at all.
+
+        Raises:
+            ValueError: If a function has an end without a slope of its own, which the format cannot say.
+        """
         curves = {}
         for name, spline in self.functions.items():
             if any(spline.is_natural):
@@ -157,7 +195,8 @@ class SplineMEAM(WithSplines, Potential):
             curves[name] = Curve(spline.first, spline.last, values, tuple(slopes))
         write_curves(path, self.species, curves)
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         r, mask = neighborhood.distances, neighborhood.mask
         of_centers, of_neighbors = self._kinds(neighborhood)
         density = self.density(neighborhood)
@@ -168,58 +207,59 @@ class SplineMEAM(WithSplines, Potential):
                 value = ops.where(self._are(a, b, of_centers, of_neighbors), value, 0.0)
             pairs = pairs + value
         embedding = 0.0
-        for place, symbol in enumerate(self.species):
+        for kind, symbol in enumerate(self.species):
             U = self.functions[f"U {symbol}"]
             value = U(density) - U(ops.zeros((1,), dtype=density.dtype))
-            embedding = embedding + (value if of_centers is None else ops.where(of_centers[place], value, 0.0))
+            embedding = embedding + (value if of_centers is None else ops.where(of_centers[kind], value, 0.0))
         return 0.5 * ops.sum(pairs * mask, axis=-1) + embedding
 
-    def density(self, neighborhood):
-        """The argument n of the embedding functions, `(atoms,)`."""
+    def density(self, neighborhood: Neighborhood):
+        """Compute the argument n of the embedding functions U, `(atoms,)`, from a `Neighborhood`."""
         r, mask = neighborhood.distances, neighborhood.mask
         _, of_neighbors = self._kinds(neighborhood)
         f = self._sum("f", r, of_neighbors) * mask
         density = ops.sum(self._sum("rho", r, of_neighbors) * mask, axis=-1)
         return density + self._triplets(neighborhood, f, of_neighbors)
 
-    def spline_arguments(self, neighborhood):
-        r, there = neighborhood.distances, neighborhood.is_neighbor
+    def spline_arguments(self, neighborhood: Neighborhood):
+        """Return the arguments of all functions; see `WithSplines.spline_arguments`."""
+        r, exists = neighborhood.distances, neighborhood.is_neighbor
         of_centers, of_neighbors = self._kinds(neighborhood)
-        of_centers, of_neighbors = of_centers or [neighborhood.is_atom], of_neighbors or [there]
-        found, density = {}, self.density(neighborhood)
-        for place, symbol in enumerate(self.species):
-            inside = ops.logical_and(there, of_neighbors[place])
+        of_centers, of_neighbors = of_centers or [neighborhood.is_atom], of_neighbors or [exists]
+        arguments, density = {}, self.density(neighborhood)
+        for index, symbol in enumerate(self.species):
+            inside = ops.logical_and(exists, of_neighbors[index])
             for kind in ("rho", "f"):
-                found[f"{kind} {symbol}"] = (r, inside)
-            atoms = ops.logical_and(neighborhood.is_atom, of_centers[place])
-            found[f"U {symbol}"] = (density, atoms)
+                arguments[f"{kind} {symbol}"] = (r, inside)
+            atoms = ops.logical_and(neighborhood.is_atom, of_centers[index])
+            arguments[f"U {symbol}"] = (density, atoms)
         directions = neighborhood.directions
         cosines = ops.matmul(directions, ops.swapaxes(directions, 1, 2))
-        near = ops.logical_and(there, r < self._reach())
+        near = ops.logical_and(exists, r < self._reach())
         others = ~np.eye(r.shape[1], dtype=bool)
         for (a, b), _ in self._pairs("phi"):
             pair = f"{self.species[a]}-{self.species[b]}"
-            found[f"phi {pair}"] = (r, ops.logical_and(there, self._are(a, b, of_centers, of_neighbors)))
+            arguments[f"phi {pair}"] = (r, ops.logical_and(exists, self._are(a, b, of_centers, of_neighbors)))
             first, second = (ops.logical_and(near, of_neighbors[kind]) for kind in (a, b))
-            found[f"g {pair}"] = (cosines, ops.logical_and(first[:, :, None], second[:, None, :]) & others)
-        return {name: (self.functions[name], *values) for name, values in found.items()}
+            arguments[f"g {pair}"] = (cosines, ops.logical_and(first[:, :, None], second[:, None, :]) & others)
+        return {name: (self.functions[name], *values) for name, values in arguments.items()}
 
     @staticmethod
     def _are(a, b, of_centers, of_neighbors):
-        """Which pairs of atoms are of the two species."""
+        """Boolean `(atoms, neighbors)`: which pairs of atoms are of the two species."""
         first = ops.logical_and(of_centers[a][:, None], of_neighbors[b])
         second = ops.logical_and(of_centers[b][:, None], of_neighbors[a])
         return ops.logical_or(first, second)
 
     def _kinds(self, neighborhood):
-        """For each species, which centers and which neighbors are of it; None for one species."""
+        """Booleans for each species: which centers `(atoms,)` and which neighbors `(atoms, neighbors)` are of it, or two None."""
         if len(self.species) == 1:
             return None, None
         kinds = range(len(self.species))
         return [neighborhood.center_species == kind for kind in kinds], [neighborhood.neighbor_species == kind for kind in kinds]
 
     def _sum(self, name, r, of_neighbors):
-        """The function of the element of each neighbor."""
+        """Values at the distances of the function that belongs to the element of each neighbor, `(atoms, neighbors)`."""
         if of_neighbors is None:
             return self.functions[f"{name} {self.species[0]}"](r)
         return sum(
@@ -227,16 +267,17 @@ class SplineMEAM(WithSplines, Potential):
         )
 
     def _pairs(self, name):
-        """Places of two species and the function of their pair."""
+        """List of indices of two species and the function of their pair."""
         pairs = itertools.combinations_with_replacement(range(len(self.species)), 2)
         return [((a, b), self.functions[f"{name} {self.species[a]}-{self.species[b]}"]) for a, b in pairs]
 
-    def intermediates(self, neighbors):
+    def intermediates(self, neighbors: int) -> int:
+        """Return the number of pairs of neighbors within the reach of f, see `Potential.intermediates`."""
         count = self._inner_columns(neighbors)
         return max(neighbors, count * (count - 1) // 2)
 
     def _reach(self):
-        """Where the last f has become 0 for good, in Å."""
+        """Distance in Å from which all f are 0, whatever is trained."""
         f = [self.functions[f"f {symbol}"] for symbol in self.species]
         if all(spline.vanishes and spline.extrapolation == "linear" for spline in f):
             return min(self.cutoff, max(spline.last for spline in f))
@@ -246,7 +287,7 @@ class SplineMEAM(WithSplines, Potential):
         return inner_columns(neighbors, self._reach(), self.cutoff)
 
     def _triplets(self, neighborhood, f, of_neighbors):
-        """Sum over pairs of neighbors, `(atoms,)`."""
+        """Sum of f f g over pairs of neighbors, `(atoms,)`."""
         f = [f] if of_neighbors is None else [ops.where(is_kind, f, 0.0) for is_kind in of_neighbors]
         rows = ops.concatenate([neighborhood.directions, ops.stack(f, axis=-1)], axis=-1)
         tables = [g.coefficients(neighborhood.dtype) for _, g in self._pairs("g")]
@@ -254,7 +295,12 @@ class SplineMEAM(WithSplines, Potential):
         return over_inner(self._triplet_sum, rows, inside, self._inner_columns(f[0].shape[1]), tables)
 
     def _triplet_sum(self, rows, tables):
-        """The same from `(atoms, neighbors, 3 + species)`, directions and f of each element, and the coefficients of each g."""
+        """Sum of f f g over pairs of neighbors, `(atoms,)`.
+
+        Args:
+            rows: `(atoms, neighbors, 3 + species)`, directions and f of each element.
+            tables: Coefficients of each g.
+        """
         columns = ops.shape(rows)[1]
         first, second, is_pair = neighbor_pairs(columns)
 
@@ -272,11 +318,13 @@ class SplineMEAM(WithSplines, Potential):
             total = total + ops.sum(only_pairs(of_pairs(weights), is_pair) * g.evaluate(cosines, table), axis=-1)
         return total
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         functions = {name: keras.saving.serialize_keras_object(spline) for name, spline in self.functions.items()}
         return {**super().get_config(), "functions": functions}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict):
+        """Make the potential from what `get_config` returned."""
         functions = {name: keras.saving.deserialize_keras_object(spline) for name, spline in config.pop("functions").items()}
         return cls(functions=functions, **config)

@@ -1,6 +1,9 @@
 """The potential of Tersoff."""
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -11,16 +14,22 @@ from keras_ff.layers.inner_neighbors import neighbor_pairs, only_pairs
 from keras_ff.potentials.classical import Table, at_most, diagonal
 from keras_ff.potentials.lammps_files import LammpsPotential
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keras_ff.geometry import Neighborhood
+    from keras_ff.potentials.lammps_files import Entry
+
 # Largest exponent of the asymmetry of two bonds, as in LAMMPS. Single precision needs a smaller one, for the derivatives not to
-# overflow; a bond that meets it is weaker than its accuracy.
+# overflow; a bond that reaches it is weaker than its accuracy.
 LARGEST_EXPONENT = {"float64": 69.0776, "float32": 46.0}
-# A smaller beta zeta is none: the bond order is 1 to rounding, and the derivatives of the logarithm do not overflow.
+# A smaller beta zeta counts as 0: the bond order is 1 to rounding, and the derivatives of the logarithm do not overflow.
 NO_NEIGHBOR = {"float64": 1e-60, "float32": 1e-15}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
 class Tersoff(LammpsPotential):
-    """Bonds that are weaker, the more neighbors compete with them.
+    """Potential of Tersoff: bonds that are weaker, the more other neighbors an atom has.
 
         E = 1/2 sum_i sum_{j != i} fC(r_ij) [ A exp(-lambda1 r_ij) - b_ij B exp(-lambda2 r_ij) ]
         b_ij = (1 + (beta zeta_ij)^n)^(-1/(2n))
@@ -28,7 +37,7 @@ class Tersoff(LammpsPotential):
         g = gamma [ 1 + c^2/d^2 - c^2/(d^2 + (cos theta - cos_theta0)^2) ]
         fC = 1 within R - D, 1/2 - 1/2 sin(pi/2 (r - R)/D) up to R + D
 
-    Energy and forces are continuous, force constants are not: they jump at R - D and R + D.
+    Energy and forces are continuous; force constants jump at R - D and R + D.
 
     Args:
         species: Chemical symbols.
@@ -39,6 +48,17 @@ class Tersoff(LammpsPotential):
         cutoff: Radius in Å within which neighbors are listed; the largest R + D by default. A fit cannot move an R + D beyond it:
             leave it room.
         train: True, False, or the names of the parameters to train.
+        kwargs: Arguments of Keras layers.
+
+    Raises:
+        ValueError: If a parameter is missing, unknown, of wrong shape, has a value that is not allowed, or is not symmetric where
+            it must be.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> potential = kff.potentials.Tersoff.silicon(train=["A", "B"])
+        >>> potential.cutoff, potential.parameters()["A"].tolist()
+        (3.2, [[3264.7]])
 
     Reference:
         Tersoff, Phys. Rev. B 37, 6991 (1988), eqs. 1-2; several elements Phys. Rev. B 39, 5566 (1989), eqs. 1-3, in the more
@@ -63,36 +83,52 @@ class Tersoff(LammpsPotential):
     }
     COLUMNS = tuple(TABLES)
 
-    def __init__(self, species, parameters, cutoff=None, train=True, **kwargs):
+    def __init__(
+        self,
+        species: str | Sequence[str],
+        parameters: dict,
+        cutoff: float | None = None,
+        train: bool | Sequence[str] = True,
+        **kwargs,
+    ):
         super().__init__(species, parameters, cutoff, train, **kwargs)
-        for place in itertools.product(range(len(self.species)), repeat=3):
-            values = {name: table[place[: table.ndim]] for name, table in self.start.items()}
-            if problem := _problem(values, place[1] == place[2]):
-                raise ValueError(f"Tersoff, entry {' '.join(self.species[index] for index in place)}: {problem}")
+        for indices in itertools.product(range(len(self.species)), repeat=3):
+            values = {name: table[indices[: table.ndim]] for name, table in self.start.items()}
+            if problem := _problem(values, indices[1] == indices[2]):
+                raise ValueError(f"Tersoff, entry {' '.join(self.species[index] for index in indices)}: {problem}")
 
     @staticmethod
-    def reach(parameters):
+    def reach(parameters: dict[str, np.ndarray]) -> float:
+        """Return the largest R + D in Å."""
         return np.max(parameters["R"] + parameters["D"])
 
     @classmethod
-    def silicon(cls, **kwargs):
-        """Silicon with the parameters of 1988 that describe its surfaces, as in the file Si.tersoff of LAMMPS."""
+    def silicon(cls, **kwargs) -> Tersoff:
+        """Make the potential of silicon of 1988 that describes its surfaces, as in the file Si.tersoff of LAMMPS.
+
+        Args:
+            kwargs: Further arguments of `Tersoff`, such as `train`.
+        """
         values = (3, 1.0, 1.3258, 4.8381, 2.0417, 0.0, 22.956, 0.33675, 1.3258, 95.373, 3.0, 0.2, 3.2394, 3264.7)
         return cls(["Si"], dict(zip(cls.TABLES, values)), **kwargs)
 
     @staticmethod
-    def problem(entry):
+    def problem(entry: Entry) -> str | None:
+        """Return what is wrong with an `Entry` beyond the signs of its numbers, or None."""
         return _problem(entry.values, entry.elements[1] == entry.elements[2])
 
-    def parameters(self):
-        found = super().parameters()
-        R, D = found["R"], found["D"]
-        return {**found, "R": np.where(R + D > self.cutoff, self.cutoff - D, R)}
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return the parameters as they are now, see `ClassicalPotential.parameters`; no R + D exceeds the cutoff."""
+        now = super().parameters()
+        R, D = now["R"], now["D"]
+        return {**now, "R": np.where(R + D > self.cutoff, self.cutoff - D, R)}
 
-    def intermediates(self, neighbors):
+    def intermediates(self, neighbors: int) -> int:
+        """Return the number of ordered pairs of neighbors, see `Potential.intermediates`."""
         return max(neighbors, neighbors * (neighbors - 1))
 
-    def call(self, neighborhood):
+    def call(self, neighborhood: Neighborhood):
+        """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
         dtype = neighborhood.dtype
         table = {name: self.value(name, dtype) for name in self.TABLES}
         table["reach"] = at_most(table["R"] + table["D"], self.cutoff)
@@ -111,7 +147,7 @@ class Tersoff(LammpsPotential):
         return 0.5 * ops.sum(bonds, axis=-1)
 
     def _zeta(self, neighborhood, table, r, is_pair, present):
-        """What competes with the bonds, `(atoms, neighbors j)`: a sum over the other neighbors k."""
+        """zeta_ij of each bond, `(atoms, neighbors j)`: a sum over the other neighbors k."""
         columns = ops.shape(r)[1]
         # A flat axis of all j != k is faster than two axes and a mask.
         first, second, differ = neighbor_pairs(columns, ordered=True)
@@ -147,13 +183,30 @@ class Tersoff(LammpsPotential):
 
 
 def fade(r, reach, D):
-    """1 within reach - 2 D, 0 from `reach`, half a wave between; in Å."""
+    """Cutoff function fC of Tersoff: 1 up to reach - 2 D, 0 from `reach` on, half a sine wave between.
+
+    Args:
+        r: Distances of any shape, in Å.
+        reach: R + D in Å.
+        D: Half of the width of the step in Å.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_ff.potentials.tersoff import fade
+        >>> [round(float(fade(np.float64(r), 3.2, 0.2)), 4) for r in (2.8, 3.0, 3.2)]
+        [1.0, 0.5, 0.0]
+    """
     x = ops.clip((reach - r) / D, 0.0, 2.0)
     return ops.sin((0.25 * np.pi) * x) ** 2
 
 
 def bond_order(x, n):
-    """(1 + x^n)^(-1/(2n)) for x from 0 on, through the logarithm: x^n alone overflows."""
+    """Bond order of Tersoff, (1 + x^n)^(-1/(2n)), through the logarithm of x: x^n alone overflows.
+
+    Args:
+        x: beta zeta of any shape, 0 or more.
+        n: Exponent, positive.
+    """
     present = x > NO_NEIGHBOR[keras.backend.standardize_dtype(x.dtype)]
     order = ops.exp(-0.5 / n * backend.softplus(n * ops.log(ops.where(present, x, 1.0))))
     return ops.where(present, order, 1.0)
