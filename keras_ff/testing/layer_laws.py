@@ -110,7 +110,7 @@ def weight_derivatives(layer, inputs, functions=None, tolerance=1e-7):
 
 
 def second_derivatives(layer, inputs, functions=None, tolerance=1e-7):
-    """Second derivatives with respect to inputs and trainable weights, mixed ones among them, are those of differences of the first.
+    """Second derivatives with respect to inputs and trainable weights, mixed ones too, are those of differences of the first.
 
     Training on forces needs them. Keras' own layer normalization fails on TensorFlow.
 
