@@ -340,6 +340,8 @@ class ForceField(DataModel):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
+        # That of the potential, which old files may contradict.
+        config.pop("dtype", None)
         version = config.pop("format", 1)
         if version > FORMAT:
             raise ValueError(

@@ -15,4 +15,5 @@ class OfParts(Potential):
     @classmethod
     def from_config(cls, config):
         parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
+        config.pop("dtype", None)  # That of the parts.
         return cls(parts, **config)
