@@ -26,6 +26,7 @@ CONTINUITY = {
 
 
 def add_arguments(parser):
+    """Add the arguments of `keras-ff check` to a parser."""
     parser.add_argument("model", metavar="MODEL", help="a .keras file, or a run folder with best.keras")
     parser.add_argument("structures", metavar="STRUCTURES", nargs="?", help="a file of structures that ASE reads")
     parser.add_argument(

@@ -275,6 +275,8 @@ class ForceField(AdaptableModel):
     def from_config(cls, config, custom_objects=None):
         """Make the model from what `get_config` returned; a ValueError if it is of a newer format."""
         config = dict(config)
+        # That of the potential, which old files may contradict.
+        config.pop("dtype", None)
         version = config.pop("format", 1)
         if version > FORMAT:
             raise ValueError(

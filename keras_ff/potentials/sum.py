@@ -49,6 +49,8 @@ class OfParts(WithMembers, Potential):
     def from_config(cls, config: dict):
         """Make the potential from what `get_config` returned."""
         parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
+        # That of the parts, which old files may contradict.
+        config.pop("dtype", None)
         return cls(parts, **config)
 
 

@@ -171,15 +171,18 @@ class Readout(Potential):
         self.layer, self.seed = layer, seed
 
     def call(self, neighborhood):
+        """Return the weighted sum of the features of each atom, `(atoms,)`."""
         features = self.layer(neighborhood)
         weights = np.random.default_rng(self.seed).normal(size=features.shape[-1])
         return ops.sum(features * ops.convert_to_tensor(weights, dtype=features.dtype), axis=-1)
 
     def get_config(self):
+        """Return the arguments of the constructor, from which Keras makes it anew."""
         config = super().get_config()
         del config["cutoff"]
         return {**config, "layer": keras.saving.serialize_keras_object(self.layer), "seed": self.seed}
 
     @classmethod
     def from_config(cls, config):
+        """Return the potential of a configuration of `get_config`."""
         return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)

@@ -68,7 +68,8 @@ class Worst:
 
         Args:
             quantity: A key of `SCALES`.
-            found, expected: The arrays.
+            found: Array that is tested.
+            expected: Array that it should equal.
             where: Text that follows the quantity in the detail, or a function from the index of the worst number to it.
             noise: Largest difference that rounding alone explains, in the unit of the quantity; what exceeds it counts. A
                 difference quotient, for one, has the rounding errors of its energies divided by its step.

@@ -13,6 +13,7 @@ def structures(draw, species, atoms=(1, 6), lengths=(2.5, 6.0)):
     """Hypothesis strategy of small structures: molecules, wires, slabs and crystals, also skewed, left-handed and thin cells.
 
     Args:
+        draw: Given by Hypothesis: call `structures` without it.
         species: Chemical symbols to choose from.
         atoms: Smallest and largest number of atoms.
         lengths: Shortest and longest lattice vector in Å.

@@ -3,16 +3,21 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
+from keras import ops
 
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
 from keras_ff.testing import Probe, backends_agree, other_backend
+
+FILES = Path(__file__).parent / "files"
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -162,3 +167,17 @@ def test_the_other_backend_gives_the_same_numbers_of_a_committee_too(tmp_path):
     probe = Probe(ensemble, atoms)
     result = backends_agree(probe, tmp_path / "ensemble.keras", [probe.structure, atoms * (2, 1, 1)], tolerance=1e-10)
     assert result.passed, str(result)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_compiled_models_of_all_formats_load(version):
+    """Silicon carbide after one epoch, in float64: a sum in format 1, a committee with groups of learning rates in format 2."""
+    known = np.load(FILES / f"format_{version}.npz")
+    with backend.default_dtype("float32"):
+        loaded = kff.load(FILES / f"format_{version}.keras")
+    assert {weight.dtype for weight in loaded.weights} == {"float64"}
+    assert int(ops.convert_to_numpy(loaded.optimizer.iterations)) == 1
+    atoms = Atoms("SiC", known["positions"], cell=known["cell"], pbc=True)
+    found = loaded.predict_on_batch(kff.data.Dataset([atoms], loaded, batch_size=1, dtype="float64")[0][0])
+    for name in ("energy", "forces", "stress"):
+        np.testing.assert_allclose(found[name], known[name], rtol=1e-9, atol=1e-10, err_msg=name)
