@@ -219,8 +219,8 @@ def write_cache(
             most, compositions, set_aside = [], [], []
             for index, atoms in enumerate(structures):
                 record = labelled_record(atoms, index, batcher)
-                labelled = bool(np.isfinite(record["forces"]).all())
-                real = [record["cell"], record["positions"]] + [record["forces"]] * labelled
+                labeled = bool(np.isfinite(record["forces"]).all())
+                real = [record["cell"], record["positions"]] + [record["forces"]] * labeled
                 counts = np.bincount(record["i"], minlength=len(atoms))
                 whole = [record["numbers"], counts, record["j"], record["S"]]
                 sizes = [_append(floats, real), _append(integers, whole), len(atoms), len(record["j"])]
@@ -228,7 +228,7 @@ def write_cache(
                 energies.append(record["energy"])
                 stresses.append(record["stress"])
                 set_aside.append(record["stress_set_aside"])
-                has_forces.append(labelled)
+                has_forces.append(labeled)
                 pbc.append(atoms.pbc)
                 most.append(counts.max())
                 compositions.append(collections.Counter(record["numbers"].tolist()))

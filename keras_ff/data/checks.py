@@ -49,13 +49,13 @@ def check(structures: Iterable[Atoms]) -> list[str]:
     structures = list(structures)
     if not structures:
         return ["There are no structures."]
-    found = [labels(atoms) for atoms in structures]
+    all_labels = [labels(atoms) for atoms in structures]
     checks = (_missing, _elements, _distances, _duplicates, _energies, _forces, _force_consistency, _stress_consistency)
-    return [warning for one in checks for warning in one(structures, found)]
+    return [warning for one in checks for warning in one(structures, all_labels)]
 
 
-def _missing(structures, found):
-    counts = {kind: sum(np.isfinite(one[kind]).all() for one in found) for kind in ("energy", "forces", "stress")}
+def _missing(structures, all_labels):
+    counts = {kind: sum(np.isfinite(one[kind]).all() for one in all_labels) for kind in ("energy", "forces", "stress")}
     if not counts["energy"] and not counts["forces"]:
         yield f"None of the {len(structures)} structures has an energy or forces."
     for kind, count in counts.items():
@@ -100,7 +100,7 @@ def _sphere_of(atoms, count):
     return float(min((0.75 / np.pi * count * volume / len(atoms)) ** (1.0 / 3.0), 6.0))
 
 
-def _duplicates(structures, found):
+def _duplicates(structures, all_labels):
     seen, twice = {}, []
     for index, atoms in enumerate(structures):
         key = (
@@ -116,14 +116,15 @@ def _duplicates(structures, found):
         return
     first, second = twice[0]
     yield f"{len(twice)} structures are copies of earlier ones (for example {second} of {first})."
-    differ = [pair for pair in twice if abs(found[pair[0]]["energy"] - found[pair[1]]["energy"]) > 1e-3 * len(structures[pair[0]])]
+    energies = [one["energy"] for one in all_labels]
+    differ = [(first, second) for first, second in twice if abs(energies[first] - energies[second]) > 1e-3 * len(structures[first])]
     if differ:
         yield f"{len(differ)} of these copies have another energy (for example structures {differ[0][0]} and {differ[0][1]})."
 
 
-def _energies(structures, found):
+def _energies(structures, all_labels):
     n_atoms = np.array([len(atoms) for atoms in structures])
-    energies = np.array([one["energy"] for one in found])
+    energies = np.array([one["energy"] for one in all_labels])
     known = np.isfinite(energies)
     if not known.any():
         return
@@ -150,11 +151,11 @@ def _energies(structures, found):
         )
 
 
-def _forces(structures, found):
-    highest = np.array([np.linalg.norm(one["forces"], axis=-1).max(initial=0.0) for one in found])
+def _forces(structures, all_labels):
+    highest = np.array([np.linalg.norm(one["forces"], axis=-1).max(initial=0.0) for one in all_labels])
     if not np.isfinite(highest).any():
         return
-    squares = np.concatenate([np.sum(one["forces"] ** 2, axis=-1) for one in found])
+    squares = np.concatenate([np.sum(one["forces"] ** 2, axis=-1) for one in all_labels])
     rms = float(np.sqrt(np.nanmean(squares) / 3.0))
     if np.nanmax(highest) > 100.0:
         worst = int(np.nanargmax(highest))
@@ -162,19 +163,19 @@ def _forces(structures, found):
         yield f"Forces above 100 eV/Å in {many} structure(s), up to {highest[worst]:.0f} eV/Å (structure {worst})."
     if rms > 10.0:
         yield f"The root mean square of the force components is {rms:.1f} eV/Å. Are they in kcal/mol/Å (1 kcal/mol = 0.043364 eV)?"
-    net = np.array([np.linalg.norm(one["forces"].sum(axis=0)) / np.sqrt(len(one["forces"])) for one in found])
+    net = np.array([np.linalg.norm(one["forces"].sum(axis=0)) / np.sqrt(len(one["forces"])) for one in all_labels])
     bad = np.flatnonzero(net > max(0.1 * rms, 0.05))
     if len(bad):
         worst = int(bad[net[bad].argmax()])
-        total = np.linalg.norm(found[worst]["forces"].sum(axis=0))
+        total = np.linalg.norm(all_labels[worst]["forces"].sum(axis=0))
         yield (
             f"In {len(bad)} structures the forces do not add up to zero (structure {worst}: {total:.2f} eV/Å). Were the forces "
             "on fixed atoms set to zero, or atoms mixed up?"
         )
 
 
-def _force_consistency(structures, found):
-    factor, pairs = force_factor(structures, found)
+def _force_consistency(structures, all_labels):
+    factor, pairs = force_factor(structures, all_labels)
     if factor is None or abs(factor - 1.0) < 0.3:
         return
     known = {
@@ -196,8 +197,8 @@ def _force_consistency(structures, found):
     )
 
 
-def _stress_consistency(structures, found):
-    factor, pairs, order = stress_factor(structures, found)
+def _stress_consistency(structures, all_labels):
+    factor, pairs, order = stress_factor(structures, all_labels)
     if factor is not None and abs(factor - 1.0) > 0.3:
         known = {
             -1.0: "the stress has the wrong sign (here positive is tension)",
@@ -211,7 +212,7 @@ def _stress_consistency(structures, found):
             f"volume x stress : strain says{_explained(factor, known)}."
         )
     elif factor is None:
-        size = np.array([np.abs(one["stress"]).max() for one in found])
+        size = np.array([np.abs(one["stress"]).max() for one in all_labels])
         if np.isfinite(size).any() and np.nanmedian(size) > 0.5:
             yield f"Half of the stresses exceed {np.nanmedian(size):.2g} eV/Å³ (1 eV/Å³ = 160.2 GPa). Are they in GPa or kbar?"
     if order is not None:

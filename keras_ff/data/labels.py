@@ -96,12 +96,12 @@ def labels(
     settled = _settled(atoms)
     if settled is not None and not (energy_key or forces_key or stress_key):
         return settled
-    found, _, notes = find_labels(atoms, dict(energy=energy_key, forces=forces_key, stress=stress_key))
+    present, _, notes = find_labels(atoms, dict(energy=energy_key, forces=forces_key, stress=stress_key))
     for note in notes:
         # Python shows the same warning once.
         warnings.warn(f"Labels of structures: {note}.", stacklevel=2)
     missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
-    return {kind: found.get(kind, missing[kind]) for kind in KINDS}
+    return {kind: present.get(kind, missing[kind]) for kind in KINDS}
 
 
 def _settled(atoms):
@@ -145,7 +145,7 @@ def find_labels(atoms: Atoms, keys: Mapping[str, str | None] | None = None) -> t
     Raises:
         ValueError: If a label has the wrong shape or is not finite.
     """
-    found, names, notes = {}, {}, []
+    chosen, names, notes = {}, {}, []
     results, stale = calculator_results(atoms)
     stores = _stores(atoms)
     if stale:
@@ -161,17 +161,17 @@ def find_labels(atoms: Atoms, keys: Mapping[str, str | None] | None = None) -> t
                 values[name] = value
         if not values:
             continue
-        names[kind], found[kind] = next(iter(values.items()))
+        names[kind], chosen[kind] = next(iter(values.items()))
         if _is_free(names[kind]):
             notes.append("only a 'free_energy' is found, which is used as the energy; name another with energy_key=")
         for name, value in values.items():
             if name == names[kind] or _is_free(name):
                 continue
-            if not np.allclose(value, found[kind], rtol=1e-6, atol=1e-6):
+            if not np.allclose(value, chosen[kind], rtol=1e-6, atol=1e-6):
                 notes.append(
                     f"'{names[kind]}' and '{name}' differ; '{names[kind]}' is used. Name the one you mean with {kind}_key="
                 )
-    return found, names, notes
+    return chosen, names, notes
 
 
 def normalized(atoms: Atoms, found: Mapping[str, Any], names: Mapping[str, str]) -> Atoms:
@@ -335,15 +335,15 @@ def _candidates(stores, results, names):
     """Values under any of the names: those of the calculator first, then those in `stores`, and free energies after everything."""
     # The spelling "energy (calculator)" of messages and reports is understood as well.
     plain = [name.removesuffix(" (calculator)") for name in names]
-    found = {f"{name} (calculator)": results[name] for name in plain if results.get(name) is not None}
+    candidates = {f"{name} (calculator)": results[name] for name in plain if results.get(name) is not None}
     present = {name for store in stores for name in store}
     for name in names if present.intersection(names) else ():
         value = next((store[name] for store in stores if store.get(name) is not None), None)
         if value is not None:
-            found[name] = value
-    if len(found) < 2:
-        return found
-    return dict(sorted(found.items(), key=lambda item: (_is_free(item[0]), not item[0].endswith(" (calculator)"))))
+            candidates[name] = value
+    if len(candidates) < 2:
+        return candidates
+    return dict(sorted(candidates.items(), key=lambda item: (_is_free(item[0]), not item[0].endswith(" (calculator)"))))
 
 
 def _checked(kind, name, raw, atoms):

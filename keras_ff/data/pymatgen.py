@@ -134,7 +134,7 @@ def iter_atoms(content: Any, stress_factor: float = 1.0) -> Iterator[Atoms]:
     elif getattr(content, "structure", None) is not None:
         labels = {"energy": content.uncorrected_energy} if hasattr(content, "uncorrected_energy") else {}
         data = {name: value for name, value in (getattr(content, "data", None) or {}).items() if name in LABEL_NAMES}
-        yield _labelled(_plain(adaptor, content.structure, stress_factor), {**data, **labels}, stress_factor)
+        yield _labeled(_plain(adaptor, content.structure, stress_factor), {**data, **labels}, stress_factor)
     elif hasattr(content, "sites"):
         yield _plain(adaptor, content, stress_factor)
     else:
@@ -153,11 +153,11 @@ def _record(record, stress_factor):
     values = {**record, **(record.get("outputs") or {})}
     labels = {name: value for name, value in values.items() if name in LABEL_NAMES}
     element, group = record.get("element"), record.get("group")
-    atoms = _labelled(atoms, labels, stress_factor)
+    atoms = _labeled(atoms, labels, stress_factor)
     if "virial_stress" in values and group not in MLEARN_UNKNOWN.get(element, ()):
         xx, yy, zz, xy, fifth, sixth = values["virial_stress"]
         yz, xz = (sixth, fifth) if group in MLEARN_XY_XZ_YZ.get(element, ()) else (fifth, sixth)
-        atoms = _labelled(atoms, {"stress": [xx, yy, zz, yz, xz, xy]}, VASP_STRESS)
+        atoms = _labeled(atoms, {"stress": [xx, yy, zz, yz, xz, xy]}, VASP_STRESS)
     others = {
         name: value for name, value in record.items() if isinstance(value, (str, int, float, bool)) and name not in LABEL_NAMES
     }
@@ -174,7 +174,7 @@ def _plain(adaptor, structure, stress_factor):
     return atoms
 
 
-def _labelled(atoms, labels, stress_factor):
+def _labeled(atoms, labels, stress_factor):
     """Atoms with `labels` added to the results of the calculator; a stress is scaled and in the order of ASE."""
     results = dict(getattr(atoms.calc, "results", None) or {})
     for kind, names in KEYS.items():

@@ -228,9 +228,9 @@ def _accept(frame, keys, require, report):
     labels, names, notes = find_labels(frame, keys)
     for kind in require:
         if kind not in labels:
-            wanted = f" under the name {keys[kind]!r}" if keys[kind] else ""
+            named = f" under the name {keys[kind]!r}" if keys[kind] else ""
             raise MissingLabel(
-                f"The structure ({frame.get_chemical_formula()}) has no {kind}{wanted}, which is required. It has "
+                f"The structure ({frame.get_chemical_formula()}) has no {kind}{named}, which is required. It has "
                 f"{available_keys(frame)}. If the {kind} is one of these, name it with {kind}_key=..."
             )
     for note in notes:

@@ -27,6 +27,12 @@ class ReferenceEnergies:
         energies: Energy of each species in eV, (species,).
         residuals: Energy of each structure minus its fitted value, in eV per atom, (structures,); NaN without a label.
         undetermined: List of the combinations of species whose energy the data do not determine, as text.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> reference = kff.data.fit_reference_energies([[2], [4]], [-10.0, -22.0])
+        >>> reference.energies.round(2).tolist(), round(reference.rms, 2)
+        ([-5.25], 0.25)
     """
 
     energies: np.ndarray

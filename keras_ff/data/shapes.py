@@ -47,19 +47,19 @@ class Shapes:
         Returns:
             Tuple of the padded numbers of atoms and neighbors.
         """
-        wanted = _stepped(neighbors + 1)
+        needed = _stepped(neighbors + 1)
         fits = [shape for shape in self.known if shape[1] >= neighbors and (shape[0] == atoms if exactly else shape[0] >= atoms)]
         if fits:
             best = min(fits, key=lambda shape: shape[0] * shape[1])
-            if best[0] * best[1] <= WASTE * max(rounded(atoms) * wanted, SMALL):
+            if best[0] * best[1] <= WASTE * max(rounded(atoms) * needed, SMALL):
                 return best
         if self.known and not fits:
-            wanted = _stepped(max(MORE_NEIGHBORS * neighbors, neighbors + 6))
-        roomy = [shape[1] for shape in self.known if neighbors <= shape[1] <= 2 * wanted]
-        padded = min(roomy, default=wanted)
+            needed = _stepped(max(MORE_NEIGHBORS * neighbors, neighbors + 6))
+        roomy = [shape[1] for shape in self.known if neighbors <= shape[1] <= 2 * needed]
+        padded = min(roomy, default=needed)
         if self.known and not fits and not exactly and atoms > max(shape[0] for shape in self.known):
             # A structure with more atoms than ever before often has more neighbors, too.
-            padded = max(wanted, *(shape[1] for shape in self.known))
+            padded = max(needed, *(shape[1] for shape in self.known))
         if exactly:
             rows = atoms
         else:

@@ -44,29 +44,29 @@ def _call(function, arguments, surroundings, values):
 
         def pullback(*cotangents):
             kept = [index for index, output in enumerate(outputs) if output.dtype.is_floating]
-            wanted = [index for index, tensor in enumerate(inputs) if tensor.dtype.is_floating]
+            floating = [index for index, tensor in enumerate(inputs) if tensor.dtype.is_floating]
 
             def reverse(*tensors):
                 sources = [*map(tf.identity, tensors[:count]), *surroundings]
-                sources_wanted = [sources[index] for index in wanted]
+                floating_sources = [sources[index] for index in floating]
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(sources_wanted)
+                    tape.watch(floating_sources)
                     results = function(*sources[:count])
                 gradients = tape.gradient(
                     [results[index] for index in kept],
-                    sources_wanted,
+                    floating_sources,
                     output_gradients=tensors[count:],
                     unconnected_gradients="zero",
                 )
                 # An unconnected variable has the gradient None all the same, and a gather has one of type IndexedSlices.
                 return [
                     tf.zeros(inputs[index].shape, inputs[index].dtype) if gradient is None else tf.convert_to_tensor(gradient)
-                    for index, gradient in zip(wanted, gradients, strict=True)
+                    for index, gradient in zip(floating, gradients, strict=True)
                 ]
 
             cotangents = [cotangents[index] for index in kept]
             gradients = _call(reverse, (*arguments, *cotangents), surroundings, values)
-            gradients = dict(zip(wanted, gradients, strict=True))
+            gradients = dict(zip(floating, gradients, strict=True))
             return [gradients.get(index) for index in range(len(inputs))]
 
         return outputs, pullback
