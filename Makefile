@@ -36,7 +36,7 @@ quick: $(ENV)/.installed-test
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
 
-VERSIONS = tests/data tests/export tests/test_plots.py \
+VERSIONS = tests/data tests/export tests/plots \
 	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \
 	$(addprefix tests/models/,test_force_field.py test_ensemble.py test_files.py) \
 	$(addprefix tests/interfaces/,test_ase.py test_lammps.py test_lammps_external.py) \
