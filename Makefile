@@ -26,7 +26,7 @@ test: $(ENV)/.installed-test
 
 # For work in progress: one backend, the tests that notice most.
 QUICK = tests/test_imports.py tests/test_geometry.py tests/test_doors.py tests/data tests/layers/test_power_spectrum.py \
-	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) tests/models/test_force_field.py \
+	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) $(addprefix tests/models/,test_force_field.py test_data_model.py) \
 	tests/models/test_old_files.py tests/interfaces/test_ase.py
 
 quick: $(ENV)/.installed-test
@@ -36,11 +36,11 @@ quick: $(ENV)/.installed-test
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
 
-VERSIONS = tests/data tests/export tests/test_plots.py \
+VERSIONS = tests/data tests/export tests/plots \
 	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \
-	$(addprefix tests/models/,test_force_field.py test_ensemble.py test_files.py) \
-	$(addprefix tests/interfaces/,test_ase.py test_lammps.py test_lammps_external.py) \
-	tests/simulation/test_dynamics.py
+	$(addprefix tests/models/,test_force_field.py test_data_model.py test_ensemble.py test_files.py) \
+	$(addprefix tests/interfaces/,test_ase.py test_artifact.py lammps/test_plugin.py lammps/test_external.py) \
+	$(addprefix tests/simulation/,test_dynamics.py test_ensembles.py test_trajectory.py)
 
 # pip brings the newest releases that fit together; those of before are replaced.
 test-next:

@@ -1,15 +1,9 @@
 """What all tests share beside the conftest.py of the root: slow tests of TensorFlow, and double precision where one asks for it."""
 
-import sys
-from pathlib import Path
-
 import keras
 import pytest
 
 from keras_ff import backend
-
-# Tests of losses and metrics train what those of the callbacks train.
-sys.path.insert(0, str(Path(__file__).parent / "training"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -22,7 +22,7 @@ import pytest
 # The slower one first, and the slowest files, so that no long part is left at the end.
 BACKENDS = ("tensorflow", "jax")
 # Readers, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
-WITHOUT_BACKEND = {"data", "test_plots.py", "test_imports.py"}
+WITHOUT_BACKEND = {"data", "plots", "test_imports.py"}
 SLOWEST = "potentials"
 FILES = {"tensorflow": 8, "jax": 12}
 PROCESSES = 2

@@ -245,3 +245,16 @@ def test_every_package_is_installed():
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     # Benchmarks stay in the repository.
     assert {*PACKAGES, "keras_ff_tools", "keras_ff_tools.run"} == listed
+
+
+def test_most_files_have_a_test_at_the_mirrored_path():
+    """tests/a/test_b.py for keras_ff/a/b.py; a file of one of the backends is tested through the interface, tests/backend."""
+    files = [path for path in [*SOURCES, *TOOLS] if path.name != "__init__.py"]
+    untested = []
+    for path in files:
+        folders = path.parent.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT).parts
+        if folders in (("backend", "jax"), ("backend", "tensorflow")):
+            folders = ("backend",)
+        if not ROOT.joinpath("tests", *folders, f"test_{path.name}").exists():
+            untested.append(path)
+    assert len(untested) <= 0.15 * len(files), names(untested)

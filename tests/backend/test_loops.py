@@ -1,6 +1,5 @@
 """scan and cond, and the derivatives through them."""
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -147,17 +146,6 @@ def test_scan_inside_a_checkpointed_scan(run):
     for derivative in (grad, lambda function: grad(grad(function)))[: 2 if run is jit else 1]:
         found = run(derivative(lambda p: final(p, lambda *args: scan(*args, checkpoint=True))))(1.3)
         close(found, ops.convert_to_numpy(derivative(lambda p: final(p, written_out))(1.3)), rtol=1e-11)
-
-
-@pytest.mark.skipif(backend.backend_name() == "jax", reason="TensorFlow cannot trace every use of a variable")
-def test_a_checkpointed_step_that_uses_a_variable_inside_another_loop_is_refused():
-    variable = keras.Variable(np.float64(0.7))
-
-    def step(q, _):
-        return scan(lambda c, _: (c * variable, None), q, length=2)[0], None
-
-    with pytest.raises(NotImplementedError, match="checkpoint=False"):
-        jit(lambda q: scan(step, q, length=2, checkpoint=True)[0])(VELOCITY)
 
 
 def test_scan_of_no_steps_and_of_a_given_length():

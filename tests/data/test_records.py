@@ -3,7 +3,6 @@ import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from keras_ff.data import batches
 from keras_ff.data.batches import Batcher
 from keras_ff.data.records import labelled_record
 
@@ -24,10 +23,3 @@ def test_a_stress_needs_three_periodic_directions():
     atoms.calc = SinglePointCalculator(atoms, stress=np.ones(6))
     record = labelled_record(atoms, 0, Batcher(["H"], 1.0))
     assert not record["stress_set_aside"] and record["stress"].tolist() == [1.0] * 6
-
-
-def test_neighbors_are_searched_once(monkeypatch):
-    searches, original = [], batches.pairs_within
-    monkeypatch.setattr(batches, "pairs_within", lambda *args: searches.append(args) or original(*args))
-    labelled_record(Atoms("H2", [[0, 0, 0], [0, 0, 0.8]]), 0, Batcher(["H"], 2.5))
-    assert len(searches) == 1

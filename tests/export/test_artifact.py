@@ -1,8 +1,6 @@
 """Exported force fields: the numbers of the model, without the library; and what is refused."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,19 +120,3 @@ def test_what_cannot_be_exported_or_computed(tmp_path):
     diamond.calc = ArtifactCalculator(tmp_path / "model")
     with pytest.raises(ValueError, match=r"elements that the force field does not know: \['C'\]"):
         diamond.get_potential_energy()
-
-
-def test_the_copy_runs_without_the_library(tmp_path):
-    model = kff.ForceField(StillingerWeber.silicon())
-    export(model, tmp_path / "silicon", to=KINDS[-1])
-    atoms = silicon()
-    atoms.write(tmp_path / "silicon.xyz")
-    program = (
-        "import sys; sys.modules['keras_ff'] = None; sys.path.insert(0, 'silicon')\n"
-        "import ase.io\nfrom calculator import ArtifactCalculator\n"
-        "atoms = ase.io.read('silicon.xyz'); atoms.calc = ArtifactCalculator('silicon'); print(atoms.get_potential_energy())"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    atoms.calc = kff.Calculator(model)
-    assert float(done.stdout.split()[-1]) == pytest.approx(atoms.get_potential_energy(), abs=1e-6)

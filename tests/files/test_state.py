@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 
@@ -39,18 +37,3 @@ def test_what_cannot_be_stored_is_named(tmp_path):
     with pytest.raises(TypeError, match="Received set"):
         write_state(tmp_path / "a.state", {"x": {1, 2}})
     assert not list(tmp_path.iterdir())
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "a.state"
-    write_state(path, {"x": 1})
-
-    def full(*args):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_state(path, {"x": 2})
-    monkeypatch.undo()
-    assert read_state(path) == {"x": 1}
-    assert os.listdir(tmp_path) == ["a.state"]

@@ -89,13 +89,3 @@ def test_several_targets_find_the_parameters_that_made_them():
     assert set(losses) == {"energy", "data", "total"} and losses["total"] < 1e-8
     found = one.potential.parameters()
     assert [float(found[name].ravel()[0]) for name in ("epsilon", "lam")] == pytest.approx([2.0, 24.0], rel=1e-5)
-
-
-def test_what_cannot_be():
-    one = model()
-    with pytest.raises(ValueError, match=r"finite values of shape \(\). Received shape \(2,\)"):
-        Target(EnergyPerAtom(one, bulk("Si")), [1.0, 2.0])
-    with pytest.raises(ValueError, match="neither energies nor forces"):
-        DataTarget([bulk("Si")], one)
-    with pytest.raises(ValueError, match="no trainable weights"):
-        Fit(kff.ForceField(StillingerWeber.silicon(train=False)), {})

@@ -13,7 +13,7 @@ from keras_ff import backend
 from keras_ff.data import Dataset
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.layers import SplineFilters
-from keras_ff.models import Isotonic, Scaling, correlation, joined, member, miscalibration, reliability
+from keras_ff.models import Scaling, joined, member
 from keras_ff.potentials import ZBL, NeuralIL, SplineNetwork, Sum
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -134,13 +134,6 @@ def test_with_a_bootstrap_members_learn_from_samples_that_the_seed_decides():
         model._sample_weights({}, None)
 
 
-def test_samples_of_a_bootstrap_have_the_statistics_of_drawing_with_replacement():
-    counts = np.array([bootstrap_counts(0, index, 50) for index in range(400)])
-    assert counts.mean() == pytest.approx(1.0, abs=0.03)
-    # The part of structures that a sample lacks.
-    assert (counts == 0).mean() == pytest.approx(np.exp(-1), abs=0.015)
-
-
 def test_an_ensemble_needs_members():
     for potential in (neuralil(None), neuralil(1), ZBL(["Cu"])):
         with pytest.raises(ValueError, match="two or more members.* Received .* with members="):
@@ -185,19 +178,3 @@ def test_the_calculator_has_the_spreads():
     atoms.get_forces()
     np.testing.assert_allclose(atoms.calc.results["forces_std"], [2, 3, 2, 2] * expected["forces_std"][0, :, 0], rtol=1e-9)
     assert "stress_std" not in atoms.calc.results
-
-
-def test_isotonic_regression_recovers_a_bent_law_and_never_falls():
-    rng = np.random.default_rng(0)
-    spread = rng.uniform(0.1, 2.0, 20_000)
-    error = rng.normal(size=spread.shape) * np.minimum(spread, 1.0)
-    found = Isotonic.fit(spread, error)
-    x = np.linspace(0.2, 1.9, 50)
-    np.testing.assert_allclose(found(x), np.minimum(x, 1.0), rtol=0.1)
-    assert (np.diff(found(np.linspace(0.0, 3.0, 200))) >= -1e-12).all() and found(0.0) == 0.0
-    assert miscalibration(found(spread), error) < 0.02 < miscalibration(spread, error)
-    predicted, true = reliability(spread, spread, bins=4)
-    np.testing.assert_allclose(predicted, true)
-    assert correlation(spread, -3.0 * spread) == pytest.approx(1.0)
-    with pytest.raises(ValueError, match="20000 spreads and 3 errors"):
-        reliability(spread, error[:3])

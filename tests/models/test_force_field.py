@@ -44,23 +44,6 @@ def test_outputs_have_the_keys_and_shapes_of_the_labels(structures):
     assert {name: value.shape for name, value in outputs.items()} == {name: value.shape for name, value in labels.items()}
 
 
-def test_predictions_of_batches_of_several_shapes_come_in_the_order_of_the_structures(structures):
-    model = kff.ForceField(neuralil())
-    mixed = [structures[0], Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]]), structures[1] * (2, 1, 1), structures[2], Atoms("Cu")]
-    data = Dataset(mixed, model, batch_size=2, max_shapes=3)
-    assert len(data.shapes) > 1
-    outputs = model.predict(data, verbose=0)
-    assert outputs["forces"].shape == (5, 8, 3)
-    for place, atoms in enumerate(mixed):
-        atoms = atoms.copy()
-        atoms.calc = kff.Calculator(model)
-        assert outputs["energy"][place, 0] == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
-        np.testing.assert_allclose(outputs["forces"][place, : len(atoms)], atoms.get_forces(), rtol=0, atol=1e-10)
-        assert not outputs["forces"][place, len(atoms) :].any()
-    with pytest.raises(TypeError, match="steps"):
-        model.predict(data, steps=2)
-
-
 def test_a_compressed_repulsive_crystal_pushes_outward():
     """Stress is positive under tension, as in ASE: under pressure it is negative."""
     model = kff.ForceField(RepulsiveMorse(["Cu"], cutoff=4.0))

@@ -189,13 +189,6 @@ def test_float32_agrees_with_float64():
         assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
-def test_models_without_waves_take_no_part():
-    """Nothing more is computed for a local potential."""
-    model = kff.ForceField(DampedShiftedForce(["Na", "Cl"], [1.0, -1.0], cutoff=5.0))
-    assert model.wave_cutoff == 0 and "waves" not in Dataset([SALT], model)[0][0]
-    assert "waves" not in kff.Calculator(model).batch(SALT)
-
-
 def test_errors_say_what_to_do():
     model = kff.ForceField(Ewald(["Na", "Cl"], [1.0, -1.0]))
     slab = SALT.copy()

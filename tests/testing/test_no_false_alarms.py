@@ -3,15 +3,14 @@
 import gzip
 from pathlib import Path
 
-import keras
 import pytest
 from ase.build import bulk
 from ase.io import read
+from trained_silicon import trained
 
-import keras_ff as kff
 from keras_ff import potentials
 from keras_ff.potentials import ZBL, NeuralIL, StillingerWeber, Sum
-from keras_ff.testing import Probe, backends_agree, check_potential, other_backend
+from keras_ff.testing import Probe, check_potential
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "tests" / "potentials" / "files"
@@ -71,27 +70,7 @@ def test_presets_pass_as_they_come(name, dtype):
         check_potential(make(dtype), structure, smoothness)
 
 
-def trained(epochs):
-    data = kff.data.read(ROOT / "tutorials" / "data" / "Si_train.xyz.gz")[:24]
-    model = kff.ForceField(Sum([NeuralIL(["Si"], cutoff=4.0, n_max=2), ZBL(["Si"])]))
-    batches = kff.data.Dataset(data, model, batch_size=8, max_shapes=1)
-    model.adapt(batches)
-    loss = {"energy_per_atom": kff.losses.LogCosh(p=50.0), "forces": kff.losses.LogCosh(p=10.0)}
-    model.compile(keras.optimizers.Adam(3e-3), loss=loss, jit_compile=True)
-    model.fit(batches, epochs=epochs, verbose=0)
-    return model, min(data, key=len)
-
-
 @pytest.mark.slow_on_tensorflow
 def test_a_freshly_trained_model_passes():
     model, structure = trained(epochs=20)
     check_potential(model, structure, smoothness=2)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(other_backend() is None, reason="the other backend is not installed")
-def test_a_trained_model_agrees_with_the_other_backend(tmp_path):
-    model, structure = trained(epochs=20)
-    model.save(tmp_path / "model.keras")
-    result = backends_agree(Probe(model, structure), tmp_path / "model.keras")
-    assert result.passed, str(result)

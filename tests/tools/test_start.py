@@ -13,9 +13,6 @@ import pytest
 from silicon_run import SILICON
 
 import keras_ff as kff
-from keras_ff_tools.run.folder import RunFolder
-from keras_ff_tools.run.model import adapt, compile_model, kind, saved_model
-from keras_ff_tools.run.settings import Settings
 
 DATA = ["--train", f"{SILICON}@0:8", "--valid", f"{SILICON}@8:11", "--max-shapes", "1", "--epochs", "3"]
 
@@ -89,17 +86,6 @@ def test_a_committee_is_trained_further_and_forgets_its_calibration(tmp_path, ke
     assert json.loads((tmp_path / "run" / "settings.json").read_text())["cutoff"] is None
 
 
-def test_a_deep_ensemble_learns_from_the_likelihood(tmp_path):
-    model = kff.Ensemble(kff.potentials.NeuralIL(["Si"], members=2, cutoff=3.5, n_max=1, learned_noise=True))
-    model.save(tmp_path / "deep.keras")
-    settings = Settings(train="data.xyz", start=tmp_path / "deep.keras", stress_weight=1.0)
-    model = saved_model(settings.start, settings)
-    compile_model(model, settings, {"energy": 1, "forces": 1, "stress": 1})
-    assert kind(model) == "NeuralIL, committee of 2"
-    with pytest.raises(ValueError, match="energy_p.*50"):
-        saved_model(settings.start, settings.replaced(energy_p=50.0))
-
-
 def test_a_model_without_anything_to_train_is_refused(tmp_path, keras_ff):
     kff.ForceField(kff.potentials.StillingerWeber.silicon(train=False)).save(tmp_path / "fixed.keras")
     done = keras_ff("train", *DATA, "--start", tmp_path / "fixed.keras", "--out", tmp_path / "run")
@@ -120,24 +106,3 @@ def test_contradictions_are_one_sentence_and_leave_nothing(words, message, tmp_p
     done = keras_ff("train", "--train", f"{SILICON}@0:4", *words)
     assert done.status == 2 and re.search(message, done.err), done.err
     assert not list(tmp_path.iterdir())
-
-
-def test_a_run_folder_of_an_older_version_is_still_read(tmp_path):
-    old = Settings(train=str(SILICON)).to_dict()
-    for name in ("start", "adapt"):
-        del old[name]
-    folder = RunFolder(tmp_path)
-    folder.settings_file.write_text(json.dumps(old))
-    assert folder.settings() == Settings(train=str(SILICON))
-    folder.settings_file.write_text(json.dumps({**old, "future": 1}))
-    with pytest.raises(ValueError, match="cannot be used.*'future' is not known to this version"):
-        folder.settings()
-
-
-def test_adapt_gives_a_classical_potential_the_zero_of_the_data():
-    model = kff.ForceField(kff.potentials.StillingerWeber.silicon(train=["lam"]))
-    data = kff.data.Dataset(kff.data.read(f"{SILICON}@0:3"), model, batch_size=4)
-    adapt(model, data)
-    labels = [kff.data.labels(atoms)["energy"] / len(atoms) for atoms in data.structures]
-    found = model.predict(data, verbose=0)["energy_per_atom"][:, 0]
-    assert np.mean(found - labels) == pytest.approx(0.0, abs=0.05)

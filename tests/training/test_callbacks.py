@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from toy_training import ToyData, compiled, weights
 
-from keras_ff.models.epochs import SetEpoch
 from keras_ff.training import EvaluateAverage, StopOnNaN, averaged_weights
 
 
@@ -83,23 +82,6 @@ def test_averaged_weights_changes_nothing_before_the_first_step():
 def test_an_optimizer_without_average_is_refused():
     with pytest.raises(ValueError, match="use_ema=True"):
         fit(compiled(average=False), [EvaluateAverage()])
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_data_see_the_epoch_that_trains(workers):
-    data = ToyData()
-    data.workers = workers
-    data.seen.clear()
-    model = compiled()
-    model.fit(data, epochs=3, initial_epoch=1, verbose=0, shuffle=False, callbacks=[SetEpoch(data)])
-    # Before the first epoch Keras looks at a batch or two for their shapes.
-    trained = data.seen[-2 * len(data) :]
-    assert sorted(trained) == [(epoch, index) for epoch in (1, 2) for index in range(len(data))]
-
-
-def test_data_without_an_epoch_are_refused():
-    with pytest.raises(TypeError, match="Received list"):
-        SetEpoch([])
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training_with_advice():

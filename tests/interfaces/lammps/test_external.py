@@ -16,7 +16,7 @@ from keras_ff.interfaces.lammps.external import Lammps  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("float64")
 
-NATIVE = Path(__file__).parents[1] / "potentials" / "files" / "Si.sw"
+NATIVE = Path(__file__).parents[2] / "potentials" / "files" / "Si.sw"
 SW = f"pair_style sw\npair_coeff * * {NATIVE} Si"
 COLUMNS = "temp pe etotal pxx pyy pzz pxy pxz pyz vol".split()
 BAR = 1.6021765e6  # One eV/Å³, as LAMMPS has it.

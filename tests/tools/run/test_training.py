@@ -1,0 +1,24 @@
+"""What a training leaves behind."""
+
+import keras
+import numpy as np
+
+import keras_ff as kff
+from keras_ff_tools.run.files import read_log
+
+
+def weights(path):
+    return [keras.ops.convert_to_numpy(weight.value) for weight in kff.load(path).weights]
+
+
+def test_training_lowers_the_loss(run_folder):
+    log = read_log(run_folder / "log.csv")
+    assert log["val_loss"][-1] < log["val_loss"][0]
+
+
+def test_finished_run_stays_as_it_is(run_folder, keras_ff):
+    before = weights(run_folder / "last.keras")
+    assert keras_ff("train", "--resume", run_folder).status == 0
+    for one, other in zip(weights(run_folder / "last.keras"), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len((run_folder / "log.csv").read_text().splitlines()) == 7
