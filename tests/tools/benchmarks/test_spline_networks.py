@@ -1,6 +1,7 @@
 import pytest
 
 
+@pytest.mark.slow
 def test_spline_networks(mlearn, rows):
     from keras_ff_tools.benchmarks import spline_networks
 
