@@ -45,6 +45,7 @@ def test_the_sound_potential_passes():
     assert laws.members(Probe(committee(Committee), ALLOY)).passed
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.parametrize("bug", ["forces of wrong sign", "energy of empty neighbors", "infinity times 0"])
 def test_the_report_of_all_laws_names_it(bug):
     kind, _, name = BUGS[bug]

@@ -10,6 +10,7 @@ from keras_ff.testing import Probe
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.parametrize("bug", bugs_of("copy_laws"))
 def test_the_law_that_names_it_fails(bug):
     check_that_its_law_fails(bug)

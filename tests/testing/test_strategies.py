@@ -26,6 +26,7 @@ def probe(request):
         return Probe(kinds[request.param](), DENSEST)
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.usefixtures("float64")
 @given(data=st.data())
 @SETTINGS
