@@ -26,8 +26,8 @@ test: $(ENV)/.installed-test
 
 # For work in progress: one backend, the tests that notice most.
 QUICK = tests/test_imports.py tests/test_geometry.py tests/test_doors.py tests/data tests/layers/test_power_spectrum.py \
-	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) $(addprefix tests/models/,test_force_field.py test_data_model.py) \
-	tests/models/test_old_files.py tests/interfaces/test_ase.py
+	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \
+	$(addprefix tests/models/,test_force_field.py test_data_model.py test_old_files.py) tests/interfaces/test_ase.py
 
 quick: $(ENV)/.installed-test
 	@echo "== the tests of $(BACKEND) that matter most, under 3 minutes on two cores"

@@ -20,10 +20,3 @@ def test_python_numbers_take_the_default_precision_and_arrays_keep_theirs(float6
     dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (found["number"], found["count"], *found["pair"])]
     assert dtypes == [default, "int32", "float32", "float64"]
     assert keras.ops.convert_to_numpy(found["number"]) == np.dtype(default).type(0.1)
-
-
-def test_a_variable_is_taken_by_its_value():
-    variable = keras.Variable(np.array([1.0, 2.0]), dtype="float32")
-    found = arrays([variable])[0]
-    variable.assign([3.0, 4.0])
-    assert keras.ops.is_tensor(found) and keras.ops.convert_to_numpy(found).tolist() == [1.0, 2.0]

@@ -5,8 +5,6 @@ import pytest
 from keras_ff.layers import MLP, PowerSpectrum, SplineFilters
 from keras_ff.potentials import ElementNetworks, NeuralIL, SplineNetwork
 
-pytestmark = pytest.mark.usefixtures("float64")
-
 
 def test_contradictions_are_refused_and_name_both_sides():
     """Nothing that was asked for is dropped."""
