@@ -24,7 +24,7 @@ BACKENDS = ("tensorflow", "jax")
 # Readers, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
 WITHOUT_BACKEND = {"data", "plots", "test_imports.py"}
 SLOWEST = "potentials"
-FILES = {"tensorflow": 8, "jax": 12}
+FILES = {"tensorflow": 13, "jax": 20}
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
 # On the CPU these halve the time of compiling, and cost some speed.
