@@ -130,7 +130,7 @@ def energies_and_gradient(potential: Potential, neighborhood: Neighborhood) -> t
         >>> silicon = kff.potentials.StillingerWeber.silicon()
         >>> energies, _ = energies_and_gradient(silicon, kff.geometry.Neighborhood(*dimer, cutoff=silicon.cutoff))
         >>> round(float(energies[0]), 3)  # half of the bond
-        -1.079
+        -1.077
     """
 
     def total(vectors):

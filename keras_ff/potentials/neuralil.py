@@ -56,7 +56,7 @@ class NeuralIL(DescriptorNetwork):
         >>> import keras_ff as kff
         >>> model = kff.ForceField(kff.potentials.NeuralIL(species=["Ga", "As"], cutoff=5.0, n_max=4))
         >>> model.cutoff, model.potential.descriptor.n_features
-        (5.0, 120)
+        (5.0, 135)
 
     Reference:
         Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022).

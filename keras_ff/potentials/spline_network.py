@@ -127,7 +127,7 @@ class PairSpline(WithSplines, Potential):
     Example:
         >>> import keras_ff as kff
         >>> potential = kff.potentials.PairSpline(["Si", "O"], cutoff=6.0, knots=11)
-        >>> potential.phi.values.shape  # knots, and pairs Si-Si, Si-O, O-O
+        >>> tuple(potential.phi.values.shape)  # knots, and pairs Si-Si, Si-O, O-O
         (11, 3)
     """
 
