@@ -104,7 +104,8 @@ def check_potential(potential, structure, smoothness=1, rattle=0.05, seed=0):
 
     Example:
         >>> from ase.build import bulk
-        >>> results = check_potential(keras_ff.potentials.RepulsiveMorse(["Si"]), bulk("Si", cubic=True), smoothness=2)
+        >>> from keras_ff.potentials import RepulsiveMorse
+        >>> results = check_potential(RepulsiveMorse(["Si"]), bulk("Si", cubic=True), smoothness=2)
         >>> all(result.passed for result in results)
         True
     """
@@ -138,8 +139,9 @@ def check_layer(layer, inputs, smoothness=1, seed=0):
         AssertionError: If a law fails; the text says which, by how much, and where.
 
     Example:
-        >>> layer = keras.layers.Dense(2, dtype="float64")
-        >>> layer.build((None, 3))
+        >>> with Probe.float64():
+        ...     layer = keras.layers.Dense(2)
+        ...     layer.build((None, 3))
         >>> results = check_layer(layer, [[0.1, 0.5, 0.2], [1.0, 2.0, 4.0]])
         >>> [result.name for result in results if not result.passed]
         []

@@ -45,7 +45,8 @@ class Probe:
 
     Example:
         >>> from ase.build import bulk
-        >>> probe = Probe(keras_ff.potentials.RepulsiveMorse(["Si"]), bulk("Si"))
+        >>> from keras_ff.potentials import RepulsiveMorse
+        >>> probe = Probe(RepulsiveMorse(["Si"]), bulk("Si"))
         >>> [result] = probe.evaluate([probe.structure])
         >>> result["forces"].shape
         (2, 3)
