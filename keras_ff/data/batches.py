@@ -13,7 +13,7 @@ from keras_ff.data.shapes import Shapes
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 
 # Atoms closer than this in Å are the same atom twice: no potential has a meaning there.
-COINCIDENT = 1e-3
+COINCIDENT = 1e-5
 
 
 class Batcher:

@@ -49,7 +49,7 @@ def test_nothing_in_a_float64_model_is_computed_in_float32(name):
     values = [ops.convert_to_tensor(weight.value) for weight in model.weights]
 
     def outputs(values, batch):
-        return with_weights(model, values, model.atomic, batch, True)
+        return with_weights(model, values, model.atomic_at_once, batch)
 
     if backend.backend_name() == "jax":
         import jax
