@@ -197,7 +197,7 @@ class ActiveLearning:
         copy = atoms.copy()
         copy.calc = self.oracle
         results = {"energy": copy.get_potential_energy(), "forces": copy.get_forces()}
-        if "stress" in self.oracle.implemented_properties and atoms.cell.rank == 3:
+        if "stress" in self.oracle.implemented_properties and atoms.pbc.all():
             results["stress"] = copy.get_stress()
         for name, value in results.items():
             if not np.isfinite(value).all():

@@ -141,10 +141,11 @@ class ArtifactCalculator(Calculator):
         np.add.at(forces, i, gradient)
         np.subtract.at(forces, j, gradient)
         total = float(outputs["energies"].sum())
-        self.results = {"energy": total, "free_energy": total, "forces": forces, **outputs}
+        virial = np.einsum("pi,pj->ij", vectors, gradient)
+        virial = 0.5 * (virial + virial.T)
+        self.results = {"energy": total, "free_energy": total, "forces": forces, "virial": virial, **outputs}
         if self.atoms.pbc.all():
-            virial = np.einsum("pi,pj->ij", vectors, gradient)
-            stress = 0.5 * (virial + virial.T) / self.atoms.get_volume()
+            stress = virial / self.atoms.get_volume()
             self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
     def _neighbors(self, atoms):

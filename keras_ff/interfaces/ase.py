@@ -30,7 +30,8 @@ class Calculator(ASECalculator):
 
     Neighbors are searched within `cutoff + skin`, and searched again when atoms or the cell have moved so far that one may be
     missing. Structures are padded to few shapes with room for growth, so that a changing number of atoms or neighbors seldom
-    compiles anew. The stress exists for structures that are periodic in three directions.
+    compiles anew. The stress exists for structures that are periodic in three directions; `results` have the `virial` of all, the
+    derivatives of the energy with respect to strain (3, 3) in eV.
 
     Args:
         force_field: `keras_ff.ForceField` or `keras_ff.Ensemble`.
@@ -72,7 +73,7 @@ class Calculator(ASECalculator):
         self._compile()
 
     def _compile(self):
-        names = ["energies", "forces", "stress", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
+        names = ["energies", "forces", "stress", "virial", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
 
         def function(batch):
             outputs = self.force_field.atomic(batch)
@@ -111,6 +112,8 @@ class Calculator(ASECalculator):
         }
         if self.atoms.pbc.all():
             self.results["stress"] = outputs["stress"]
+        if "virial" in outputs:
+            self.results["virial"] = 0.5 * (outputs["virial"] + outputs["virial"].T)
         if "forces_std" in outputs:
             self.results |= self._spreads(outputs)
 

