@@ -143,7 +143,7 @@ class ArtifactCalculator(Calculator):
         total = float(outputs["energies"].sum())
         virial = np.einsum("pi,pj->ij", vectors, gradient)
         virial = 0.5 * (virial + virial.T)
-        self.results = {"energy": total, "free_energy": total, "forces": forces, "virial": virial, **outputs}
+        self.results = {"energy": total, "free_energy": total, "forces": forces, "strain_derivatives": virial, **outputs}
         if self.atoms.pbc.all():
             stress = virial / self.atoms.get_volume()
             self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

@@ -30,8 +30,8 @@ class Calculator(ASECalculator):
 
     Neighbors are searched within `cutoff + skin`, and searched again when atoms or the cell have moved so far that one may be
     missing. Structures are padded to few shapes with room for growth, so that a changing number of atoms or neighbors seldom
-    compiles anew. The stress exists for structures that are periodic in three directions; `results` have the `virial` of all, the
-    derivatives of the energy with respect to strain (3, 3) in eV.
+    compiles anew. The stress exists for structures that are periodic in three directions; `results` have the
+    `strain_derivatives` of all, those of the energy with respect to strain (3, 3) in eV.
 
     Args:
         force_field: `keras_ff.ForceField` or `keras_ff.Ensemble`.
@@ -113,7 +113,8 @@ class Calculator(ASECalculator):
         if self.atoms.pbc.all():
             self.results["stress"] = outputs["stress"]
         if "virial" in outputs:
-            self.results["virial"] = 0.5 * (outputs["virial"] + outputs["virial"].T)
+            # A virial of data files has the opposite sign.
+            self.results["strain_derivatives"] = 0.5 * (outputs["virial"] + outputs["virial"].T)
         if "forces_std" in outputs:
             self.results |= self._spreads(outputs)
 

