@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from keras_ff.data.neighbors import check_geometry, checked_cutoff, completed, dense, pairs_within
+from keras_ff.data.neighbors import check_geometry, checked_cutoff, completed, dense, on_top, pairs_within
 from keras_ff.data.placement import Placement
 from keras_ff.data.shapes import Shapes
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
@@ -57,7 +57,7 @@ class Batcher:
         self.species = None if species is None else [str(symbol) for symbol in species]
         self.cutoff, self.wave_cutoff, self.skin = checked_cutoff(cutoff), float(wave_cutoff), float(skin)
         self.dtype, self.shapes = np.dtype(dtype), Shapes()
-        self._wave_shape = None
+        self._wave_shape = self._last_waves = None
         self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
         if self.species is not None:
             self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
@@ -226,6 +226,9 @@ class Batcher:
         Returns:
             int32 array `(structures, N1, N2, N3)`, see `keras_ff.data.waves.lattice_waves`.
         """
+        # Most structures move in a cell that stays.
+        if len(cells) == 1 and self._last_waves is not None and np.array_equal(cells[0], self._last_waves[0]):
+            return self._last_waves[1]
         crystals = {index: cell for index, cell in enumerate(cells) if cell is not None}
         needed = np.max([(1, 1, 1), *(wave_shape(cell, self.wave_cutoff) for cell in crystals.values())], axis=0)
         if self._wave_shape is None:
@@ -236,6 +239,7 @@ class Batcher:
         waves = np.zeros((len(cells), *self._wave_shape), np.int32)
         for index, cell in crystals.items():
             waves[index] = lattice_waves(cell, self.wave_cutoff, self._wave_shape)
+        self._last_waves = (np.array(cells[0]), waves) if len(cells) == 1 and crystals else None
         return waves
 
     def room_for_waves(self, cells: Sequence[np.ndarray]) -> None:
@@ -244,7 +248,10 @@ class Batcher:
         Args:
             cells: Cells of crystals, (3, 3) each, in Å.
         """
-        self._wave_shape = tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist())
+        self._wave_shape, self._last_waves = (
+            tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist()),
+            None,
+        )
 
 
 def structure_batch(model: Any, atoms: Atoms, cutoff: float | None = None) -> dict[str, np.ndarray]:
@@ -340,9 +347,7 @@ def contact(record: dict, pair: int) -> str:
     Returns:
         The clause, which names both atoms and their distance.
     """
-    i, j = sorted((int(record["i"][pair]), int(record["j"][pair])))
-    where = "a periodic image of itself" if i == j else f"atom {j}"
-    return f"Atom {i} and {where} are {record['distance']:.3f} Å apart: atoms lie on top of each other"
+    return on_top(int(record["i"][pair]), int(record["j"][pair]), record["distance"])
 
 
 def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.ndarray, S: np.ndarray) -> np.ndarray:

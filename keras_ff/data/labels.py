@@ -11,7 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from scipy.spatial import KDTree
 
-from keras_ff.data.neighbors import check_geometry, completed
+from keras_ff.data.neighbors import check_geometry, completed, on_top
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -272,9 +272,7 @@ def check_structure(atoms: Atoms) -> None:
     check_geometry(atoms.positions, atoms.cell[:], atoms.pbc)
     closest = closest_pair(atoms, SHORTEST)
     if closest is not None:
-        i, j, distance = closest
-        where = "a periodic image of itself" if i == j else f"atom {j}"
-        raise ValueError(f"Atom {i} and {where} are {distance:.3f} Å apart: atoms lie on top of each other.")
+        raise ValueError(f"{on_top(*closest)}.")
 
 
 def closest_pair(atoms: Atoms, distance: float) -> tuple[int, int, float] | None:

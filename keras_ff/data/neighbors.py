@@ -253,6 +253,22 @@ def _is_wide(cell):
     return abs(volume) > 1e-6 * math.sqrt((a * a + b * b + c * c) * (d * d + e * e + f * f) * (g * g + h * h + i * i)) > 0.0
 
 
+def on_top(i: int, j: int, distance: float) -> str:
+    """Clause of an error message about two atoms that are too close to each other.
+
+    Args:
+        i: Index of one atom.
+        j: Index of the other; the same for a periodic image.
+        distance: Their distance in Å.
+
+    Returns:
+        The clause, without a full stop.
+    """
+    first, second = sorted((i, j))
+    where = "a periodic image of itself" if first == second else f"atom {second}"
+    return f"Atom {first} and {where} are {distance:.3f} Å apart: atoms lie on top of each other"
+
+
 def checked_cutoff(cutoff: float) -> float:
     """Cutoff in Å as a float, after a check that it is positive and finite.
 

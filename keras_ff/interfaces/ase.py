@@ -161,7 +161,9 @@ class Calculator(ASECalculator):
     def _listed(self, atoms):
         """Record of the last search for neighbors, or of a new one if that list may lack a neighbor."""
         if self._record is None or not list_holds(self._record, atoms, self.force_field.cutoff, self.skin):
-            self._record = self._batcher.record(atoms)
+            record = self._batcher.record(atoms)
+            # Every call multiplies them with the cell.
+            self._record = {**record, "S": record["S"].astype("float64")}
         return self._record
 
     def __getstate__(self):
