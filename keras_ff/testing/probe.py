@@ -149,14 +149,15 @@ class Probe:
         Returns:
             List of dicts: `energy` in eV, `energies` `(atoms,)` in eV, `forces` `(atoms, 3)` in eV/Å, `stress` `(6,)` in eV/Å³.
         """
-        most = max(_most_neighbors(atoms, self.cutoff) for atoms in structures)
+        batcher, records = self._records(structures)
+        most = max(record["n_neighbors"] for record in records)
         self._rows = max(self._rows, max(len(atoms) for atoms in structures))
         if most > self._neighbors:
             self._neighbors = int(1.2 * most) + 4
         count, *_ = self.shape
         results = []
         for first in range(0, len(structures), count):
-            batch = self.batch(structures[first : first + count], self.shape)
+            batch = self._batch(batcher, records[first : first + count], self.shape)
             outputs = self.outputs(batch, model)
             for index, atoms in enumerate(structures[first : first + count]):
                 n = len(atoms)
@@ -183,12 +184,19 @@ class Probe:
         Returns:
             Dict of float64 and int32 NumPy arrays.
         """
-        batcher = Batcher(self.species, self.cutoff, dtype="float64", skin=reach)
-        records = [batcher.record(atoms) for atoms in structures]
+        batcher, records = self._records(structures, reach)
         if shape is None:
             most = max(record["n_neighbors"] for record in records)
             shape = (len(structures), max(len(atoms) for atoms in structures), max(most, 1))
-        records += [None] * (shape[0] - len(records))
+        return self._batch(batcher, records, shape)
+
+    def _records(self, structures, reach=0.0):
+        batcher = Batcher(self.species, self.cutoff, dtype="float64", skin=reach)
+        return batcher, [batcher.record(atoms) for atoms in structures]
+
+    def _batch(self, batcher, records, shape):
+        """Batch of records, filled up with empty structures; crystals among them have their waves."""
+        records = [*records, *[None] * (shape[0] - len(records))]
         inputs = batcher.batch(records, shape[1:])
         if self.model.wave_cutoff > 0:
             crystals = [record["cell"] if record and record["pbc"].all() else None for record in records]
