@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 from keras_ff_tools.arguments import add_label_keys, label_keys
-from keras_ff_tools.run.files import read_log, sha256
+from keras_ff_tools.run.files import read_log
 from keras_ff_tools.run.folder import RunFolder
 
 
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
 def describe_model(path: str | os.PathLike) -> None:
     """Print what a model file holds."""
     import keras_ff as kff
+    from keras_ff.files import checksum_of
     from keras_ff_tools.run.model import kind
 
     path = Path(path)
@@ -58,7 +59,7 @@ def describe_model(path: str | os.PathLike) -> None:
         "format": model.get_config()["format"],
         "written": f"{metadata.get('date_saved', 'unknown')} by Keras {metadata.get('keras_version', 'unknown')}",
         "size": f"{path.stat().st_size / 1024:.0f} KiB",
-        "sha256": sha256(path),
+        "sha256": checksum_of(path),
     }
     if getattr(model, "optimizer", None) is not None:
         rows["optimizer"] = f"{type(model.optimizer).__name__}, {int(model.optimizer.iterations)} steps"

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from comparing import close
 from keras import ops
 from second_derivatives import hessian
 
@@ -16,16 +17,6 @@ MIX = np.array([[2.0, -1.0, 0.5], [0.3, 1.0, 0.2], [-0.4, 0.6, 1.5]])
 @pytest.fixture(scope="module", autouse=True)
 def float64():
     backend.enable_float64()
-
-
-@pytest.fixture(params=["eager", "compiled"])
-def run(request):
-    """The function itself, or compiled."""
-    return jit if request.param == "compiled" else (lambda function: function)
-
-
-def close(found, expected, rtol=1e-13):
-    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=rtol, atol=1e-14)
 
 
 def cubic(x):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from comparing import close
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.backend import custom_gradient, grad, hvp, jit
+from keras_ff.backend import custom_gradient, grad, hvp
 
 X = np.array([0.3, -0.7, 1.1])
 
@@ -13,16 +14,6 @@ X = np.array([0.3, -0.7, 1.1])
 @pytest.fixture(scope="module", autouse=True)
 def float64():
     backend.enable_float64()
-
-
-@pytest.fixture(params=["eager", "compiled"])
-def run(request):
-    """The function itself, or compiled."""
-    return jit if request.param == "compiled" else (lambda function: function)
-
-
-def close(found, expected, rtol=1e-13):
-    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=rtol, atol=1e-14)
 
 
 @custom_gradient

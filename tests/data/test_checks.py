@@ -3,28 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
-from ase.calculators.singlepoint import SinglePointCalculator
+from changing import changed
 
-from keras_ff.data import check, labels, read
+from keras_ff.data import check, read
 
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
-
-
-@pytest.fixture(scope="module")
-def silicon():
-    return read(SILICON)
-
-
-def changed(structures, length=1.0, **change):
-    """Copies with scaled lengths and labels put through the functions `change`."""
-    result = []
-    for atoms in structures:
-        found = labels(atoms)
-        copy = atoms.copy()
-        copy.set_cell(atoms.cell[:] * length, scale_atoms=True)
-        copy.calc = SinglePointCalculator(copy, **{kind: change.get(kind, lambda x: x)(value) for kind, value in found.items()})
-        result.append(copy)
-    return result
 
 
 def test_real_data_passes(silicon):

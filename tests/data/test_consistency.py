@@ -3,30 +3,13 @@
 from pathlib import Path
 
 import pytest
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import Bohr, GPa, Hartree
+from changing import changed
 
-from keras_ff.data import check, labels, read
+from keras_ff.data import check, labels
 from keras_ff.data.consistency import force_factor, stress_factor
 
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
-
-
-@pytest.fixture(scope="module")
-def silicon():
-    return read(SILICON)
-
-
-def changed(structures, length=1.0, **change):
-    """Copies with scaled lengths and labels put through the functions `change`."""
-    result = []
-    for atoms in structures:
-        found = labels(atoms)
-        copy = atoms.copy()
-        copy.set_cell(atoms.cell[:] * length, scale_atoms=True)
-        copy.calc = SinglePointCalculator(copy, **{kind: change.get(kind, lambda x: x)(value) for kind, value in found.items()})
-        result.append(copy)
-    return result
 
 
 def test_energies_agree_with_forces_and_stress(silicon):

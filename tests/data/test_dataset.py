@@ -9,15 +9,10 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from keras_ff.data import Dataset, labels, neighbor_list, read
+from keras_ff.data import Dataset, labels, neighbor_list
 
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
 MODEL = SimpleNamespace(species=["Ge", "Si"], cutoff=5.0)
-
-
-@pytest.fixture(scope="module")
-def silicon():
-    return read(SILICON)
 
 
 def mixed_sizes():

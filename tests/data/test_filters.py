@@ -4,15 +4,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from keras_ff.data import filter, labels, read, split
+from keras_ff.data import filter, labels, split
 from keras_ff.data.filters import highest_force
 
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
-
-
-@pytest.fixture(scope="module")
-def silicon():
-    return read(SILICON)
 
 
 def test_a_split_is_disjoint_and_the_same_each_time(silicon):

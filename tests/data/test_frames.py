@@ -13,22 +13,6 @@ from keras_ff.data import labels, read, read_with_report
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
 
 
-@pytest.fixture(scope="module")
-def silicon():
-    return read(SILICON)
-
-
-@pytest.fixture(scope="module")
-def frames():
-    """Lines of each frame of the file."""
-    lines, frames = SILICON.read_text().splitlines(keepends=True), []
-    while lines:
-        end = int(lines[0]) + 2
-        frames.append(lines[:end])
-        lines = lines[end:]
-    return frames
-
-
 def write(path, frames):
     path.write_text("".join("".join(frame) for frame in frames))
     return path

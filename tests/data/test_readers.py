@@ -15,22 +15,6 @@ from keras_ff.data import MissingLabel, ReadReport, iread, labels, read, read_wi
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
 
 
-@pytest.fixture(scope="module")
-def silicon():
-    return read(SILICON)
-
-
-@pytest.fixture(scope="module")
-def frames():
-    """Lines of each frame of the file."""
-    lines, frames = SILICON.read_text().splitlines(keepends=True), []
-    while lines:
-        end = int(lines[0]) + 2
-        frames.append(lines[:end])
-        lines = lines[end:]
-    return frames
-
-
 def same(one, other, tolerance=1e-7):
     assert len(one) == len(other)
     for a, b in zip(one, other):

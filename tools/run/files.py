@@ -1,8 +1,7 @@
-"""Small files of a run: written whole or not at all, and their checksums."""
+"""Small files of a run: written whole or not at all."""
 
 import csv
 import glob
-import hashlib
 import io
 import json
 import math
@@ -14,7 +13,7 @@ from typing import Any
 
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file, whole or not at all."""
-    from keras_ff.files import replace_when_complete  # Imports Keras, which --help is not to wait for.
+    from keras_ff.files import replace_when_complete  # Chooses a backend, before --backend is read if it stood above.
 
     with replace_when_complete(path) as part:
         part.write_text(text, encoding="utf-8")
@@ -45,12 +44,6 @@ def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else [])}
-
-
-def sha256(path: str | os.PathLike) -> str:
-    """Checksum of a file, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def source_files(source: str | os.PathLike) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from keras_ff_tools.run.files import read_json, sha256, source_files, write_json
+from keras_ff_tools.run.files import read_json, source_files, write_json
 from keras_ff_tools.run.settings import Settings
 
 
@@ -58,10 +58,12 @@ class RunFolder:
             settings: Settings of the run. Files are stored with absolute paths, so that it can be resumed from anywhere.
             data: What is known of the data, a dictionary for each of "train", "valid", "test", stored with the checksums.
         """
+        from keras_ff.files import checksum_of  # Chooses a backend, before --backend is read if it stood above.
+
         self.refuse_if_used()
         self.path.mkdir(parents=True, exist_ok=True)
         files = {name: [os.path.abspath(file) for file in getattr(settings, name)] for name in ("train", "valid", "test")}
-        sums = {file: sha256(file) for name in files for source in files[name] for file in source_files(source)}
+        sums = {file: checksum_of(file) for name in files for source in files[name] for file in source_files(source)}
         start = settings.start
         if start:
             shutil.copyfile(model_file(start), self.start)
@@ -109,6 +111,8 @@ class RunFolder:
             FileNotFoundError: If one is gone.
             ValueError: If one has changed.
         """
+        from keras_ff.files import checksum_of
+
         then = self.data()["sha256"]
         settings = self.settings()
         sources = [*settings.train, *settings.valid, *settings.test]
@@ -117,7 +121,7 @@ class RunFolder:
             raise FileNotFoundError(
                 f"The run in {self.path} was trained on files that are not there any more: {', '.join(missing)}."
             )
-        changed = sorted(now - set(then)) + [file for file in sorted(then) if sha256(file) != then[file]]
+        changed = sorted(now - set(then)) + [file for file in sorted(then) if checksum_of(file) != then[file]]
         if changed:
             raise ValueError(
                 f"The data has changed since the run in {self.path} began, and a resumed run would not be the same: "
