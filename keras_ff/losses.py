@@ -28,7 +28,7 @@ class LabelLoss(keras.losses.Loss):
 
     Args:
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
     """
 
     def __init__(self, name=None, dtype=None):
@@ -178,7 +178,7 @@ class MSE(LabelLoss):
 
     Args:
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
 
     Example:
         >>> import keras_ff as kff
@@ -200,7 +200,7 @@ class MAE(LabelLoss):
 
     Args:
         name: Name of the loss in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the loss.
 
     Example:
         >>> import keras_ff as kff

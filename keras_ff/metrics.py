@@ -15,7 +15,7 @@ class LabelMetric(keras.metrics.Metric):
 
     Args:
         name: Name of the metric in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the metric.
     """
 
     # Private API of Keras: less is better. Without it KerasTuner has to be told.
@@ -64,7 +64,7 @@ class MeanAbsoluteError(LabelMetric):
 
     Args:
         name: Name of the metric in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the metric.
 
     Example:
         >>> import keras_ff as kff
@@ -88,7 +88,7 @@ class RootMeanSquareError(LabelMetric):
 
     Args:
         name: Name of the metric in logs.
-        dtype: Data type of the computation; by default Keras' `floatx`.
+        dtype: Data type of the computation; by default that of the model that is compiled with the metric.
 
     Example:
         >>> import keras_ff as kff

@@ -158,7 +158,7 @@ def test_only_backend_and_export_import_jax_or_tensorflow(path):
 @pytest.mark.parametrize(
     "folder",
     [
-        pytest.param("properties", marks=pytest.mark.xfail(strict=True, reason="they take their batches from interfaces.ase")),
+        pytest.param("properties", marks=pytest.mark.xfail(strict=True, reason="they relax with the calculator of interfaces.ase")),
         "simulation",
     ],
 )
@@ -193,7 +193,7 @@ def test_the_names_of_the_package_are_all_there():
 @pytest.mark.parametrize("name", PACKAGES)
 def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(name, request):
     if name == "keras_ff.properties":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="ElasticConstants beside elastic_constants, and three more"))
+        request.applymarker(pytest.mark.xfail(strict=True, reason="RadialDistribution beside radial_distribution, and two more"))
     module = importlib.import_module(name) if name not in ("keras_ff.backend.jax", "keras_ff.backend.tensorflow") else None
     public = getattr(module, "__all__", [])
     assert len(set(public)) == len(public)

@@ -79,7 +79,7 @@ class Rollout:
             self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), self.ensemble.temperature, random))
         rows = self.ensemble.noise_rows(len(atoms))
         self._noise = random.normal(size=(self.segments, self.length, rows, 3)).astype(model.compute_dtype)
-        self._skin, self.version, self._pairs = 0.5, 0, None
+        self._skin, self.version, self._pairs = 0.5, 0, {}
         self._batcher = Batcher.of(model, skin=self._skin)
         self._begin = backend.jit(self._first, layer=model)
         self._go_on = backend.jit(self._segment, layer=model)
@@ -135,10 +135,10 @@ class Rollout:
         """
         if observable.radius is None:
             return {}
-        if self._pairs is None or self._pairs.cutoff != observable.radius:
-            self._pairs = Batcher.of(self.model, observable.radius)
-        self._pairs.skin = self._skin
-        batch = self._along(self._pairs)
+        # One for each radius keeps its shapes, and with them what is compiled for them.
+        pairs = self._pairs.setdefault(observable.radius, Batcher.of(self.model, observable.radius))
+        pairs.skin = self._skin
+        batch = self._along(pairs)
         return {name: batch[name] for name in LISTS}
 
     def _along(self, batcher):

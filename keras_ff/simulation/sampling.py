@@ -118,7 +118,7 @@ class Sampling:
     def _settings(self, model, temperature, smallest):
         self.model, self.temperature, self.smallest = model, float(temperature), float(smallest)
         self.simulations, self.version, self.batch = 0, 0, None
-        self._batcher, self._pairs = Batcher.of(model), None
+        self._batcher, self._pairs = Batcher.of(model), {}
         self._weigh = backend.jit(self.weights, layer=model)
         self._energies = backend.jit(lambda batch: self.of_frames_now(batch, model.total_energy), layer=model)
 
@@ -189,12 +189,13 @@ class Sampling:
         if observable.explicit:
             return {}
         values = []
-        if observable.radius is not None and (self._pairs is None or self._pairs.cutoff != observable.radius):
-            self._pairs = Batcher.of(self.model, observable.radius)
+        if observable.radius is not None:
+            # One for each radius keeps its shapes, and with them what is compiled for them.
+            pairs = self._pairs.setdefault(observable.radius, Batcher.of(self.model, observable.radius))
         for number, atoms in enumerate(self.atoms):
             frame = {name: self.batch[name][number] for name in ("positions", "cell")}
             if observable.radius is not None:
-                lists = self._pairs.exact([self._pairs.record(atoms)])
+                lists = pairs.exact([pairs.record(atoms)])
                 frame.update({name: lists[name][0] for name in ("neighbors", "shifts")})
             values.append(ops.convert_to_numpy(observable.of_one(frame)))
         return {"values": np.array(values)}

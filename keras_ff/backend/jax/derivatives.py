@@ -36,7 +36,7 @@ def hvp(function, x, v):
 
 
 def custom_gradient(function):
-    """Function with a derivative by `jax.custom_gradient`, whose gradients may be None."""
+    """Function whose derivative is given to `jax.custom_gradient`; its gradients may be None."""
 
     def with_tuple(*args):
         output, pullback = function(*args)

@@ -68,7 +68,7 @@ def hvp(function, x, v):
 
 
 def custom_gradient(function):
-    """Function of nests with a derivative by `tf.custom_gradient`, whose gradients may be None."""
+    """Function of nests whose derivative is given to `tf.custom_gradient`; its gradients may be None."""
 
     @wraps(function)
     def wrapped(*args):
