@@ -75,11 +75,13 @@ def pairs_within(
     """
     if not len(positions):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 3), np.int32)
-    positions, cell = np.ascontiguousarray(positions, dtype=np.float64), np.where(periodic[:, None], cell, 0.0)
+    positions = np.ascontiguousarray(positions, dtype=np.float64)
+    if not periodic.all():
+        cell = np.where(periodic[:, None], cell, 0.0)
     sides = _sides(positions, cell, periodic)
     _check_count(len(positions), sides, periodic, cutoff)
-    sparse = np.prod(np.maximum(sides / cutoff, 1.0)) > SPARSE * len(positions) + 10**5
-    if sparse or cutoff > 100.0 * sides.max():
+    sparse = math.prod(max(side / cutoff, 1.0) for side in sides) > SPARSE * len(positions) + 10**5
+    if sparse or cutoff > 100.0 * max(sides):
         pairs, S = _pairs_by_tree(positions, cell, periodic, cutoff)
     else:
         search = vesin.NeighborList(
@@ -97,16 +99,31 @@ def pairs_within(
 def _sides(positions, cell, periodic):
     """Size of the structure along its three directions in Å: distances of lattice planes, or extents where it does not repeat."""
     if periodic.all():
-        return 1.0 / np.sqrt(np.einsum("ij,ij->j", inverse := np.linalg.inv(cell), inverse))
+        return _plane_distances(cell)
     full = completed(cell, periodic)
     sides = 1.0 / np.linalg.norm(np.linalg.inv(full), axis=0)
     extents = np.ptp(positions @ np.linalg.inv(full), axis=0) * np.linalg.norm(full, axis=1)
-    return np.where(periodic, sides, np.maximum(extents, 1e-3))
+    return np.where(periodic, sides, np.maximum(extents, 1e-3)).tolist()
+
+
+def _plane_distances(cell):
+    """Distances of lattice planes in Å, three numbers; in plain Python, which is faster for a single matrix."""
+    a, b, c = cell.tolist()
+    normals = [_cross(b, c), _cross(c, a), _cross(a, b)]
+    volume = abs(sum(x * y for x, y in zip(a, normals[0], strict=True)))
+    return [volume / math.hypot(*normal) for normal in normals]
+
+
+def _cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
 def _check_count(n_atoms, sides, periodic, cutoff):
     """Raise a ValueError if an atom would have more neighbors than any sensible force field uses."""
-    expected = n_atoms * np.prod(np.where(periodic, 2.0 * cutoff / sides, np.minimum(1.0, 2.0 * cutoff / sides)))
+    along = [2.0 * cutoff / side for side in sides]
+    expected = n_atoms * math.prod(
+        ratio if repeats else min(1.0, ratio) for ratio, repeats in zip(along, periodic.tolist(), strict=True)
+    )
     if expected > MOST_NEIGHBORS:
         raise ValueError(
             f"Each of the {n_atoms} atoms would have about {expected:.1e} neighbors within {cutoff:g} Å. "
@@ -116,7 +133,7 @@ def _check_count(n_atoms, sides, periodic, cutoff):
 
 def _pairs_by_tree(positions, cell, periodic, cutoff):
     """Pairs and translations of structures so sparse that a grid of cells would be nearly empty: a k-d tree of atoms and images."""
-    reach = np.where(periodic, np.ceil(cutoff / _sides(positions, cell, periodic)), 0).astype(int)
+    reach = np.where(periodic, np.ceil(cutoff / np.array(_sides(positions, cell, periodic))), 0).astype(int)
     inside = np.zeros(positions.shape, dtype=np.int64)
     if periodic.any():
         inside = np.floor(positions @ np.linalg.inv(completed(cell, periodic))).astype(np.int64) * periodic

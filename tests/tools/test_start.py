@@ -61,9 +61,11 @@ def test_a_killed_run_resumes_to_the_same_weights_though_its_start_is_gone(class
     start.unlink()
     resumed = keras_ff("train", "--resume", folder)
     assert resumed.status == 0 and "Continuing after epoch 1" in resumed.out, resumed.err
+    # TensorFlow adds in several threads, not always in the same order: a run once differed by one rounding.
+    rounding = 1e-6 if keras.config.backend() == "tensorflow" else 0
     for name in ("best.keras", "last.keras"):
         for one, other in zip(weights(folder / name), weights(classical_run / name), strict=True):
-            np.testing.assert_array_equal(one, other)
+            np.testing.assert_allclose(one, other, rtol=rounding, atol=0)
 
 
 def test_a_trained_network_continues_from_its_weights(run_folder, tmp_path, keras_ff):
