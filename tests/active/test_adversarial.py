@@ -60,6 +60,7 @@ def test_the_gradient_finds_more_uncertain_structures_than_chance_at_the_same_en
     assert after > max(spreads)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_atoms_do_not_come_closer_than_asked(model):
     atoms = copper(1, seed=3)[0]
     with pytest.raises(ValueError, match="closer than 1.5 of the sum of their covalent radii at the start"):

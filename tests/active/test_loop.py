@@ -85,6 +85,7 @@ def test_labels_are_those_of_the_oracle_and_each_candidate_is_picked_once(tmp_pa
         np.testing.assert_allclose(labels(atoms)["stress"], again.get_stress(), atol=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_candidates_may_be_made_in_each_round(tmp_path):
     made = []
 

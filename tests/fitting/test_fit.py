@@ -50,6 +50,7 @@ def test_the_experiment_of_the_paper(tmp_path):
     assert float(loaded.potential.parameters()["lam"].ravel()[0]) == found["lam"]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_silica_as_in_the_paper():
     """BKS fitted to elastic constants: losses and start gradient printed by Gangan et al. (2025), there with 768 atoms."""
     one = kff.ForceField(silica.of_the_paper())

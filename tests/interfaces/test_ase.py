@@ -112,6 +112,7 @@ def test_neighbors_are_searched_when_an_atom_has_moved_half_of_the_skin(searches
         assert len(searches) == count
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_old_list_holds_for_any_deformation_that_it_is_kept_for(searches):
     """Sheared, stretched and squeezed cells give what a new search gives, whether the list is kept or not."""
     model, random, kept = repulsive(), np.random.default_rng(0), 0
@@ -132,6 +133,7 @@ def test_an_old_list_holds_for_any_deformation_that_it_is_kept_for(searches):
     assert 3 <= kept <= 17
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_run_at_constant_pressure_lists_neighbors_as_seldom_as_one_at_constant_volume(searches):
     from ase.md.nptberendsen import NPTBerendsen
 
@@ -198,6 +200,7 @@ def test_nothing_is_compiled_as_neighbors_come_and_go():
     assert len(shapes) <= 2
 
 
+@pytest.mark.slow_on_tensorflow
 def test_atoms_may_cross_the_boundary_of_the_cell():
     atoms, model = copper(), neuralil()
     atoms.calc = kff.Calculator(model)

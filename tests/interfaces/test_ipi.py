@@ -81,6 +81,7 @@ def simulated(folder, clients, **settings):
     return np.loadtxt(folder / "out.thermo")
 
 
+@pytest.mark.slow_on_tensorflow
 def test_energy_is_conserved(folder):
     rows = simulated(folder, clients=1, beads=1, steps=40, ensemble="nve")
     assert len(rows) == 41 and np.ptp(rows[:, 2]) > 0.1

@@ -60,6 +60,7 @@ def test_an_artifact_is_as_good_as_its_model(calculator, silicon_artifact):
     np.testing.assert_allclose(found["stress"], expected["stress"], rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_elastic_constants_are_ours(calculator, silicon, constants):
     strains = {"norm_strains": (-1e-3, 1e-3), "shear_strains": (-1e-3, 1e-3)}
     # Components that are zero by symmetry fail the linear fit that matcalc judges by.
@@ -82,6 +83,7 @@ def test_the_equation_of_state_is_ours(model, calculator, silicon, constants):
     assert float(found["bulk_modulus_bm"]) == pytest.approx(float(bulk_modulus(constants)), rel=3e-4)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_phonons_are_ours(model, calculator, silicon):
     phonons = matcalc.PhononCalc(calculator, supercell_matrix=np.diag([3, 3, 3]), relax_structure=False, write_phonon=False)
     phonopy = phonons.calc(silicon)["phonon"]

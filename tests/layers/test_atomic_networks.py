@@ -14,7 +14,7 @@ NETWORKS = [MLP, ResNet, LinearPlusMLP]
 INPUTS = np.random.default_rng(0).normal(size=(5, 7))
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", [MLP, LinearPlusMLP, pytest.param(ResNet, marks=pytest.mark.slow_on_tensorflow)])
 def test_laws(kind):
     check_layer(kind(7, units=(8, 4), dtype="float64"), INPUTS)
 

@@ -70,7 +70,7 @@ def test_four_neighbors_have_the_printed_coefficients():
     np.testing.assert_allclose(np.sort(found[0]), COEFFICIENTS, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [PowerSpectrum, FullPowerSpectrum])
+@pytest.mark.parametrize("kind", [PowerSpectrum, pytest.param(FullPowerSpectrum, marks=pytest.mark.slow_on_tensorflow)])
 def test_laws(kind):
     structure = bulk("SiC", "zincblende", a=4.36, cubic=True)
     check_layer(kind(3.2, 2, n_species=2, dtype="float64"), structure, smoothness=2)

@@ -28,9 +28,10 @@ def test_predictions_of_batches_of_several_shapes_come_in_the_order_of_the_struc
     assert len(data.shapes) > 1
     outputs = model.predict(data, verbose=0)
     assert outputs["forces"].shape == (5, 8, 3)
+    calculator = kff.Calculator(model)
     for place, atoms in enumerate(mixed):
         atoms = atoms.copy()
-        atoms.calc = kff.Calculator(model)
+        atoms.calc = calculator
         assert outputs["energy"][place, 0] == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
         np.testing.assert_allclose(outputs["forces"][place, : len(atoms)], atoms.get_forces(), rtol=0, atol=1e-10)
         assert not outputs["forces"][place, len(atoms) :].any()

@@ -42,6 +42,7 @@ def test_thresholds_are_quantiles_of_the_training_set():
         assert np.sum(values.max(axis=1) > 1) == 1 and values.max() < 1.5
 
 
+@pytest.mark.slow_on_tensorflow
 def test_compressed_and_foreign_environments_are_beyond_and_padding_is_not(model):
     compressed, foreign, known = copper(3, seed=1)
     for atoms in (compressed, foreign):
@@ -71,6 +72,7 @@ def test_a_model_without_thresholds_or_descriptors_says_so():
         learn_extrapolation(classical, Dataset(copper(1), classical), quantile=2)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_simulation_that_leaves_the_training_set_is_noticed(model):
     atoms = copper(1, seed=1)[0]
     atoms.calc = kff.Calculator(model)

@@ -58,6 +58,7 @@ def test_energies_and_forces_are_found_again(labelled):
     assert after["energy_per_atom_mae"] < 1e-7 and after["forces_mae"] < 1e-6
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_solution_is_the_minimum_also_with_a_regularizer(labelled):
     """At a minimum, a step of any weight in any direction costs something."""
     model, weights = linear_model(roughness=1e-2)

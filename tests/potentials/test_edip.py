@@ -50,6 +50,7 @@ def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(EDIP.silicon(cutoff=3.3), frames("si_edip.xyz.gz"))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_two_elements():
     potential = EDIP.from_lammps(FILES / "invented.edip")
     check_parameter_derivatives(

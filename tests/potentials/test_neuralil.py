@@ -25,6 +25,7 @@ def test_laws_for_one_element():
     check_potential(NeuralIL(["Si"], cutoff=4.0, n_max=2), bulk("Si", cubic=True), smoothness=2)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws_of_the_published_model_for_four_elements():
     """With a narrower and flatter network: what is compiled grows with its depth."""
     descriptor = PowerSpectrum(3.5, 2, n_species=4)

@@ -35,7 +35,9 @@ def structures(name, count=None):
     return found, [{kind: known[f"{kind}_{i}"] for kind in ("energy", "forces", "stress")} for i in range(len(found))]
 
 
-@pytest.mark.parametrize("name", ["Ti", "Si_1", "Si_2", pytest.param("TiO", marks=pytest.mark.slow_on_tensorflow)])
+@pytest.mark.parametrize(
+    "name", ["Ti", *(pytest.param(name, marks=pytest.mark.slow_on_tensorflow) for name in ("Si_1", "Si_2", "TiO"))]
+)
 def test_every_structure_of_lammps(name):
     atoms, known = structures(name)
     assert len(atoms) >= 93

@@ -60,6 +60,7 @@ def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(StillingerWeber.silicon(cutoff=4.0), frames("si_sw.xyz.gz"))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_two_elements():
     structures = two_elements("sw", "invented.sw")[:3]
     reach = StillingerWeber.from_lammps(FILES / "invented.sw").cutoff

@@ -30,6 +30,7 @@ def test_laws():
     check_potential(Tersoff.silicon(), bulk("Si", cubic=True), smoothness=1)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws_of_two_elements():
     potential = Tersoff.from_lammps(FILES / "SiC.tersoff", ["Si", "C"], cutoff=3.2)
     check_potential(potential, bulk("SiC", "zincblende", a=4.1, cubic=True), smoothness=1)
@@ -66,6 +67,7 @@ def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(Tersoff(["Si"], parameters, cutoff=3.4), frames("si_tersoff.xyz.gz"))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_parameter_derivatives_of_two_elements():
     structures = [atoms for atoms in two_elements("tersoff", "invented.tersoff") if len(atoms) in (8, 9)]
     check_parameter_derivatives(Tersoff.from_lammps(FILES / "invented.tersoff", cutoff=3.2), structures)

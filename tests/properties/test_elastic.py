@@ -38,12 +38,14 @@ def test_silicon_is_that_of_lammps(name):
     assert DefectEnergy(model, with_vacancy, cubic)() == pytest.approx(vacancy, abs=1e-9)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_any_cell_has_the_same_constants():
     model = kff.ForceField(EDIP.silicon())
     small, large = (ElasticConstants(model, bulk("Si", a=5.43, cubic=cubic))() for cubic in (False, True))
     assert small == pytest.approx(large, abs=1e-8)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_gradient_is_that_of_the_paper():
     """Start gradient of the elastic experiment of Gangan et al. (2025), there with 64 atoms."""
     potential = StillingerWeber.silicon(train=["epsilon", "lam"])

@@ -65,6 +65,7 @@ def test_derivatives_of_equal_frequencies_exist(silicon):
     assert gradient[0].ravel()[0] == pytest.approx((values[0] - values[1]) / 2e-4, rel=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_pictures(silicon):
     path = band_path(silicon, "GXL", points=5)
     found = Phonons(kff.ForceField(EDIP.silicon()), silicon, path.kpts)()
@@ -79,6 +80,7 @@ def test_pictures(silicon):
     assert "B = 64.1 GPa" in figure.axes[0].texts[0].get_text()
 
 
+@pytest.mark.slow_on_tensorflow
 def test_long_range():
     """Force constants are differences of forces; phonons need them from elsewhere."""
     repulsion = BKS(["Cs", "Cl"], {"A": [[0.0, 2000.0], [2000.0, 0.0]], "b": 3.0, "C": 0.0}, cutoff=5.0)

@@ -12,6 +12,7 @@ from keras_ff.properties import ElasticConstants, Phonons, relax
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_structure_of_pymatgen_relaxes_to_one():
     pymatgen = pytest.importorskip("pymatgen.core", reason="pymatgen is not installed")
     model = kff.ForceField(StillingerWeber.silicon())

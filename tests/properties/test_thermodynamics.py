@@ -20,6 +20,7 @@ def silicon():
     return bulk("Si", a=5.430949778405213)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_thermodynamics_is_that_of_phonopy(silicon):
     frequencies = Phonons(kff.ForceField(StillingerWeber.silicon()), silicon, mesh(20))()
     found = [free_energy(frequencies, 300.0), 1e3 * entropy(frequencies, 300.0), 1e3 * heat_capacity(frequencies, 300.0)]

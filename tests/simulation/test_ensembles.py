@@ -12,6 +12,7 @@ from keras_ff.simulation import NPT, Dynamics, Langevin, NoseHoover
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.parametrize("ensemble, freedom", [(Langevin(3000.0, relaxation=50.0), 24), (NoseHoover(3000.0, relaxation=50.0), 21)])
 def test_kinetic_energy_has_the_canonical_distribution(model, silicon, ensemble, freedom):
     dynamics = Dynamics(model, silicon, ensemble, seed=1)
@@ -41,6 +42,7 @@ def test_an_ideal_gas_has_the_volume_of_its_pressure():
     assert volumes.mean() == pytest.approx(5.0, rel=0.15)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_crystal_under_pressure_shrinks_by_its_compressibility(model):
     """Stillinger-Weber silicon has a bulk modulus of 101.4 GPa (LAMMPS)."""
     crystal = bulk("Si", a=5.430949778405213, cubic=True) * (2, 2, 2)

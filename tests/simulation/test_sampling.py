@@ -21,6 +21,7 @@ def silicon_model():
     return kff.ForceField(StillingerWeber.silicon(train=["lam"]))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_averages_over_frames_of_lammps(liquid):
     """20 frames; the derivatives by lambda are known from simulations with 20 and 22."""
     model = silicon_model()
@@ -73,6 +74,7 @@ def test_frames_that_no_longer_count_are_refused_or_simulated_again(liquid):
     assert simulated.effective == pytest.approx(20, rel=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_density_under_pressure_and_the_distribution_of_the_frames():
     model = silicon_model()
     crystal = bulk("Si", a=5.43, cubic=True)

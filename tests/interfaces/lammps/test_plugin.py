@@ -128,6 +128,7 @@ def test_dynamics_is_that_of_the_pair_style_sw(lammps, silicon):
     np.testing.assert_allclose(thermo(lammps(rattled(), keras_ff(silicon), commands)), expected, rtol=1e-7, atol=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 @of_either
 def test_atom_types_may_have_any_order(lammps, gallium_nitride):
     atoms = rattled(crystal=zincblende())
@@ -160,6 +161,7 @@ def test_energies_and_virials_of_atoms_are_those_of_all(lammps, silicon):
     np.testing.assert_allclose(summed, [energy, -xx * volume, -xy * volume], rtol=1e-7)
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
 def test_two_processes_with_migrating_atoms_are_as_one(lammps, silicon, tmp_path):
     # After 50 steps rounding has not grown much, and after 100 many atoms have changed places.
@@ -174,6 +176,7 @@ def test_two_processes_with_migrating_atoms_are_as_one(lammps, silicon, tmp_path
     np.testing.assert_allclose(dumped(tmp_path, 50)[2], forces, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow_on_tensorflow
 @of_either
 @pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
 def test_the_box_may_be_smaller_than_the_cutoff(lammps, silicon, tmp_path):
@@ -186,6 +189,7 @@ def test_the_box_may_be_smaller_than_the_cutoff(lammps, silicon, tmp_path):
     np.testing.assert_allclose(forces, atoms.get_forces(), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow_on_tensorflow
 @of_either
 @pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
 def test_a_box_that_changes_its_shape_is_the_same_for_two_processes(lammps, gallium_nitride):
@@ -218,6 +222,7 @@ def test_a_restart_goes_on_where_the_run_was(lammps, silicon):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 @of_either
 def test_a_minimum_is_that_of_ase(lammps, silicon):
     atoms = rattled()
@@ -227,6 +232,7 @@ def test_a_minimum_is_that_of_ase(lammps, silicon):
     assert found == pytest.approx(atoms.get_potential_energy(), abs=1e-8)
 
 
+@pytest.mark.slow_on_tensorflow
 @of_either
 @pytest.mark.skipif(PROGRAMS["mpirun"] is None, reason="There is no mpirun")
 def test_a_process_may_have_no_atoms(lammps, silicon, tmp_path):
