@@ -1,27 +1,37 @@
-"""Precision: settings that a backend needs to compute in float64, and the default of the process."""
+"""Precision: settings that a backend needs to compute in float64 and in all of float32, and the default of the process.
+
+By default GPUs round float32 matrices to 10 bits of mantissa before they multiply them (TF32; TPUs to 7), too few for energies and
+forces. Importing this package makes full float32 the default of the process. A setting of single functions would miss what is
+computed outside of them: by Keras, eagerly, in derivatives, and in functions of users. What the user sets explicitly stays: on JAX
+before or after the import, on TensorFlow after it.
+"""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 
 import keras
 
 from keras_ff.backend.active import twin
+from keras_ff.backend.processes import check_process
+
+twin.multiply_in_full()
 
 
 def prepare(dtype: str | keras.DTypePolicy) -> None:
-    """Make the backend able to compute in a dtype, without a change of the defaults of the process.
+    """Make the backend able to compute in a dtype, without a change of the default dtype of the process.
 
     All layers and models of this library call it before they make a weight, so
     that a policy of float64 gives weights and derivatives in float64 on both
     backends. On JAX it switches 64-bit numbers on. Keras' `floatx` and dtype
     policy stay as they are, and a float32 model computes the same numbers as
-    before.
+    before. A warning tells if it has fewer digits on GPUs, by a setting of the user.
 
     Args:
         dtype: Name of a dtype, such as "float64", or a `keras.DTypePolicy`.
 
     Raises:
-        RuntimeError: If this Keras or JAX cannot compute in the dtype.
+        RuntimeError: If this Keras or JAX cannot compute in the dtype, or the process is the fork of one that computed.
 
     Example:
         >>> import numpy as np
@@ -29,7 +39,13 @@ def prepare(dtype: str | keras.DTypePolicy) -> None:
         >>> keras.ops.convert_to_tensor(np.float64(1) / 3, dtype="float64").dtype == "float64"
         True
     """
+    check_process()
     policy = keras.dtype_policies.get(dtype)
+    if policy.compute_dtype == "float32" and (setting := twin.reduced_products()):
+        warnings.warn(
+            f"Models in float32 lose digits on GPUs, about 10 meV/atom in energies: {setting}. Remove the setting, or use float64.",
+            stacklevel=2,
+        )
     if "float64" not in (policy.compute_dtype, policy.variable_dtype):
         return
     twin.allow_float64()

@@ -48,7 +48,8 @@ def jit(function: Callable, layer: keras.layers.Layer | None = None) -> Callable
             are constants of the compiled function.
 
     Returns:
-        The compiled function, of the same arguments.
+        The compiled function, of the same arguments. As all functions of this package it raises a RuntimeError in the fork of
+        a process that has computed.
 
     Example:
         >>> square = jit(lambda x: x * x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ class Ahead:
     """Prefetcher that lets a thread compute the next result of a function while the last one is used.
 
     A caller that takes the items of a list one after the other gets each result at once, or waits until the thread has
-    finished it. Copies in other processes begin without a thread.
+    finished it. Several threads may ask. Copies in other processes, forks too, begin without a thread.
 
     Example:
         >>> ahead, words = Ahead(), ["one", "two", "three"]
@@ -22,7 +23,7 @@ class Ahead:
     """
 
     def __init__(self):
-        self._pool, self._last, self._next = None, (None, None), (None, None, None)
+        self._process, self._pool, self._last, self._next = os.getpid(), None, (None, None), (None, None, None)
 
     def get(self, line: Sequence, place: int, function: Callable[[Sequence, int], Any]) -> Any:
         """Return `function(line, place)`; from the second item of a list on, begin to compute the result of the next item.
@@ -35,6 +36,9 @@ class Ahead:
         Returns:
             What the function returned.
         """
+        if self._process != os.getpid():
+            # A fork has no thread, and would wait for its result for ever.
+            self.__init__()
         # Read and written as a whole, as several threads may ask.
         next_line, next_place, future = self._next
         last_line, last_place = self._last

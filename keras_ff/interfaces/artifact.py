@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,6 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.cell import Cell
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     from ase import Atoms
@@ -33,6 +34,9 @@ DESCRIPTION = "artifact.json"
 
 # Numbers of atoms and neighbors are padded to multiples of these, so that few shapes are compiled.
 ROWS, COLUMNS = 32, 4
+
+# The first process that was forked while JAX or TensorFlow ran; its children lack their threads.
+_forked = None
 
 
 class Artifact:
@@ -46,6 +50,7 @@ class Artifact:
         species: Chemical symbols of the elements.
         cutoff: Radius in Å beyond which neighbors are ignored.
         dtype: NumPy dtype of energies and vectors.
+        lock: Held by a thread that uses the results of a call.
 
     Raises:
         ValueError: If a file is missing or was changed, or the artifact has a newer format.
@@ -59,10 +64,12 @@ class Artifact:
     """
 
     def __init__(self, folder: str | os.PathLike):
+        check_process()
         self.folder = Path(folder)
         self.description = read_description(self.folder)
         self.species, self.cutoff = self.description["species"], self.description["cutoff"]
         self.dtype = np.dtype(self.description["dtype"])
+        self.lock = RLock()
         self._function = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]](self.folder)
 
     def __call__(
@@ -80,8 +87,12 @@ class Artifact:
             Dict of NumPy arrays: `energies` (atoms,) in eV and `gradient` (atoms, neighbors, 3) in eV/Å, the derivative of the sum
             of energies; for an ensemble also `energies_std` (atoms,) in eV, the standard deviation over its members.
         """
+        check_process()
         results = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
         return {name: np.asarray(values) for name, values in results.items()}
+
+    def __reduce__(self):
+        return Artifact, (self.folder.resolve(),)
 
 
 class ArtifactCalculator(Calculator):
@@ -89,6 +100,9 @@ class ArtifactCalculator(Calculator):
 
     An ensemble also has `energies_std` (atoms,) in eV, the standard deviation of the energy of each atom over the members, which is
     high where the force field extrapolates. The stress exists for structures that are periodic in three directions.
+
+    Threads may share it, each with a structure of its own, and call `atoms.get_forces()`; `results` are those of the last one.
+    Processes are started by `multiprocessing.get_context("spawn")`: the fork of a process that has computed gets an error.
 
     Args:
         folder: Folder of the artifact.
@@ -113,6 +127,11 @@ class ArtifactCalculator(Calculator):
         if "energies_std" in self.artifact.description["outputs"]:
             self.implemented_properties = [*self.implemented_properties, "energies_std"]
         self._rows = Rows()
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """Return a property of a structure, one thread after the other; ASE calls it for all of them."""
+        with self.artifact.lock:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -263,6 +282,29 @@ def checksum(file: str | os.PathLike) -> str:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
+def check_process() -> None:
+    """Raise a RuntimeError if this process is the fork of one that had started JAX or TensorFlow: its calls would never end."""
+    if _forked not in (None, os.getpid()):
+        raise RuntimeError(
+            "This process is the fork of one that has computed with JAX or TensorFlow, and would wait for ever for threads that it "
+            'lacks. Start processes with multiprocessing.get_context("spawn"), and load the artifact in each of them.'
+        )
+
+
+def _before_fork():
+    global _forked
+    # Private API, as the public functions start what they tell about.
+    jax, tensorflow = (sys.modules.get(name) for name in ("jax._src.xla_bridge", "tensorflow.python.eager.context"))
+    running = (jax and jax.backends_are_initialized()) or (tensorflow and tensorflow.context()._initialized)
+    if _forked is None and running:
+        _forked = os.getpid()
+
+
+# Windows has no forks.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
+
+
 def load_stablehlo(folder: Path) -> Callable:
     """Function of an artifact that is stored as `model.stablehlo`, compiled by JAX.
 
@@ -291,6 +333,9 @@ def load_saved_model(folder: Path) -> Callable:
     """
     import tensorflow as tf
 
+    # A SavedModel from JAX says in itself how exact products of matrices are; for one from TensorFlow the process decides, and by
+    # default GPUs would round float32 to 10 bits.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     module = tf.saved_model.load(str(folder / "saved_model"))
     signature = module.signatures["serving_default"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,9 @@ class Calculator(ASECalculator):
     compiles anew. The stress exists for structures that are periodic in three directions; `results` have the
     `strain_derivatives` of all, those of the energy with respect to strain (3, 3) in eV.
 
+    Threads may share it, each with a structure of its own, and call `atoms.get_forces()`; `results` are those of the last one.
+    Processes are started by `multiprocessing.get_context("spawn")`: the fork of a process that has computed gets an error.
+
     Args:
         force_field: `keras_ff.ForceField` or `keras_ff.Ensemble`.
         skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed.
@@ -43,6 +47,7 @@ class Calculator(ASECalculator):
     Raises:
         ValueError: If `calibrated` is set for a model without a calibration of the forces on all its elements. In a calculation
             if the structure has no atoms, elements that the model does not know, two atoms at the same position or a broken cell.
+        RuntimeError: In a calculation in the fork of a process that has computed.
 
     Example:
         >>> import keras_ff as kff
@@ -72,7 +77,19 @@ class Calculator(ASECalculator):
         self._record = None
         self._compile()
 
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """Return a property of a structure, one thread after the other; ASE calls it for all of them.
+
+        Args:
+            name: Name of the property, such as "energy".
+            atoms: The structure; by default that of the last calculation.
+            allow_calculation: Whether None is returned if it would have to be computed.
+        """
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
+
     def _compile(self):
+        self._lock = RLock()
         names = ["energies", "forces", "stress", "virial", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
 
         def function(batch):
@@ -149,7 +166,8 @@ class Calculator(ASECalculator):
         Raises:
             ValueError: If the structure is broken or has elements that the model does not know.
         """
-        record, cell = self._listed(atoms), atoms.cell.array
+        with self._lock:
+            record, cell = self._listed(atoms), atoms.cell.array
         positions = record["placement"].near(atoms.positions, cell)
         i, j, S = record["i"], record["j"], record["S"]
         vectors = pair_vectors(positions, cell, i, j, S)
@@ -167,8 +185,8 @@ class Calculator(ASECalculator):
         return self._record
 
     def __getstate__(self):
-        # The compiled function cannot be pickled, and the list is cheap.
-        return {**self.__dict__, "_function": None, "_record": None}
+        # The compiled function and the lock cannot be pickled, and the list is cheap.
+        return {**self.__dict__, "_function": None, "_lock": None, "_record": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -72,6 +72,7 @@ class NeighborhoodLayer(Layer):
 
     def __call__(self, neighborhood: Neighborhood):
         """Call the layer with a `Neighborhood`."""
+        backend.check_process()
         # Keras takes only tensors by position.
         return super().__call__(**{self._input_name: neighborhood})
 

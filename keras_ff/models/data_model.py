@@ -36,6 +36,11 @@ class DataModel(keras.Model):
         backend.prepare(self.dtype_policy)
         self._replicas = backend.replicas()
 
+    def __call__(self, *args, **kwargs):
+        """Call the model with a batch, as Keras does."""
+        backend.check_process()
+        return super().__call__(*args, **kwargs)
+
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
         """Compile the model, as `keras.Model.compile` does.
 
@@ -49,6 +54,7 @@ class DataModel(keras.Model):
             weighted_metrics: Metrics that take sample weights.
             kwargs: Further arguments of `keras.Model.compile`.
         """
+        backend.check_process()
         if self._replicas > 1:
             # TensorFlow cannot compile across devices, and Keras knows.
             kwargs["jit_compile"] = "auto"

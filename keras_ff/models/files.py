@@ -34,6 +34,8 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is truncated or damaged, no model of this library, or of a newer version.
     """
+    # Keras would hide the error of a layer.
+    backend.check_process()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
@@ -72,6 +74,7 @@ def astype(model: ForceField, dtype: str) -> ForceField:
         >>> kff.astype(model, "float64").compute_dtype
         'float64'
     """
+    backend.check_process()
     if dtype not in ("float32", "float64"):
         raise ValueError(f'A model computes in "float32" or "float64". Received dtype={dtype!r}.')
     copy = type(model).from_config({**_in_dtype(model.get_config(), dtype), "dtype": dtype})

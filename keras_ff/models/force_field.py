@@ -167,6 +167,7 @@ class ForceField(AdaptableModel):
         Args:
             batch: Dict of arrays, as the class describes it.
         """
+        backend.check_process()
         neighbors = batch["neighbors"]
         count = ops.shape(neighbors)[2]
         vectors = pair_vectors(batch["positions"], batch["cell"], neighbors, batch["shifts"])

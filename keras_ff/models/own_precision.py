@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 
 def own_precision(method: Callable) -> Callable:
-    """Decorator of a method of a model: while it runs, `keras.config.floatx()` is the dtype of the weights of the model."""
+    """Decorator of a method of a model: while it runs, `keras.config.floatx()` is the dtype of the weights of the model.
+
+    It is an error in the fork of a process that has computed.
+    """
 
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
+        backend.check_process()
         with backend.default_dtype(self.variable_dtype):
             return method(self, *args, **kwargs)
 

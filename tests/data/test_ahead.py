@@ -1,5 +1,6 @@
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -45,3 +46,22 @@ def test_a_copy_for_another_process_begins_anew():
     for place in range(2):
         ahead.get(line, place, lambda line, place: line[place])
     assert pickle.loads(pickle.dumps(ahead)).get(line, 2, lambda line, place: -line[place]) == -3
+
+
+def test_several_threads_get_what_they_asked_for():
+    ahead, line = Ahead(), list(range(200))
+
+    def walk(first):
+        return [ahead.get(line, place, lambda line, place: -line[place]) for place in range(first, 200)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for first, found in zip((0, 1, 50, 150), pool.map(walk, (0, 1, 50, 150))):
+            assert found == [-place for place in line[first:]]
+
+
+def test_a_fork_begins_anew(monkeypatch):
+    ahead, line = Ahead(), [1, 2, 3]
+    for place in range(2):
+        ahead.get(line, place, lambda line, place: line[place])
+    monkeypatch.setattr("keras_ff.data.ahead.os.getpid", lambda: -1)
+    assert ahead.get(line, 2, lambda line, place: -line[place]) == -3

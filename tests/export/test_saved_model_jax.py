@@ -1,8 +1,11 @@
 """Programs of JAX in graphs of TensorFlow, whose versions of StableHLO differ."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+import keras_ff as kff
 from keras_ff import backend
 
 if backend.backend_name() != "jax":
@@ -10,6 +13,10 @@ if backend.backend_name() != "jax":
 
 import jax
 import jax.numpy as jnp
+from programs import all_in_full
+
+from keras_ff.export.artifact import function_of
+from keras_ff.export.stablehlo import exported
 
 saved_model_jax = pytest.importorskip("keras_ff.export.saved_model_jax", reason="It needs TensorFlow", exc_type=ImportError)
 
@@ -39,3 +46,14 @@ def test_tensorflow_computes_what_jax_does_whatever_version_it_reads(version, mo
     assert sorted(results) == ["norms", "sum"]
     for name in results:
         np.testing.assert_allclose(results[name], expected[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [kff.ForceField, kff.Ensemble])
+def test_programs_say_that_products_have_all_digits_of_float32(kind):
+    members = {"members": 2} if kind is kff.Ensemble else {}
+    model = kind(kff.potentials.NeuralIL(["Si"], cutoff=4.0, n_max=2, dtype="float32", **members))
+    written = exported(model, function_of(model))
+    assert all_in_full(written.mlir_module())
+    # As TensorFlow gets it.
+    code = saved_model_jax.for_tensorflow(written.mlir_module_serialized)
+    assert all_in_full(dataclasses.replace(written, mlir_module_serialized=code).mlir_module())

@@ -1,6 +1,8 @@
 """The ASE calculator: the same numbers as `predict`, few searches, few compilations."""
 
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -278,3 +280,35 @@ def test_molecular_dynamics_conserves_the_energy(searches):
     assert spreads[1] < 1e-3
     assert spreads[0] / spreads[1] == pytest.approx(4.0, rel=0.1)
     assert 1 <= len(searches) < 60
+
+
+def rattled(seed):
+    # Shells change with the seed.
+    atoms = bulk("Cu", cubic=True) * (1 + seed % 2, 1, 1)
+    atoms.rattle(0.05, seed=seed)
+    return atoms
+
+
+def results_of(calculator, seed):
+    atoms = rattled(seed)
+    atoms.calc = calculator
+    return [atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()]
+
+
+def test_threads_may_share_a_calculator():
+    calculator, model = kff.Calculator(repulsive()), repulsive()
+    function = calculator._function
+
+    def slow(batch):
+        outputs = function(batch)
+        # Another thread runs.
+        time.sleep(0.001)
+        return outputs
+
+    calculator._function = slow
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: results_of(calculator, seed), range(24)))
+    alone = kff.Calculator(model)
+    for seed, results in enumerate(found):
+        for result, expected in zip(results, results_of(alone, seed)):
+            np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-12)

@@ -4,9 +4,13 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from ..processes import check_process
+
 
 def arrays(nest):
     """Nest of arrays of JAX, converted from Keras variables, NumPy arrays and Python numbers."""
+    # Here, as all functions convert their arguments.
+    check_process()
     return jax.tree.map(_array, nest)
 
 

