@@ -9,7 +9,7 @@ from ase.md.verlet import VelocityVerlet
 import keras_ff as kff
 from keras_ff.potentials import StillingerWeber
 from keras_ff.simulation import NPT, NVE, Dynamics, Langevin, NoseHoover
-from keras_ff.simulation.dynamics import thermal_velocities
+from keras_ff.simulation.start import thermal_velocities
 
 pytestmark = pytest.mark.usefixtures("float64")
 
