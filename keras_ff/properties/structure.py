@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 NEWTON_STEPS = 4
 SMALLEST_STEP = 1e-12
 
+# Energies for each step of the search of ASE, which needs two or three.
+EVALUATIONS = 50
+
 # A longer step of Newton's method, in Å or strain, is along modes so soft that it may leave the minimum.
 LARGEST_STEP = 0.1
 
@@ -167,6 +170,16 @@ def _projection(free, size):
     return kept
 
 
+class BoundedSearch(BFGSLineSearch):
+    """Quasi-Newton search of ASE whose line search ends, where energies are so steep that it does not by itself."""
+
+    def func(self, x: np.ndarray) -> float:
+        """Compute the energy, and raise a RuntimeError after too many times."""
+        if self.function_calls > EVALUATIONS * (self.nsteps + 1):
+            raise RuntimeError("the search along the forces does not end")
+        return super().func(x)
+
+
 class Relaxation:
     """Relaxes structures; what it has compiled serves for the next one. `relax` is the function for a single structure.
 
@@ -224,7 +237,7 @@ class Relaxation:
                 f"The energy or the forces of {name} are not finite. Look at its shortest distances, and at the weights of the "
                 "model."
             )
-        search = BFGSLineSearch(FrechetCellFilter(atoms) if self.cell else atoms, logfile=None)
+        search = BoundedSearch(FrechetCellFilter(atoms) if self.cell else atoms, logfile=None)
         try:
             relaxed = search.run(fmax=force, steps=steps)
         # Whatever ASE or the neighbor search meet in a structure that has flown apart.

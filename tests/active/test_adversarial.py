@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.constraints import FixAtoms
 from small_data import copper
 
 import keras_ff as kff
@@ -84,3 +85,20 @@ def test_bad_input_is_named(model):
             refused()
     with pytest.raises(ValueError, match="temperature is positive"):
         UncertaintyBias(model, 0.0)
+
+
+@pytest.mark.slow_on_tensorflow
+def test_constraints_are_honored_and_a_lost_simulation_keeps_its_frames(model):
+    atoms = copper(1)[0]
+    atoms.set_constraint(FixAtoms([0, 1]))
+    moved = [adversarial(model, atoms, steps=2, closest=0.5), *explore(model, [atoms], 300.0, steps=10, every=5)]
+    assert len(moved) == 3
+    for one in moved:
+        np.testing.assert_array_equal(one.positions[:2], atoms.positions[:2])
+        assert (one.positions[2:] != atoms.positions[2:]).all()
+    with pytest.warns(UserWarning, match="The simulation of Cu4 is lost after step .* The frames until then are kept"):
+        frames = explore(model, copper(1), 1e9, steps=2000, every=1, timestep=50.0, limit=np.inf)
+    assert all(np.isfinite(frame.info["forces_std"]) for frame in frames)
+    for arguments in ({"timestep": 0.0}, {"temperature": -1.0}, {"steps": -1}, {"every": 0}):
+        with pytest.raises(ValueError, match="is a (positive|whole) number"):
+            explore(model, [atoms], **{"temperature": 300.0, "steps": 10, **arguments})

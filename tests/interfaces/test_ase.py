@@ -275,3 +275,15 @@ def test_molecular_dynamics_conserves_the_energy(searches):
     assert spreads[1] < 1e-3
     assert spreads[0] / spreads[1] == pytest.approx(4.0, rel=0.1)
     assert 1 <= len(searches) < 60
+
+
+def test_atoms_that_meet_after_the_search_are_named():
+    """They were 0.4 Å apart when their neighbors were listed, and the list still holds."""
+    pair = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.4]])
+    pair.calc = kff.Calculator(repulsive(), skin=2.0)
+    pair.get_potential_energy()
+    pair.positions[1, 2] = 1e-8
+    with pytest.raises(ValueError, match="Cu2: Atom 0 and atom 1 are 0.000 Å apart"):
+        pair.get_potential_energy()
+    with pytest.raises(ValueError, match="A skin is a thickness in Å"):
+        kff.Calculator(repulsive(), skin=-1.0)

@@ -111,6 +111,9 @@ def test_what_cannot_relax_is_a_sentence():
         relax(model, held_silicon(), steps=1)
     with pytest.raises(ValueError, match="force is a positive number"):
         relax(model, bulk("Si"), force=0.0)
-    model.potential.set_parameters(epsilon=np.inf)
+    steep = Atoms("Si3", [[0, 0, 0], [0, 0, 0.05], [5, 5, 5]], cell=[10] * 3)
+    with pytest.raises(ValueError, match="relaxation of Si3 failed in step 1: the search along the forces does not end. Does"):
+        relax(model, steep)
+    model.reference_energies.assign([np.nan])
     with pytest.raises(ValueError, match="energy or the forces of Si8 are not finite"):
         relax(model, held_silicon())
