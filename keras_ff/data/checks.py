@@ -98,7 +98,7 @@ def _distances(structures, _):
 
 
 def _sphere_of(atoms, count):
-    """Radius in Å, between 0.1 and 6, of a sphere with `count` atoms at the density of the structure, or of its box without a cell."""
+    """Radius in Å, 0.1 to 6, of a sphere with `count` atoms at the density of the structure, or of its box without a cell."""
     extent = np.prod(np.ptp(atoms.positions, axis=0) + 1.0)
     volume = atoms.get_volume() if atoms.pbc.all() else extent
     return float(np.clip((0.75 / np.pi * count * volume / len(atoms)) ** (1.0 / 3.0), 0.1, 6.0))
