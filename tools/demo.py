@@ -73,7 +73,7 @@ def molecular_dynamics(
     from ase.md.verlet import VelocityVerlet
 
     import keras_ff as kff
-    from keras_ff.simulation.dynamics import thermal_velocities
+    from keras_ff.simulation.start import thermal_velocities
 
     atoms = bulk("Si", a=LATTICE, cubic=True) * (repeat, repeat, repeat)
     atoms.calc = kff.Calculator(model)

@@ -90,8 +90,8 @@ def adversarial(
 ) -> Atoms:
     """Move the atoms of a structure to where the members of an ensemble disagree, along the gradient of the disagreement.
 
-    The atoms move downhill in the energy of `UncertaintyBias`, and the cell stays as it is. The results are candidates for labels,
-    such as those of `ActiveLearning`.
+    The atoms move downhill in the energy of `UncertaintyBias`, and the cell stays as it is. Constraints of ASE are honored. The
+    results are candidates for labels, such as those of `ActiveLearning`.
 
         candidates = [adversarial(model, atoms, temperature=1000) for atoms in structures]
 
@@ -116,7 +116,8 @@ def adversarial(
     """
     moved = atoms.copy()
     moved.calc = UncertaintyBias(model, temperature)
-    moved.positions += np.random.default_rng(seed).normal(scale=FIRST_STEP, size=moved.positions.shape)
+    # Constraints apply to it.
+    moved.set_positions(moved.positions + np.random.default_rng(seed).normal(scale=FIRST_STEP, size=moved.positions.shape))
     if _too_close(moved, closest):
         raise ValueError(
             f"Atoms of {atoms.get_chemical_formula()} are closer than {closest} of the sum of their covalent radii at the start. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from keras_ff.active.picking import check_ensemble
 from keras_ff.interfaces.ase import Calculator
+from keras_ff.simulation.ensembles import positive, whole
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,7 +34,7 @@ def explore(
 ) -> list[Atoms]:
     """Run molecular dynamics until the members of an ensemble disagree, and return frames as candidates for labels.
 
-    The simulations have constant volume (Langevin dynamics of ASE).
+    The simulations have constant volume (Langevin dynamics of ASE) and honor all constraints of the structures.
 
         candidates = explore(model, structures, temperature=1000, steps=5000)
 
@@ -52,19 +54,37 @@ def explore(
         in eV/Å.
 
     Raises:
-        ValueError: If the model is not an `Ensemble`.
+        ValueError: If the model is not an `Ensemble`, a number is out of range, or a start is a structure that the model cannot
+            compute.
+
+    Warns:
+        UserWarning: If a simulation is lost, as atoms lie on top of each other or numbers are no longer finite. Its frames until
+            then are returned.
     """
     check_ensemble(model)
+    temperature, timestep = positive("temperature", temperature, "K"), positive("timestep", timestep, "fs")
+    steps, every = whole("steps", steps, 1), whole("every", every, 1)
     rng, calculator, frames = np.random.default_rng(seed), Calculator(model), []
     for start in tqdm(list(starts), "simulations", leave=False, delay=2):
         atoms = start.copy()
         atoms.calc = calculator
         MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
+        atoms.get_forces()
         dynamics = Langevin(atoms, timestep * fs, temperature_K=temperature, friction=0.01 / fs, fixcm=False, rng=rng)
-        for _ in range(steps // every):
-            dynamics.run(every)
-            spread = float(atoms.calc.results["forces_std"].max())
-            if not np.isfinite(spread):
+        for number in range(steps // every):
+            try:
+                dynamics.run(every)
+                spread = float(atoms.calc.results["forces_std"].max())
+                lost = None if np.isfinite(spread) else "the forces are no longer finite"
+            # The calculator refuses structures that have flown apart.
+            except ValueError as error:
+                lost = str(error)
+            if lost:
+                warnings.warn(
+                    f"The simulation of {atoms.get_chemical_formula()} is lost after step {number * every}: {lost}. The frames "
+                    "until then are kept.",
+                    stacklevel=2,
+                )
                 break
             frame = atoms.copy()
             frame.calc = None

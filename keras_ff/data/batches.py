@@ -7,13 +7,11 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from keras_ff.data.neighbors import check_geometry, checked_cutoff, completed, dense, on_top, pairs_within
+from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, checked_cutoff, closest, on_top
+from keras_ff.data.neighbors import completed, dense, pairs_within
 from keras_ff.data.placement import Placement
 from keras_ff.data.shapes import Shapes
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
-
-# Atoms closer than this in Å are the same atom twice: no potential has a meaning there.
-COINCIDENT = 1e-5
 
 
 class Batcher:
@@ -41,7 +39,7 @@ class Batcher:
         shapes: `Shapes`, the padded shapes of the batches.
 
     Raises:
-        ValueError: If the cutoff is not a positive number.
+        ValueError: If the cutoff is not a positive number, or the skin a negative one.
 
     Example:
         >>> from ase.build import bulk
@@ -56,6 +54,8 @@ class Batcher:
     ):
         self.species = None if species is None else [str(symbol) for symbol in species]
         self.cutoff, self.wave_cutoff, self.skin = checked_cutoff(cutoff), float(wave_cutoff), float(skin)
+        if not 0.0 <= self.skin < np.inf:
+            raise ValueError(f"A skin is a thickness in Å, 0 or more. Received skin={skin}.")
         self.dtype, self.shapes = np.dtype(dtype), Shapes()
         self._wave_shape = self._last_waves = None
         self._index_of = np.full(max(atomic_numbers.values()) + 1, -1, dtype=np.int32)
@@ -99,9 +99,9 @@ class Batcher:
             neighbors of an atom `n_neighbors`, the shortest `distance` in Å, and the `placement`.
 
         Raises:
-            ValueError: If the structure has no atoms or elements that the model does not know, positions or cell are not finite,
-                the cell has no volume in its periodic directions, two atoms are at the same position, or the model needs a
-                crystal and this is none.
+            ValueError: If the structure has no atoms or elements that the model does not know, positions or cell are not finite or
+                absurd, the cell has no volume in its periodic directions, two atoms are at the same position, atoms with
+                neighbors are too far away for the precision, or the model needs a crystal and this is none.
         """
         if not len(atoms):
             raise ValueError("The structure has no atoms.")
@@ -110,6 +110,8 @@ class Batcher:
         placement = placement or Placement.of(atoms.positions, cell, periodic)
         positions = placement.near(atoms.positions, cell)
         i, j, S = pairs_within(positions, cell, periodic, self.cutoff + self.skin)
+        check_resolution(atoms.positions, i, np.float64)
+        check_resolution(positions, i, self.dtype)
         record = {
             "numbers": atoms.numbers,
             "positions": positions,
@@ -125,8 +127,7 @@ class Batcher:
         if self.wave_cutoff > 0:
             check_crystal(cell * periodic[:, None], atoms.get_chemical_formula())
         pair, record["distance"] = shortest(record)
-        if record["distance"] < COINCIDENT:
-            raise ValueError(f"{atoms.get_chemical_formula()}: {contact(record, pair)}. Remove one of them.")
+        check_contact(atoms.get_chemical_formula, i, j, pair, record["distance"])
         return record
 
     def add_species(self, record: dict) -> None:
@@ -136,12 +137,16 @@ class Batcher:
             record: Dict with atomic `numbers`, (atoms,), which is changed.
 
         Raises:
-            ValueError: If it has elements that the model does not know. The message names them.
+            ValueError: If it has elements that do not exist or that the model does not know. The message names them.
         """
-        species = self._index_of[record["numbers"]]
+        numbers = np.asarray(record["numbers"])
+        exist = (numbers >= 0) & (numbers < len(self._index_of))
+        if not exist.all():
+            raise ValueError(f"There is no element with the atomic number {numbers[~exist][0]}, that of atom {exist.argmin()}.")
+        species = self._index_of[numbers]
         if self.species is not None and species.min() < 0:
-            unknown = sorted({chemical_symbols[number] for number in record["numbers"][species < 0]})
-            formula = Atoms(numbers=record["numbers"]).get_chemical_formula()
+            unknown = sorted({chemical_symbols[number] for number in numbers[species < 0]})
+            formula = Atoms(numbers=numbers).get_chemical_formula()
             raise ValueError(
                 f"{formula}: elements that the model does not know: {unknown}. Received species={self.species}. Add them to the "
                 "species of the model, or leave the structure out."
@@ -329,12 +334,7 @@ def shortest(record: dict) -> tuple[int, float]:
     Returns:
         Tuple of the index of the pair and its distance in Å; (-1, infinity) without pairs.
     """
-    if not len(record["i"]):
-        return -1, np.inf
-    vectors = pair_vectors(record["positions"], record["cell"], record["i"], record["j"], record["S"])
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    pair = int(squares.argmin())
-    return pair, float(np.sqrt(squares[pair]))
+    return closest(pair_vectors(record["positions"], record["cell"], record["i"], record["j"], record["S"]))
 
 
 def contact(record: dict, pair: int) -> str:

@@ -71,11 +71,15 @@ def _elements(structures, _):
 
 
 def _distances(structures, _):
-    some = structures[:: -(-len(structures) // DISTANCES_IN)]
     ratios = []
-    for atoms in some:
+    for number in range(0, len(structures), -(-len(structures) // DISTANCES_IN)):
+        atoms = structures[number]
         radii = covalent_radii[atoms.numbers]
-        i, j, S = neighbor_list(atoms, _sphere_of(atoms, 60.0))
+        try:
+            i, j, S = neighbor_list(atoms, _sphere_of(atoms, 60.0))
+        except ValueError as error:
+            yield f"Structure {number} ({atoms.get_chemical_formula()}): {error}"
+            continue
         if len(i):
             r = np.linalg.norm(atoms.positions[j] + S @ atoms.cell[:] - atoms.positions[i], axis=-1)
             nearest = np.full(len(atoms), np.inf)
@@ -94,10 +98,10 @@ def _distances(structures, _):
 
 
 def _sphere_of(atoms, count):
-    """Radius in Å, at most 6, of a sphere with `count` atoms at the density of the structure, or of its box without a cell."""
+    """Radius in Å, 0.1 to 6, of a sphere with `count` atoms at the density of the structure, or of its box without a cell."""
     extent = np.prod(np.ptp(atoms.positions, axis=0) + 1.0)
     volume = atoms.get_volume() if atoms.pbc.all() else extent
-    return float(min((0.75 / np.pi * count * volume / len(atoms)) ** (1.0 / 3.0), 6.0))
+    return float(np.clip((0.75 / np.pi * count * volume / len(atoms)) ** (1.0 / 3.0), 0.1, 6.0))
 
 
 def _duplicates(structures, all_labels):

@@ -12,7 +12,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from scipy.spatial import KDTree
 
-from keras_ff.data.neighbors import check_geometry, completed, on_top
+from keras_ff.data.geometry_checks import check_geometry, on_top
+from keras_ff.data.neighbors import completed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,17 +10,27 @@ import vesin
 from ase.cell import Cell
 from scipy.spatial import KDTree
 
+from keras_ff.data.geometry_checks import (
+    MOST_PAIRS,
+    check_count,
+    check_crowding,
+    check_geometry,
+    check_images,
+    check_pairs,
+    checked_cutoff,
+)
+
 if TYPE_CHECKING:
     from ase import Atoms
 
 # Below this many atoms a second thread costs more than it saves.
 ATOMS_FOR_THREADS = 512
 
-# Cells of a grid for each atom beyond which vesin is slow, or divides by zero; with a cutoff far beyond the structure it hangs.
-SPARSE = 64
+# Cells of a grid for each atom, and with these few atoms, beyond which vesin is slow, hangs or divides by zero.
+SPARSE, FEW = 2, 500
 
-# Number of neighbors beyond which units must be wrong: there are fewer within twenty times the cutoff of a usual force field.
-MOST_NEIGHBORS = 100_000
+# Images of the cell within the cutoff beyond which vesin is slow.
+THIN = 20.0
 
 
 def neighbor_list(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -40,8 +50,8 @@ def neighbor_list(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
         translation of the neighbor, int32 of shape (pairs, 3). The order is the same in every call.
 
     Raises:
-        ValueError: If the cutoff is not a positive number, a position or the cell is not finite, or the cell has no volume in
-            its periodic directions.
+        ValueError: If the cutoff is not a positive number below 1000, a position or the cell is not finite or absurd, the cell has
+            no volume in its periodic directions, or there are so many pairs that the units must be wrong.
 
     Example:
         >>> import keras_ff as kff
@@ -79,9 +89,14 @@ def pairs_within(
     if not periodic.all():
         cell = np.where(periodic[:, None], cell, 0.0)
     sides = _sides(positions, cell, periodic)
-    _check_count(len(positions), sides, periodic, cutoff)
-    sparse = math.prod(max(side / cutoff, 1.0) for side in sides) > SPARSE * len(positions) + 10**5
-    if sparse or cutoff > 100.0 * max(sides):
+    check_count(len(positions), sides, periodic, cutoff)
+    if periodic.any():
+        _check_turns(positions, cell, periodic)
+    if len(positions) ** 2 * math.prod(max(2.0 * cutoff / side, 1.0) for side in sides) > MOST_PAIRS:
+        check_crowding(positions, completed(cell, periodic), periodic, cutoff)
+    sparse = math.prod(max(side / cutoff, 1.0) for side in sides) > SPARSE * (len(positions) + FEW)
+    thin = any(cutoff > THIN * side for side, repeats in zip(sides, periodic.tolist(), strict=True) if repeats)
+    if sparse or thin or cutoff > 100.0 * max(sides):
         pairs, S = _pairs_by_tree(positions, cell, periodic, cutoff)
     else:
         search = vesin.NeighborList(
@@ -118,34 +133,38 @@ def _cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-def _check_count(n_atoms, sides, periodic, cutoff):
-    """Raise a ValueError if an atom would have more neighbors than any sensible force field uses."""
-    along = [2.0 * cutoff / side for side in sides]
-    expected = n_atoms * math.prod(
-        ratio if repeats else min(1.0, ratio) for ratio, repeats in zip(along, periodic.tolist(), strict=True)
-    )
-    if expected > MOST_NEIGHBORS:
+def _check_turns(positions, cell, periodic):
+    """Raise an error if an atom is so many cells away that their number is no int32."""
+    turns = np.abs(positions @ np.linalg.inv(completed(cell, periodic))) * periodic
+    if turns.max() > 1e9:
+        atom, direction = np.unravel_index(turns.argmax(), turns.shape)
         raise ValueError(
-            f"Each of the {n_atoms} atoms would have about {expected:.1e} neighbors within {cutoff:g} Å. "
-            "Are cell, positions and cutoff in Å?"
+            f"Atom {atom} is {turns.max():.1e} cells away from the origin along cell vector {direction}. Are cell and positions in "
+            "Å? Wrap the atoms into the cell."
         )
 
 
 def _pairs_by_tree(positions, cell, periodic, cutoff):
-    """Pairs and translations of structures so sparse that a grid of cells would be nearly empty: a k-d tree of atoms and images."""
-    reach = np.where(periodic, np.ceil(cutoff / np.array(_sides(positions, cell, periodic))), 0).astype(int)
-    inside = np.zeros(positions.shape, dtype=np.int64)
-    if periodic.any():
-        inside = np.floor(positions @ np.linalg.inv(completed(cell, periodic))).astype(np.int64) * periodic
+    """Pairs and translations of structures for which a grid of cells would be nearly empty: a k-d tree of atoms and images."""
+    sides = np.array(_sides(positions, cell, periodic))
+    check_images(len(positions), sides, periodic, cutoff)
+    inverse = np.linalg.inv(completed(cell, periodic))
+    inside = np.floor(positions @ inverse).astype(np.int64) * periodic if periodic.any() else np.zeros(positions.shape, np.int64)
     wrapped = positions - inside @ cell
-    # Atoms in the cell have neighbors among images of atoms in the cell: within the reach of the cutoff and one more cell.
-    turns = np.stack(np.meshgrid(*[np.arange(-n - 1, n + 2) if n else np.arange(1) for n in reach], indexing="ij"), -1).reshape(
-        -1, 3
-    )
-    images = (wrapped[None] + (turns @ cell)[:, None]).reshape(-1, 3)
-    near = KDTree(wrapped).sparse_distance_matrix(KDTree(images), cutoff, output_type="ndarray")
-    i, (turn, j) = near["i"], np.divmod(near["j"], len(positions))
-    S = turns[turn]
+    fractions, j = wrapped @ inverse, np.arange(len(wrapped))
+    turns = np.zeros((len(wrapped), 3), np.int64)
+    for direction in np.flatnonzero(periodic):
+        # Images up to the cutoff beyond both faces of the cell.
+        beyond = cutoff / sides[direction] + 1e-9
+        steps = np.arange(-math.ceil(beyond), math.ceil(beyond) + 1)
+        moved = fractions[j, direction][:, None] + steps
+        rows, which = np.nonzero((moved >= -beyond) & (moved <= 1.0 + beyond))
+        j, turns = j[rows], turns[rows]
+        turns[:, direction] = steps[which]
+    atoms, images = KDTree(wrapped), KDTree(wrapped[j] + turns @ cell)
+    check_pairs(len(positions), int(atoms.count_neighbors(images, cutoff)), cutoff)
+    near = atoms.sparse_distance_matrix(images, cutoff, output_type="ndarray")
+    i, S, j = near["i"], turns[near["j"]], j[near["j"]]
     other = (i != j) | S.any(axis=1)
     i, j, S = i[other], j[other], S[other]
     return np.stack([i, j], axis=1), S - inside[j] + inside[i]
@@ -217,88 +236,3 @@ def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors
 def _rows(array):
     """View of a contiguous array whose elements are its rows of three, which NumPy copies several times faster than the rows."""
     return array.reshape(-1, 3).view(np.dtype((np.void, 3 * array.itemsize)))[:, 0]
-
-
-def periodic_volume(cell: np.ndarray, periodic: np.ndarray) -> float:
-    """Volume in Å³, area in Å² or length in Å that the periodic vectors of a cell span.
-
-    Args:
-        cell: (3, 3), rows are lattice vectors, in Å.
-        periodic: Boolean (3,), the directions in which the structure repeats.
-
-    Returns:
-        The volume; 1 where no direction is periodic.
-
-    Example:
-        >>> round(periodic_volume(np.diag([2.0, 3.0, 9.0]), [True, True, False]), 6)
-        6.0
-    """
-    vectors = np.asarray(cell, dtype=np.float64)[np.asarray(periodic, dtype=bool)]
-    return float(np.sqrt(max(np.linalg.det(vectors @ vectors.T), 0.0))) if len(vectors) else 1.0
-
-
-def check_geometry(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
-    """Raise an error if positions or cell are broken.
-
-    Args:
-        positions: (atoms, 3), in Å.
-        cell: (3, 3), rows are lattice vectors, in Å.
-        periodic: Boolean (3,), the directions in which the structure repeats.
-
-    Raises:
-        ValueError: If a number is not finite, or the periodic cell vectors are not independent.
-    """
-    if not np.isfinite(positions).all():
-        atom = int(np.argmin(np.isfinite(positions).all(axis=-1)))
-        raise ValueError(f"The position of atom {atom} is {positions[atom].tolist()}. Positions are finite numbers in Å.")
-    if not np.isfinite(cell).all():
-        raise ValueError(f"The cell has entries that are not finite: {cell.tolist()}.")
-    if not periodic.any() or (periodic.all() and _is_wide(cell)):
-        return
-    lengths = np.linalg.norm(cell, axis=-1)[periodic]
-    if periodic_volume(cell, periodic) <= 1e-6 * np.prod(lengths) or (lengths == 0.0).any():
-        raise ValueError(
-            f"The cell {cell.tolist()} has no volume in its periodic directions, pbc={periodic.tolist()}. "
-            "Give three independent cell vectors in Å, or set pbc to False where the structure does not repeat."
-        )
-
-
-def _is_wide(cell):
-    """Whether three lattice vectors are clearly independent; NumPy takes several times as long for a single matrix."""
-    (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
-    volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    return abs(volume) > 1e-6 * math.sqrt((a * a + b * b + c * c) * (d * d + e * e + f * f) * (g * g + h * h + i * i)) > 0.0
-
-
-def on_top(i: int, j: int, distance: float) -> str:
-    """Clause of an error message about two atoms that are too close to each other.
-
-    Args:
-        i: Index of one atom.
-        j: Index of the other; the same for a periodic image.
-        distance: Their distance in Å.
-
-    Returns:
-        The clause, without a full stop.
-    """
-    first, second = sorted((i, j))
-    where = "a periodic image of itself" if first == second else f"atom {second}"
-    return f"Atom {first} and {where} are {distance:.3f} Å apart: atoms lie on top of each other"
-
-
-def checked_cutoff(cutoff: float) -> float:
-    """Cutoff in Å as a float, after a check that it is positive and finite.
-
-    Args:
-        cutoff: Radius in Å.
-
-    Returns:
-        The same number.
-
-    Raises:
-        ValueError: If it is not positive or not finite.
-    """
-    cutoff = float(cutoff)
-    if not (np.isfinite(cutoff) and cutoff > 0.0):
-        raise ValueError(f"A cutoff is a positive number in Å. Received cutoff={cutoff}.")
-    return cutoff

@@ -49,7 +49,8 @@ class Placement(NamedTuple):
             if np.abs(turns).max(initial=0.0) > 1.0:
                 crossings = turns
         if not periodic.all() and len(positions):
-            middle = 0.5 * (positions.max(axis=0) + positions.min(axis=0))
+            # Single atoms far away, such as those that evaporate, leave the median where it is.
+            middle = np.median(positions, axis=0)
             if periodic.any():
                 # Only perpendicular to the directions that repeat.
                 across = full[~periodic] / np.linalg.norm(full[~periodic], axis=1, keepdims=True)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# Number of waves beyond which the unit of a cell must be wrong: a cube of 100 Å has a few hundred thousand.
+MOST_WAVES = 10_000_000
+
+
 def wave_shape(cell: np.ndarray, wave_cutoff: float) -> tuple[int, int, int]:
     """Shape of the smallest array `waves` of a cell: (n_1 + 1, 2 n_2 + 1, 2 n_3 + 1) with n_d = floor(wave_cutoff |a_d| / 2 pi).
 
@@ -23,12 +27,21 @@ def wave_shape(cell: np.ndarray, wave_cutoff: float) -> tuple[int, int, int]:
     Returns:
         Tuple of three integers.
 
+    Raises:
+        ValueError: If there are so many waves that the unit of the cell must be wrong.
+
     Example:
         >>> wave_shape(np.diag([4.0, 4.0, 8.0]), 1.6)
         (2, 3, 5)
     """
-    n = np.floor(wave_cutoff * np.linalg.norm(cell, axis=-1) / (2.0 * math.pi)).astype(int)
-    return int(n[0]) + 1, 2 * int(n[1]) + 1, 2 * int(n[2]) + 1
+    n = [math.floor(wave_cutoff * length / (2.0 * math.pi)) for length in np.linalg.norm(cell, axis=-1).tolist()]
+    shape = n[0] + 1, 2 * n[1] + 1, 2 * n[2] + 1
+    if math.prod(shape) > MOST_WAVES:
+        raise ValueError(
+            f"A sum over waves up to {wave_cutoff:.3g} 1/Å has about {math.prod(shape):.1e} terms in the cell "
+            f"{np.round(cell, 3).tolist()}. Is the cell in Å?"
+        )
+    return shape
 
 
 def lattice_waves(cell: np.ndarray, wave_cutoff: float, shape: Sequence[int]) -> np.ndarray:

@@ -17,6 +17,7 @@ from keras import ops
 import keras_ff
 from keras_ff import backend
 from keras_ff.data.batches import structure_batch
+from keras_ff.export.standalone import calculator_source
 from keras_ff.geometry import Neighborhood
 from keras_ff.interfaces import artifact as standalone
 from keras_ff.models.ensemble import Ensemble
@@ -91,7 +92,7 @@ def export(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         temporary = Path(temporary)
         write(model, temporary, to)
-        shutil.copy(standalone.__file__, temporary / "calculator.py")
+        (temporary / "calculator.py").write_text(calculator_source(), encoding="utf-8")
         describe(model, temporary, to)
         differences = compare(model, temporary, structures)
         if folder.exists():

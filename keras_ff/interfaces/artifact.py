@@ -1,6 +1,7 @@
-"""Exported force fields in ASE. This file needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of keras_ff.
+"""Exported force fields in ASE.
 
-A copy of it lies in the folder of each artifact as `calculator.py`:
+The folder of each artifact has this code as `calculator.py`, which needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of
+keras_ff:
 
     from calculator import ArtifactCalculator
 
@@ -19,9 +20,11 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import vesin
 from ase.calculators.calculator import Calculator, all_changes
-from ase.cell import Cell
+
+from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, checked_cutoff, closest
+from keras_ff.data.neighbors import pairs_within
+from keras_ff.data.placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,8 +112,8 @@ class ArtifactCalculator(Calculator):
         **kwargs: Arguments of `ase.calculators.calculator.Calculator`.
 
     Raises:
-        ValueError: If a file is missing or was changed, or the artifact has a newer format; in a calculation if the atoms have
-            elements that the force field does not know.
+        ValueError: If a file is missing or was changed, or the artifact has a newer format; in a calculation if the structure has
+            no atoms, elements that the force field does not know, two atoms at the same position or a broken cell.
 
     Example:
         ::
@@ -147,7 +150,7 @@ class ArtifactCalculator(Calculator):
             system_changes: Names of what has changed since the last calculation.
 
         Raises:
-            ValueError: If the atoms have elements that the force field does not know.
+            ValueError: If the structure is broken or has elements that the force field does not know.
         """
         super().calculate(atoms, properties, system_changes)
         i, j, vectors, species = self._neighbors(self.atoms)
@@ -176,32 +179,16 @@ class ArtifactCalculator(Calculator):
                 f"{self.artifact.species}."
             )
         species = np.array([known[symbol] for symbol in atoms.symbols], "int32")
-        search = vesin.NeighborList(cutoff=self.artifact.cutoff, full_list=True, sorted=True)
-        box = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
-        points = near_the_origin(atoms.positions, box, atoms.pbc)
-        i, j, vectors = search.compute(points=points, box=box, periodic=atoms.pbc, quantities="ijD")
+        if not len(atoms):
+            raise ValueError("The structure has no atoms.")
+        cell, periodic = atoms.cell.array, np.array(atoms.pbc)
+        check_geometry(atoms.positions, cell, periodic)
+        points = Placement.of(atoms.positions, cell, periodic).near(atoms.positions, cell)
+        i, j, S = pairs_within(points, cell, periodic, checked_cutoff(self.artifact.cutoff))
+        check_resolution(atoms.positions, i, np.float64)
+        vectors = points[j] - points[i] + S @ cell
+        check_contact(atoms.get_chemical_formula, i, j, *closest(vectors))
         return i.astype(int), j.astype(int), vectors, species
-
-
-def near_the_origin(positions: np.ndarray, box: np.ndarray, periodic: np.ndarray) -> np.ndarray:
-    """Positions of a structure moved near the origin, where they do not lose digits in single precision, (atoms, 3) in Å.
-
-    Args:
-        positions: (atoms, 3), in Å.
-        box: (3, 3), rows are lattice vectors, in Å; zeros where the structure does not repeat.
-        periodic: Boolean (3,), the directions in which the structure repeats.
-
-    Returns:
-        Positions with atoms wrapped into the cell, and the middle at 0 along directions that do not repeat, where they were far
-        from the origin.
-    """
-    full = Cell(box).complete()[:]
-    fractions = positions @ np.linalg.inv(full)
-    crossings = np.floor(fractions) * periodic
-    if not len(positions) or np.abs(crossings).max() <= 1.0:
-        crossings = 0.0 * crossings
-    middle = np.where(periodic, 0.0, 0.5 * (fractions.max(axis=0, initial=-np.inf) + fractions.min(axis=0, initial=np.inf))) @ full
-    return positions - crossings @ box - (middle if np.linalg.norm(middle) > 100.0 else 0.0)
 
 
 class Rows:

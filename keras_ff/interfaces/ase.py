@@ -11,6 +11,7 @@ from ase.calculators.calculator import all_changes
 
 from keras_ff import backend
 from keras_ff.data.batches import Batcher, list_holds, pair_vectors
+from keras_ff.data.geometry_checks import check_contact, closest
 from keras_ff.models.ensemble import Ensemble
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ class Calculator(ASECalculator):
         positions = record["placement"].near(atoms.positions, cell)
         i, j, S = record["i"], record["j"], record["S"]
         vectors = pair_vectors(positions, cell, i, j, S)
+        # Atoms may have met since the list was made.
+        check_contact(atoms.get_chemical_formula, i, j, *closest(vectors))
         near = np.einsum("ij,ij->i", vectors, vectors) < self.force_field.cutoff**2
         now = {**record, "positions": positions, "cell": cell, "i": i[near], "j": j[near], "S": S[near]}
         now["n_neighbors"] = int(np.bincount(now["i"], minlength=1).max())

@@ -131,7 +131,7 @@ class Pressure(Average):
         sampling: `keras_ff.simulation.Sampling`.
 
     Raises:
-        ValueError: If something else is given, such as a `Rollout`.
+        ValueError: If something else is given, such as a `Rollout`, or the atoms have constraints, whose forces are unknown.
 
     Reference:
         Allen and Tildesley, Computer Simulation of Liquids (2017), section 2.4.
@@ -142,6 +142,8 @@ class Pressure(Average):
     def __init__(self, sampling: Sampling):
         if not hasattr(sampling, "temperature"):
             raise ValueError(f"The pressure is an average over equilibrium: give a Sampling. Received {type(sampling).__name__}.")
+        if names := sorted({type(one).__name__ for one in sampling.atoms[0].constraints}):
+            raise ValueError(f"The pressure of atoms with constraints ({', '.join(names)}) is not defined. Sample without them.")
         super().__init__(sampling)
 
     def of_structures(self, batch: dict):
@@ -253,4 +255,6 @@ def radial_distribution(
         frame = batcher.exact([batcher.record(atoms)])
         total = total + ops.convert_to_numpy(of_one({name: value[0] for name, value in frame.items() if name != "species"}))
         count += 1
+    if not count:
+        raise ValueError("There are no frames: the radial distribution is a mean over one or more.")
     return total / count

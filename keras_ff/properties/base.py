@@ -9,7 +9,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
-from keras_ff.properties.structure import Relaxation, newton_step
+from keras_ff.properties.structure import Relaxation, free_directions, newton_step
 from keras_ff.stateless import values_of, with_weights
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Property:
 
     Raises:
         ValueError: If `free` is none of the three, the structure has elements that the model does not know, or a free structure
-            cannot be relaxed.
+            cannot be relaxed, also for its constraints.
 
     Example:
         The energy of this potential is proportional to epsilon, and its weight is the logarithm of epsilon. So the energy is
@@ -108,7 +108,7 @@ class Property:
             Tensor as `compute` returns it.
         """
         if self.free:
-            batch, *_ = newton_step(self.model, batch, cell=self.free == "cell")
+            batch = newton_step(self.model, batch, self.free == "cell", free_directions(self.atoms))
         return self.compute(batch)
 
     def __call__(self) -> np.ndarray:

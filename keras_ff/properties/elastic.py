@@ -40,7 +40,8 @@ class ElasticConstants(Property):
         free: Which coordinates are relaxed before the crystal is strained: None, "atoms" or "cell". See `Property`.
 
     Raises:
-        ValueError: If the structure is not periodic in three directions.
+        ValueError: If the structure is not periodic in three directions, or has constraints that keep atoms from following the
+            strain.
 
     Warns:
         UserWarning: If the forces on the atoms are not zero, so that the crystal has to be relaxed first.
@@ -62,6 +63,11 @@ class ElasticConstants(Property):
         atoms = to_atoms(atoms)
         if not atoms.pbc.all():
             raise ValueError(f"{atoms.get_chemical_formula()} is no crystal: pbc={atoms.pbc.tolist()}. Set atoms.pbc = True.")
+        if relaxed and (fixed := sorted({type(one).__name__ for one in atoms.constraints} - {"FixSymmetry"})):
+            raise ValueError(
+                f"{atoms.get_chemical_formula()} has constraints ({', '.join(fixed)}), and its atoms follow the strain. Remove "
+                "them with atoms.set_constraint(), or compute clamped-ion constants with relaxed=False."
+            )
         super().__init__(model, atoms, free)
         self.relaxed = bool(relaxed)
         if relaxed and not free:

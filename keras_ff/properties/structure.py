@@ -17,6 +17,8 @@ from keras_ff.data.batches import Batcher
 from keras_ff.data.labels import without_labels
 from keras_ff.data.pymatgen import to_atoms, to_structure
 from keras_ff.interfaces.ase import Calculator
+from keras_ff.simulation.constraints import HONORED, FreeDirections, Held, others
+from keras_ff.simulation.ensembles import positive, whole
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
 # Newton's steps after the search of ASE; each doubles the number of digits.
 NEWTON_STEPS = 4
 SMALLEST_STEP = 1e-12
+
+# Energies for each step of the search of ASE, which needs two or three.
+EVALUATIONS = 50
+
+# A longer step of Newton's method, in Å or strain, is along modes so soft that it may leave the minimum.
+LARGEST_STEP = 0.1
+
+# Eigenvalues of the Hessian below this fraction of the largest are those of motions that cost no energy; 1e-5 in other precisions.
+SMALLEST_STIFFNESS = {"float64": 1e-9}
+
+# Constraint that Newton's steps keep by themselves: the step of a symmetric structure is symmetric.
+SYMMETRY = "FixSymmetry"
 
 # A relaxed structure with an eigenvalue of the Hessian below minus this, in eV/Å², is a saddle point.
 LARGEST_SOFTNESS = 1e-3
@@ -83,25 +97,43 @@ def derivatives(model: keras.Model, batch: dict, cell: bool):
     return gradients[0], pullback(np.eye(size, dtype=model.compute_dtype))[0]
 
 
-def without_translations(hessian, atoms: int):
+def free_directions(atoms: Atoms) -> FreeDirections:
+    """Free directions of the atoms of a structure that relaxes; a constraint of symmetry leaves all free.
+
+    Args:
+        atoms: The structure.
+
+    Returns:
+        `FreeDirections`.
+
+    Raises:
+        ValueError: If the structure has a constraint that is not honored.
+    """
+    atoms = atoms.copy()
+    atoms.set_constraint([one for one in atoms.constraints if type(one).__name__ != SYMMETRY])
+    return FreeDirections(atoms)
+
+
+def without_translations(hessian, atoms: int, translations: np.ndarray | None = None):
     """Hessian with a stiffness against uniform translations, which cost no energy, so that it can be inverted.
 
     Args:
         hessian: `(size, size)`; the first 3 `atoms` coordinates are the displacements of the atoms.
         atoms: Number of atoms.
+        translations: Projection onto the directions of these translations, (3, 3); all directions by default.
 
     Returns:
         Tensor `(size, size)`.
     """
     size = hessian.shape[0]
     shift = np.zeros((size, size))
-    shift[: 3 * atoms, : 3 * atoms] = np.tile(np.eye(3), (atoms, atoms)) / atoms
+    shift[: 3 * atoms, : 3 * atoms] = np.tile(np.eye(3) if translations is None else translations, (atoms, atoms)) / atoms
     stiffness = backend.stop_gradient(ops.sum(ops.abs(ops.diagonal(hessian)))) / size + 1.0
     return hessian + stiffness * ops.convert_to_tensor(shift, dtype=hessian.dtype)
 
 
-def newton_step(model: keras.Model, batch: dict, cell: bool):
-    """One step of Newton's method towards the minimum of the energy.
+def newton_step(model: keras.Model, batch: dict, cell: bool, free: FreeDirections) -> dict:
+    """Structure after one step of Newton's method towards the minimum of the energy.
 
     At a minimum the step is 0, and its derivatives with respect to the weights of the model are those of the minimum itself
     (implicit function theorem): the Hessian that it divides by counts as a constant.
@@ -110,14 +142,42 @@ def newton_step(model: keras.Model, batch: dict, cell: bool):
         model: `ForceField`.
         batch: Dict of arrays of one structure.
         cell: Whether the cell relaxes too.
+        free: Free directions of its atoms.
 
     Returns:
-        Tuple of the batch after the step, the step `(size,)` in the coordinates of `deformed`, and the Hessian `(size, size)`.
+        Batch after the step.
     """
     gradient, second = derivatives(model, batch, cell)
-    stiffness = without_translations(backend.stop_gradient(second), batch["positions"].shape[1])
+    second = backend.stop_gradient(second)
+    # Atoms without neighbors have no stiffness, and feel no force.
+    loose = ops.cast(ops.all(second == 0.0, axis=1), second.dtype)
+    stiffness = without_translations(second, batch["positions"].shape[1], free.translations)
+    stiffness = stiffness + ops.diag(loose)
+    if free.held.any():
+        kept = ops.convert_to_tensor(_projection(free, second.shape[0]), dtype=second.dtype)
+        identity = ops.convert_to_tensor(np.eye(second.shape[0]), dtype=second.dtype)
+        stiffness = ops.matmul(kept, ops.matmul(stiffness, kept)) + identity - kept
+        gradient = ops.matmul(kept, gradient[:, None])[:, 0]
     step = -ops.solve(stiffness, gradient[:, None])[:, 0]
-    return deformed(batch, step[None]), step, second
+    return deformed(batch, step[None])
+
+
+def _projection(free, size):
+    """Projection of all coordinates of `deformed` onto the free ones, NumPy `(size, size)`."""
+    kept = np.eye(size)
+    for atom in np.flatnonzero(free.held):
+        kept[3 * atom : 3 * atom + 3, 3 * atom : 3 * atom + 3] = free.projections[atom]
+    return kept
+
+
+class BoundedSearch(BFGSLineSearch):
+    """Quasi-Newton search of ASE whose line search ends, where energies are so steep that it does not by itself."""
+
+    def func(self, x: np.ndarray) -> float:
+        """Compute the energy, and raise a RuntimeError after too many times."""
+        if self.function_calls > EVALUATIONS * (self.nsteps + 1):
+            raise RuntimeError("the search along the forces does not end")
+        return super().func(x)
 
 
 class Relaxation:
@@ -133,43 +193,93 @@ class Relaxation:
     def __init__(self, model: keras.Model, cell: bool = True):
         self.model, self.cell = model, bool(cell)
         self._calculator, self._batcher = Calculator(model), Batcher.of(model)
-        self._newton = backend.jit(lambda batch: newton_step(model, batch, self.cell), layer=model)
+        self._derivatives = backend.jit(lambda batch: derivatives(model, batch, self.cell), layer=model)
 
     def __call__(self, atoms: Atoms, force: float = 1e-3, steps: int = 500) -> Atoms:
         """Return a relaxed copy of a structure; arguments and errors are those of `relax`."""
-        atoms = without_labels(atoms)
+        atoms, force, steps = without_labels(atoms), positive("force", force, "eV/Å"), whole("steps", steps, 0)
+        constraints = list(atoms.constraints)
+        self._check(atoms)
+        # Newton's steps know no constraints but those of single atoms: the search of ASE honors the others.
+        free = None if set(others(atoms)) - {SYMMETRY} else free_directions(atoms)
+        if free is not None and free.held.any():
+            atoms.set_constraint(Held(free))
+        self._search(atoms, force, steps)
+        if free is not None and free.count:
+            self._refine(atoms, free)
+        atoms.set_constraint(constraints)
+        return atoms
+
+    def _check(self, atoms):
+        """Raise an error if the structure cannot relax."""
+        if not len(atoms):
+            raise ValueError("The structure has no atoms.")
         if self.cell and not atoms.pbc.all():
             raise ValueError(
                 f"The cell of {atoms.get_chemical_formula()} cannot relax: a stress needs three periodic directions. Received "
                 f"pbc={atoms.pbc.tolist()}. Relax the atoms alone with cell=False."
             )
+        if self.cell and (fixed := sorted({type(one).__name__ for one in atoms.constraints}.intersection(HONORED))):
+            raise ValueError(
+                f"The cell of {atoms.get_chemical_formula()} cannot relax: it would move the atoms that constraints hold "
+                f"({', '.join(fixed)}). Relax the atoms alone with cell=False, or remove the constraints with "
+                "atoms.set_constraint()."
+            )
+
+    def _search(self, atoms, force, steps):
+        """Relax a structure by the search of ASE."""
         # A weight of the model may have changed since the last call.
         self._calculator.reset()
         atoms.calc = self._calculator
-        search = BFGSLineSearch(FrechetCellFilter(atoms) if self.cell else atoms, logfile=None)
-        if not search.run(fmax=force, steps=steps):
-            largest = np.abs(atoms.get_forces()).max()
+        name = atoms.get_chemical_formula()
+        if not np.isfinite(atoms.get_potential_energy()) or not np.isfinite(atoms.get_forces()).all():
             raise ValueError(
-                f"{atoms.get_chemical_formula()} has not relaxed within {steps} steps: a force component is {largest:.3g} eV/Å. "
-                "Start closer to the minimum, or raise steps."
+                f"The energy or the forces of {name} are not finite. Look at its shortest distances, and at the weights of the "
+                "model."
+            )
+        search = BoundedSearch(FrechetCellFilter(atoms) if self.cell else atoms, logfile=None)
+        try:
+            relaxed = search.run(fmax=force, steps=steps)
+        # Whatever ASE or the neighbor search meet in a structure that has flown apart.
+        except (ArithmeticError, ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+            raise ValueError(
+                f"The relaxation of {name} failed in step {search.nsteps + 1}: {str(error).rstrip('.!')}. Does the model know such "
+                "structures? Start closer to the minimum."
+            ) from error
+        if not relaxed:
+            forces = np.abs(atoms.get_forces()).max(axis=1)
+            raise ValueError(
+                f"{name} has not relaxed within {steps} steps: a force component is {forces.max():.3g} eV/Å, on atom "
+                f"{int(forces.argmax())}. Start closer to the minimum, or raise steps."
             )
         atoms.calc = None
+
+    def _refine(self, atoms, free):
+        """Move a structure to the minimum next to it by Newton's method, and warn if it is none."""
+        size = 3 * len(atoms) + (6 if self.cell else 0)
+        kept, dtype = _projection(free, size), self.model.compute_dtype
         for _ in range(NEWTON_STEPS):
             record = self._batcher.record(atoms)
-            moved, step, second = self._newton(self._batcher.exact([record]))
-            if self.cell:
-                atoms.cell = ops.convert_to_numpy(moved["cell"])[0]
-            atoms.positions = record["placement"].restored(ops.convert_to_numpy(moved["positions"])[0], atoms.cell.array)
-            if np.abs(ops.convert_to_numpy(step)).max() < SMALLEST_STEP:
+            batch = self._batcher.exact([record])
+            gradient, second = (ops.convert_to_numpy(x).astype("float64") for x in self._derivatives(batch))
+            values, modes = np.linalg.eigh(kept @ (0.5 * (second + second.T)) @ kept)
+            stiff = np.abs(values) > SMALLEST_STIFFNESS.get(dtype, 1e-5) * np.abs(values).max()
+            along = np.divide(modes.T @ (kept @ gradient), values, out=np.zeros(size), where=stiff)
+            step = -kept @ (modes @ along)
+            if not np.abs(step).max() < LARGEST_STEP:
                 break
-        lowest = np.linalg.eigvalsh(ops.convert_to_numpy(second))[0]
-        if lowest < -LARGEST_SOFTNESS:
+            moved = {name: ops.convert_to_numpy(x) for name, x in deformed(batch, step[None].astype(dtype)).items()}
+            if self.cell:
+                atoms.cell = moved["cell"][0]
+            atoms.positions = free.hold(record["placement"].restored(moved["positions"][0], atoms.cell.array), atoms.positions)
+            if np.abs(step).max() < SMALLEST_STEP:
+                break
+        if values[0] < -LARGEST_SOFTNESS:
             warnings.warn(
                 f"{atoms.get_chemical_formula()} is relaxed but not stable: the energy falls along a mode with a stiffness of "
-                f"{lowest:.3g} eV/Å². Displace the atoms and relax again, or use a larger cell.",
-                stacklevel=3,
+                f"{values[0]:.3g} eV/Å². Displace the atoms and relax again, or use a larger cell.",
+                stacklevel=4,
             )
-        return atoms
 
 
 def relax(
@@ -180,10 +290,14 @@ def relax(
     The quasi-Newton search of ASE comes first, then a few steps of Newton's method, which need float64 to improve on it. The copy
     has no labels (energies, forces) of the structure that was given.
 
+    Constraints of ASE are honored: what `FixAtoms`, `FixCartesian`, `FixScaled`, `FixedPlane` and `FixedLine` hold stays exactly
+    where it is. With constraints of several atoms, such as `FixBondLengths`, the search of ASE is all, and ends at `force`.
+
     Args:
         model: `ForceField`, in float64.
         atoms: `ase.Atoms`, or a `Structure` or `Molecule` of pymatgen.
-        cell: Whether the cell relaxes too; by default that of structures that are periodic in three directions.
+        cell: Whether the cell relaxes too; by default that of structures that are periodic in three directions and have no
+            constraints, other than `FixSymmetry`.
         force: Largest force in eV/Å at which the search of ASE ends.
         steps: Largest number of steps of the search.
 
@@ -191,8 +305,8 @@ def relax(
         The relaxed structure, of the type of `atoms`.
 
     Raises:
-        ValueError: If the search does not reach `force` within `steps`, or `cell` is True and the structure is not periodic in
-            three directions.
+        ValueError: If the search does not reach `force` within `steps` or leaves what the model knows, the structure is broken, or
+            `cell` is True and the structure is not periodic in three directions or has atoms that are held.
 
     Warns:
         UserWarning: If the result is a saddle point and no minimum, which makes the structure unstable.
@@ -207,5 +321,7 @@ def relax(
         [5.4309, 5.4309, 5.4309]
     """
     structure = to_atoms(atoms)
-    relaxed = Relaxation(model, structure.pbc.all() if cell is None else cell)(structure, force, steps)
+    if cell is None:
+        cell = structure.pbc.all() and {type(one).__name__ for one in structure.constraints} <= {SYMMETRY}
+    relaxed = Relaxation(model, cell)(structure, force, steps)
     return relaxed if isinstance(atoms, Atoms) else to_structure(relaxed)

@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.data.batches import Batcher
-from keras_ff.simulation.ensembles import numbers_of, with_numbers
+from keras_ff.simulation.constraints import FreeDirections
+from keras_ff.simulation.ensembles import numbers_of, positive, whole, with_numbers
+from keras_ff.simulation.start import checked_free, with_velocities
 from keras_ff.simulation.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class Dynamics:
     Loops of up to 100 steps are compiled. Neighbors are listed within cutoff + skin, and listed again before an atom has moved by
     half of the skin: no step is taken with a list that may lack a neighbor.
 
+    Constraints of ASE that leave an atom a plane, a line or a point are honored: `FixAtoms`, `FixCartesian`, `FixScaled`,
+    `FixedPlane` and `FixedLine`. Thermostats count the degrees of freedom that remain.
+
     Args:
         model: `ForceField`.
         atoms: `ase.Atoms` with velocities; if all are zero they are drawn for the temperature of the ensemble.
@@ -46,9 +51,11 @@ class Dynamics:
     Attributes:
         atoms: The structure as it is now, with velocities.
         steps: Number of steps taken.
+        trajectory: `Trajectory` of the last run, also of one that was interrupted or ended in an error.
 
     Raises:
-        ValueError: If the ensemble has a pressure, and the structure is not periodic in three directions.
+        ValueError: If the structure has no atoms or a constraint of another kind, time step or skin are not positive, or the
+            ensemble has a pressure and the structure is not periodic in three directions or has constraints.
 
     Example:
         ::
@@ -60,18 +67,17 @@ class Dynamics:
     """
 
     def __init__(self, model: keras.Model, atoms: Atoms, ensemble: NVE, timestep: float = 1.0, skin: float = 0.5, seed: int = 0):
-        if hasattr(ensemble, "pressure") and not atoms.pbc.all():
-            raise ValueError(f"{atoms.get_chemical_formula()} has no volume: pbc={atoms.pbc.tolist()}. A pressure needs pbc=True.")
-        self.model, self._ensemble, self.timestep, self.skin = model, ensemble, float(timestep), float(skin)
-        self.atoms, self.steps = atoms.copy(), 0
+        self._free = checked_free(atoms, ensemble)
+        self.model, self._ensemble = model, ensemble
+        self.timestep, self.skin = positive("timestep", timestep, "fs"), positive("skin", skin, "Å")
         self._random = np.random.default_rng(seed)
-        if not self.atoms.get_momenta().any() and ensemble.temperature > 0:
-            self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), ensemble.temperature, self._random))
+        self.atoms, self.steps = with_velocities(atoms, self._free, ensemble.temperature, self._random), 0
+        self.trajectory = Trajectory(self.atoms, 0.0)
         self._rows = ensemble.noise_rows(len(atoms))
         self._chunk = int(np.clip(NUMBERS // (3 * len(atoms)), 1, CHUNK))
         self._batcher, self._record, self._list = Batcher.of(model, skin=self.skin), None, None
         self._loop = backend.jit(self._steps, layer=model)
-        self._bath = ensemble.bath(len(atoms))
+        self._bath = self._counted().bath(len(atoms))
 
     @property
     def ensemble(self) -> NVE:
@@ -91,7 +97,7 @@ class Dynamics:
         """Advance the simulation by `steps` time steps.
 
         Args:
-            steps: Number of steps.
+            steps: Number of steps, 0 or more.
             every: Number of steps between the frames that are kept; 0 keeps none.
             verbose: Whether a progress bar is shown; 0 shows none.
 
@@ -99,28 +105,35 @@ class Dynamics:
             `Trajectory` of the frames, the last of which is after `steps // every * every` steps.
 
         Raises:
-            ValueError: If the atoms have elements that the model does not know, or atoms move too far within one step; `atoms` is
-                then as it was before that step.
+            ValueError: If the atoms have elements that the model does not know, their constraints were changed, atoms move too far
+                within one step, or something is not finite after it. `atoms` is then as it was before that step, and the frames
+                before it are in `trajectory`.
         """
+        steps, every = whole("steps", steps, 0), whole("every", every, 0)
         frames, done = [], 0
-        self._state = self._begin()
-        with tqdm(total=steps, desc="dynamics", disable=not verbose, leave=False, delay=2) as bar:
-            while done < steps:
-                count = min(self._chunk, steps - done)
-                for step, noted in self._advance(count):
-                    if every and (done + step + 1) % every == 0:
-                        frames.append(self._frame(noted, step))
-                done += count
-                bar.update(count)
-        return Trajectory.of_frames(self.atoms, self.timestep * every, frames)
+        try:
+            self._state = self._begin()
+            with tqdm(total=steps, desc="dynamics", disable=not verbose, leave=False, delay=2) as bar:
+                while done < steps:
+                    count = min(self._chunk, steps - done)
+                    for step, noted in self._advance(count):
+                        if every and (done + step + 1) % every == 0:
+                            frames.append(self._frame(noted, step))
+                    done += count
+                    bar.update(count)
+        finally:
+            self.trajectory = Trajectory.of_frames(self.atoms, self.timestep * every, frames)
+        return self.trajectory
 
     def _begin(self):
         """State at the start, with the forces for the present weights."""
         dtype, atoms = self.model.compute_dtype, self.atoms
+        if not np.array_equal(FreeDirections(atoms).projections, self._free.projections):
+            raise ValueError("The constraints of the atoms have changed. Make another Dynamics(model, dynamics.atoms, ...).")
         self._list = self._listed()
         state = {
             "positions": self._list["positions"][0],
-            "velocities": atoms.get_velocities().astype(dtype),
+            "velocities": self._free.project(atoms.get_velocities()).astype(dtype),
             "forces": np.zeros((len(atoms), 3), dtype),
             "energy": np.zeros((), dtype),
             "cell": (atoms.cell.array * atoms.pbc[:, None]).astype(dtype),
@@ -131,16 +144,26 @@ class Dynamics:
             state["virial"] = np.zeros((3, 3), dtype)
         noise = np.zeros((self._chunk, self._rows, 3), dtype)
         # A step with a time step of 0 moves nothing, and computes the forces.
-        _, state, _, moved = self._loop(state, self._list, *self._numbers(0.0), noise, np.int32(0), np.int32(1))
-        if not np.isfinite(ops.convert_to_numpy(state["energy"])):
-            raise ValueError(f"The energy of {atoms.get_chemical_formula()} is {float(state['energy'])}. Look at its distances.")
+        last, state, _, _ = self._loop(state, self._list, *self._numbers(0.0), noise, np.int32(0), np.int32(1))
+        if not int(last):
+            raise ValueError(
+                f"The energy or the forces of {atoms.get_chemical_formula()} are not finite at the start. Look at its shortest "
+                "distances, and at the weights of the model."
+            )
         return state
 
+    def _counted(self):
+        """The ensemble with the degrees of freedom of these atoms."""
+        return with_numbers(self.ensemble, {"freedom": self._free.thermal})
+
     def _numbers(self, timestep):
-        """Numbers of the ensemble, masses, and the time step in units of ASE."""
+        """Numbers of the ensemble, masses, projections onto the free directions, and the time step in units of ASE."""
         dtype = self.model.compute_dtype
         numbers = {name: np.asarray(value, dtype) for name, value in numbers_of(self.ensemble).items()}
-        return numbers, self.atoms.get_masses()[:, None].astype(dtype), np.asarray(timestep * units.fs, dtype)
+        # Without constraints nothing is projected.
+        projections = self._free.projections if self._free.held.any() else np.zeros((0, 3, 3))
+        masses = self.atoms.get_masses()[:, None]
+        return numbers, masses.astype(dtype), projections.astype(dtype), np.asarray(timestep * units.fs, dtype)
 
     def _listed(self):
         self._record = self._batcher.record(self.atoms)
@@ -150,6 +173,8 @@ class Dynamics:
         """Take the steps of one chunk. Yields for each step its index in the chunk, and the records of all steps."""
         noise = np.zeros((self._chunk, self._rows, 3), self.model.compute_dtype)
         noise[:count] = self._random.normal(size=(count, self._rows, 3))
+        if self._free.held.any() and self._rows:
+            noise[:count] = self._free.project(noise[:count])
         first, numbers = 0, self._numbers(self.timestep)
         while first < count:
             fresh = self._list is None
@@ -160,31 +185,38 @@ class Dynamics:
             last, self._state, noted, moved = self._loop(self._state, self._list, *numbers, noise, np.int32(first), np.int32(count))
             last = int(last)
             if last == first and fresh:
-                raise ValueError(self._lost(ops.convert_to_numpy(moved)))
+                raise ValueError(lost(self, ops.convert_to_numpy(moved)))
             if last < count:
                 self._list = None
             noted = {name: ops.convert_to_numpy(values).astype("float64") for name, values in noted.items()}
             noted["cell"] = self._cell(noted["cell"])
-            noted["positions"] += self._record["placement"].crossings @ noted["cell"] + self._record["placement"].origin
+            noted["positions"] = self._restored(noted["positions"], noted["cell"])
             yield from ((index, noted) for index in range(first, last))
             self.steps += last - first
             first = last
             state = {name: ops.convert_to_numpy(self._state[name]).astype("float64") for name in NOTED}
             self.atoms.set_cell(self._cell(state["cell"]))
-            self.atoms.positions = self._record["placement"].restored(state["positions"], self.atoms.cell.array)
-            self.atoms.set_velocities(state["velocities"])
+            self.atoms.positions = self._restored(state["positions"], self.atoms.cell.array)
+            self.atoms.set_momenta(self.atoms.get_masses()[:, None] * state["velocities"], apply_constraint=False)
             self._bath = state["bath"]
 
-    def _steps(self, state, listed, numbers, masses, dt, noise, first, count):
+    def _restored(self, near, cell):
+        """Positions of the user, with those of fixed atoms as they were given."""
+        return self._free.hold(self._record["placement"].restored(near, cell), self.atoms.positions)
+
+    def _steps(self, state, listed, numbers, masses, projections, dt, noise, first, count):
         """Take steps up to `count`, or as many as the list allows.
 
         Returns the number of the next step, the state, the records of all steps, and how far atoms have moved.
         """
         zero = ops.zeros((), "int32")
-        ensemble = with_numbers(self.ensemble, numbers)
+        ensemble = with_numbers(self._counted(), numbers)
 
         def forces(positions, cell):
-            return evaluate(self.model, {**listed, "positions": positions[None], "cell": cell[None]})
+            results = evaluate(self.model, {**listed, "positions": positions[None], "cell": cell[None]})
+            if not projections.shape[0]:
+                return results
+            return {**results, "forces": self._free.project(results["forces"], projections)}
 
         def continues(index, well, *_):
             return ops.logical_and(index < count, well)
@@ -192,8 +224,9 @@ class Dynamics:
         def step(index, _, state, noted, _moved):
             after = ensemble.step(state, forces, masses, dt, noise[index] if self._rows else None)
             moved, room = displacement(after, listed, self.model.cutoff, self.skin)
-            # False if anything is not a number.
-            well = ops.max(moved) <= room
+            # A sum of squares is finite if all velocities, and with them the forces, are. Of NaN the first is False.
+            finite = ops.isfinite(after["energy"] + ops.sum(after["velocities"] ** 2))
+            well = ops.logical_and(ops.max(moved) <= room, finite)
             state = {name: ops.where(well, after[name], before) for name, before in state.items()}
             noted = {
                 name: ops.slice_update(values, (index, *[zero] * (values.ndim - 1)), state[name][None])
@@ -216,16 +249,36 @@ class Dynamics:
 
     def _frame(self, noted, place):
         positions, velocities, cell, energy, bath = (noted[name][place] for name in NOTED)
-        return positions, velocities, cell, energy, self.ensemble.bath_energy(bath, len(self.atoms))
+        return positions, velocities, cell, energy, self._counted().bath_energy(bath, len(self.atoms))
 
-    def _lost(self, moved):
-        far = np.flatnonzero(~(moved <= 0.5 * self.skin))
-        return (
-            f"The trajectory is lost in step {self.steps + 1}, after {self.steps * self.timestep:g} fs: within one step of "
-            f"{self.timestep:g} fs atoms {far[:10].tolist()}{' and others' if len(far) > 10 else ''} move by up to "
-            f"{np.max(moved):.3g} Å, more than half of the skin. Start from a relaxed structure, shorten the time step, or give a "
-            "thicker skin. The structure before that step is in `atoms`: look at its shortest distances and at the forces there."
-        )
+
+def lost(dynamics: Dynamics, moved: np.ndarray) -> str:
+    """Message of an error about a step that cannot be taken.
+
+    Args:
+        dynamics: The simulation, before that step.
+        moved: Distances in Å by which atoms would move, (atoms,).
+
+    Returns:
+        Sentences that name the step, the atoms that move too far, and the fastest atom before it.
+    """
+    far = np.flatnonzero(~(moved <= 0.5 * dynamics.skin))
+    names = f"atoms {far[:10].tolist()}{' and others' if len(far) > 10 else ''}"
+    if np.isfinite(moved).all() and len(far):
+        happened = f"{names} move by up to {np.max(moved):.3g} Å, more than half of the skin"
+    elif len(far):
+        happened = f"the positions of {names} are no longer finite"
+    else:
+        happened = "energy or forces are no longer finite"
+    kinetic = dynamics.atoms.get_masses() * np.sum(dynamics.atoms.get_velocities() ** 2, axis=1)
+    hottest = int(np.argmax(kinetic))
+    return (
+        f"The trajectory is lost in step {dynamics.steps + 1}, after {dynamics.steps * dynamics.timestep:g} fs: within one step of "
+        f"{dynamics.timestep:g} fs {happened}. The hottest atom before it is atom {hottest} ({dynamics.atoms.symbols[hottest]}), "
+        f"with {kinetic[hottest] / (3.0 * units.kB):.3g} K. Start from a relaxed structure, shorten the time step, or give a "
+        "thicker skin. The structure before that step is in `atoms`: look at its shortest distances and at the forces there. "
+        "Earlier frames are in `trajectory`."
+    )
 
 
 def evaluate(model: keras.Model, batch: dict, training: bool = False) -> dict:
@@ -243,26 +296,6 @@ def evaluate(model: keras.Model, batch: dict, training: bool = False) -> dict:
     """
     results = (model.atomic_at_once if training else model.atomic)(batch)
     return {"energy": ops.sum(results["energies"]), "forces": results["forces"][0], "virial": results["virial"][0]}
-
-
-def thermal_velocities(masses: np.ndarray, temperature: float, random: np.random.Generator) -> np.ndarray:
-    """Random velocities of the Maxwell-Boltzmann distribution without total momentum, (atoms, 3) in units of ASE.
-
-    Args:
-        masses: (atoms,), in amu.
-        temperature: Temperature in K.
-        random: Generator of random numbers.
-
-    Returns:
-        Array of velocities; a single atom keeps its momentum.
-
-    Example:
-        >>> velocities = thermal_velocities(np.array([28.0, 28.0]), 300.0, np.random.default_rng(0))
-        >>> bool(np.allclose(velocities.sum(axis=0), 0.0))
-        True
-    """
-    velocities = random.normal(size=(len(masses), 3)) * np.sqrt(units.kB * temperature / masses)[:, None]
-    return velocities - (masses @ velocities / masses.sum() if len(masses) > 1 else 0.0)
 
 
 def displacement(state: dict, listed: dict, cutoff: float, skin: float) -> tuple[Any, Any]:

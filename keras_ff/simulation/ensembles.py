@@ -29,6 +29,8 @@ class NVE:
 
     Attributes:
         temperature: Temperature in K of the velocities that are drawn for atoms without velocities: 0.
+        freedom: Number of degrees of freedom that a thermostat heats, which a simulation sets for the constraints of its atoms;
+            None counts all but the total momentum.
 
     Example:
         ::
@@ -40,6 +42,7 @@ class NVE:
     """
 
     temperature = 0.0
+    freedom = None
 
     def noise_rows(self, atoms: int) -> int:
         """Return the number of rows of three normally distributed numbers that a step needs.
@@ -183,7 +186,7 @@ class NoseHoover(NVE):
 
     def _freedom(self, atoms):
         # The total momentum is constant, and not counted.
-        return max(3 * atoms - 3, 1)
+        return max(3 * atoms - 3, 1) if self.freedom is None else self.freedom
 
     def _inertia(self, atoms):
         of_one = (units.kB * self.temperature) * (self.relaxation * units.fs) ** 2
@@ -225,7 +228,7 @@ class NPT(Langevin):
             volume changes; averages do not depend on it.
 
     Raises:
-        ValueError: If a number other than the pressure is not positive.
+        ValueError: If the pressure is not finite, or another number is not positive.
 
     Example:
         >>> import keras_ff as kff
@@ -246,6 +249,8 @@ class NPT(Langevin):
         bulk_modulus: float = 50.0,
     ):
         super().__init__(temperature, relaxation)
+        if not np.isfinite(pressure):
+            raise ValueError(f"pressure is a finite number, in GPa. Received {pressure}.")
         self.pressure = float(pressure)
         self.pressure_relaxation = positive("pressure_relaxation", pressure_relaxation, "fs")
         self.bulk_modulus = positive("bulk_modulus", bulk_modulus, "GPa")
@@ -312,3 +317,22 @@ def positive(name: str, value: float, unit: str) -> float:
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} is a positive number, in {unit}. Received {value}.")
     return float(value)
+
+
+def whole(name: str, value: int, least: int) -> int:
+    """Number as an integer, after a check that it is whole and large enough.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: The number.
+        least: The smallest that is allowed.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: If it is not a whole number or smaller than `least`.
+    """
+    if not (np.isfinite(value) and int(value) == value and value >= least):
+        raise ValueError(f"{name} is a whole number, at least {least}. Received {value}.")
+    return int(value)

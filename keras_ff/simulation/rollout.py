@@ -11,8 +11,9 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.data.batches import Batcher
-from keras_ff.simulation.dynamics import evaluate, thermal_velocities
-from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
+from keras_ff.simulation.dynamics import evaluate
+from keras_ff.simulation.ensembles import NVE, numbers_of, positive, whole, with_numbers
+from keras_ff.simulation.start import checked_free, with_velocities
 from keras_ff.stateless import bound
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Rollout:
 
     Derivatives are propagated backward through all steps. Only the state of each step is stored; all else is computed again in
     the backward pass, so memory grows with the positions, velocities and forces of each step alone. In liquids derivatives grow
-    exponentially with time: after a few hundred fs they are useless for averages, for which there is `Sampling`.
+    exponentially with time: after a few hundred fs they are useless for averages, for which there is `Sampling`. Constraints of
+    ASE are honored as in `Dynamics`.
 
     Args:
         model: `ForceField`.
@@ -49,7 +51,8 @@ class Rollout:
         version: Number of updates.
 
     Raises:
-        ValueError: If the atoms have elements that the model does not know, or atoms move too far within one step.
+        ValueError: If the structure has no atoms, elements that the model does not know or a constraint that is not honored, the
+            ensemble has a pressure, a number is out of range, atoms move too far within one step, or something is not finite.
 
     Example:
         ::
@@ -69,16 +72,25 @@ class Rollout:
         every: int = 1,
         seed: int = 0,
     ):
-        self.model, self.atoms, self.timestep, self.every = model, atoms.copy(), float(timestep), int(every)
-        self.ensemble = ensemble or NVE()
-        self.steps = int(steps)
+        ensemble = ensemble or NVE()
+        if hasattr(ensemble, "pressure"):
+            raise ValueError(
+                f"A rollout has a constant cell. Received {type(ensemble).__name__}. Take NVE, Langevin or NoseHoover."
+            )
+        self._free = checked_free(atoms, ensemble)
+        self.ensemble = with_numbers(ensemble, {"freedom": self._free.thermal})
+        self.model, self.timestep = model, positive("timestep", timestep, "fs")
+        self.steps, self.every = whole("steps", steps, 1), whole("every", every, 1)
+        if self.every > self.steps:
+            raise ValueError(f"No frame is kept: every={every} is more than steps={steps}.")
         self.segments = math.ceil(self.steps / SEGMENT)
         self.length = math.ceil(self.steps / self.segments)
         random = np.random.default_rng(seed)
-        if not self.atoms.get_momenta().any():
-            self.atoms.set_velocities(thermal_velocities(atoms.get_masses(), self.ensemble.temperature, random))
+        self.atoms = with_velocities(atoms, self._free, self.ensemble.temperature, random)
+        self._velocities = self._free.project(self.atoms.get_velocities()).astype(model.compute_dtype)
         rows = self.ensemble.noise_rows(len(atoms))
-        self._noise = random.normal(size=(self.segments, self.length, rows, 3)).astype(model.compute_dtype)
+        noise = random.normal(size=(self.segments, self.length, rows, 3))
+        self._noise = (self._free.project(noise) if rows else noise).astype(model.compute_dtype)
         self._skin, self.version, self._pairs = 0.5, 0, {}
         self._batcher = Batcher.of(model, skin=self._skin)
         self._begin = backend.jit(self._first, layer=model)
@@ -98,7 +110,7 @@ class Rollout:
         batch = self._along(self._batcher)
         self.batch = {
             **{name: value if name in LISTS else value[:1] for name, value in batch.items()},
-            "velocities": self.atoms.get_velocities().astype(self.model.compute_dtype),
+            "velocities": self._velocities,
             "noise": self._noise,
         }
 
@@ -171,7 +183,7 @@ class Rollout:
 
     def _first(self, batch):
         """State before the first step."""
-        results = evaluate(self.model, of_structure(batch), training=True)
+        results = self._evaluate(of_structure(batch))
         dtype = self.model.compute_dtype
         return {
             "positions": batch["positions"][0],
@@ -179,6 +191,14 @@ class Rollout:
             "forces": results["forces"],
             "bath": ops.convert_to_tensor(self.ensemble.bath(len(self.atoms)), dtype=dtype),
         }
+
+    def _evaluate(self, structure):
+        """Energy, forces along the free directions, and virial."""
+        results = evaluate(self.model, structure, training=True)
+        if not self._free.held.any():
+            return results
+        projections = ops.convert_to_tensor(self._free.projections, dtype=self.model.compute_dtype)
+        return {**results, "forces": self._free.project(results["forces"], projections)}
 
     def _segment(self, state, batch):
         """State after the steps that share a neighbor list, and the frames of these steps."""
@@ -193,7 +213,7 @@ class Rollout:
         cell = ops.convert_to_tensor(batch["cell"])[0]
 
         def forces(positions, cell):
-            return evaluate(self.model, {**of_structure(batch), "positions": positions[None]}, training=True)
+            return self._evaluate({**of_structure(batch), "positions": positions[None]})
 
         after = with_numbers(self.ensemble, numbers).step({**state, "cell": cell}, forces, masses, dt, noise)
         return {name: after[name] for name in state}, {name: after[name] for name in ("positions", "velocities", "energy")}
@@ -205,7 +225,7 @@ class Rollout:
             starts.append(atoms.copy())
             record = self._batcher.record(atoms, placement)
             placement, batch = record["placement"], self._batcher.exact([record])
-            batch["velocities"] = self.atoms.get_velocities().astype(self.model.compute_dtype)
+            batch["velocities"] = self._velocities
             batch["noise"] = self._noise[number : number + 1]
             if state is None:
                 state = self._begin(batch)
@@ -213,19 +233,23 @@ class Rollout:
             state, noted = self._go_on(state, batch)
             positions = ops.convert_to_numpy(noted["positions"]).astype("float64")
             moved = np.linalg.norm(positions - before, axis=-1)
+            energies, velocities = (ops.convert_to_numpy(noted[name]) for name in ("energy", "velocities"))
+            # With the velocities the forces are finite.
+            moved[~(np.isfinite(energies) & np.isfinite(velocities).all(axis=(1, 2)))] = np.nan
             if not moved.max() <= 0.5 * self._skin:
                 if not moved.max() <= 0.5 * LARGEST_SKIN:
                     raise ValueError(self._lost(moved, number))
                 return None
-            atoms.positions = placement.restored(positions[-1], atoms.cell.array)
+            atoms.positions = self._free.hold(placement.restored(positions[-1], atoms.cell.array), atoms.positions)
         return starts
 
     def _lost(self, moved, number):
         far = ~(moved <= 0.5 * LARGEST_SKIN)
         step = int(np.argmax(far.any(axis=1)))
+        atoms = f"atoms {np.flatnonzero(far[step])[:10].tolist()} move by more than {0.5 * LARGEST_SKIN:g} Å"
         return (
             f"The trajectory is lost by step {number * self.length + step + 1}: within {step + 1} steps of {self.timestep:g} fs "
-            f"atoms {np.flatnonzero(far[step])[:10].tolist()} move by more than {0.5 * LARGEST_SKIN:g} Å. Start from a relaxed "
+            f"{atoms if np.isfinite(moved[step]).all() else 'energy or forces are no longer finite'}. Start from a relaxed "
             "structure or shorten the time step; in a fit, take smaller steps."
         )
 

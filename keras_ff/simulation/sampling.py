@@ -11,6 +11,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import Dynamics
+from keras_ff.simulation.ensembles import positive, whole
 from keras_ff.stateless import bound
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Sampling:
 
     with U the energy for the present weights of the model, so that averages are differentiable functions of these. Once few
     frames have most of the statistical weight, the frames are simulated anew: the effective sample size, 1 / sum w², may not fall
-    below a fraction of the number of frames.
+    below a fraction of the number of frames. Constraints of ASE are honored as in `Dynamics`.
 
     Args:
         model: `ForceField`.
@@ -55,8 +56,8 @@ class Sampling:
         batch: Dict of arrays of the frames that `weights` and `average` take.
 
     Raises:
-        ValueError: If the ensemble has no temperature, `smallest` is not between 0 and 1, the atoms have elements that the model
-            does not know, or atoms move too far within one step.
+        ValueError: If the ensemble has no temperature, `smallest` is not between 0 and 1 or another number is out of range, the
+            structure is one that `Dynamics` refuses, or atoms move too far within one step.
 
     Example:
         ::
@@ -87,7 +88,8 @@ class Sampling:
         if not 0 < smallest < 1:
             raise ValueError(f"smallest is a fraction of the frames, between 0 and 1. Received {smallest}.")
         self._settings(model, ensemble.temperature, smallest)
-        self.count, self.every, self.equilibration, self.verbose = int(frames), int(every), int(equilibration), verbose
+        self.count, self.every = whole("frames", frames, 1), whole("every", every, 1)
+        self.equilibration, self.verbose = whole("equilibration", equilibration, 0), verbose
         self._dynamics = Dynamics(model, atoms, ensemble, timestep, seed=seed)
         self.update()
 
@@ -106,17 +108,21 @@ class Sampling:
             `Sampling`.
 
         Raises:
-            ValueError: If the atoms have elements that the model does not know.
+            ValueError: If there are no frames, their atoms differ or have elements that the model does not know, or the temperature
+                is not positive.
         """
+        frames = list(frames)
+        if not frames or any(not np.array_equal(atoms.numbers, frames[0].numbers) for atoms in frames):
+            raise ValueError(f"A sample is of frames with the same atoms in each. Received {len(frames)} frames.")
         self = cls.__new__(cls)
         self._settings(model, temperature, smallest)
         self._dynamics = None
-        self._store(list(frames))
+        self._store(frames)
         self.update()
         return self
 
     def _settings(self, model, temperature, smallest):
-        self.model, self.temperature, self.smallest = model, float(temperature), float(smallest)
+        self.model, self.temperature, self.smallest = model, positive("temperature", temperature, "K"), float(smallest)
         self.simulations, self.version, self.batch = 0, 0, None
         self._batcher, self._pairs = Batcher.of(model), {}
         self._weigh = backend.jit(self.weights, layer=model)

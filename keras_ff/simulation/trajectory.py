@@ -80,7 +80,7 @@ class Trajectory:
         atoms = self.atoms.copy()
         atoms.set_cell(self.cells[index])
         atoms.positions = self.positions[index]
-        atoms.set_velocities(self.velocities[index])
+        atoms.set_momenta(atoms.get_masses()[:, None] * self.velocities[index], apply_constraint=False)
         atoms.calc = SinglePointCalculator(atoms, energy=float(self.energies[index]))
         return atoms
 
@@ -99,8 +99,8 @@ class Trajectory:
 
     @property
     def temperatures(self) -> np.ndarray:
-        """Temperatures in K, `(frames,)`, with three degrees of freedom for each atom, as in ASE."""
-        return self.kinetic_energies / (1.5 * units.kB * len(self.atoms))
+        """Temperatures in K, `(frames,)`, with three degrees of freedom for each atom but those of constraints, as in ASE."""
+        return self.kinetic_energies / (0.5 * units.kB * max(self.atoms.get_number_of_degrees_of_freedom(), 1))
 
     @property
     def total_energies(self) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from ase.constraints import FixAtoms
 from small_data import copper
 
 import keras_ff as kff
-from keras_ff.active import UncertaintyBias, adversarial, explore
+from keras_ff.active import UncertaintyBias, adversarial, explore, exploring
 from keras_ff.data import Dataset
 from keras_ff.potentials import NeuralIL
 
@@ -85,3 +86,29 @@ def test_bad_input_is_named(model):
             refused()
     with pytest.raises(ValueError, match="temperature is positive"):
         UncertaintyBias(model, 0.0)
+
+
+@pytest.mark.slow_on_tensorflow
+def test_constraints_are_honored_and_a_lost_simulation_keeps_its_frames(model, monkeypatch):
+    atoms = copper(1)[0]
+    atoms.set_constraint(FixAtoms([0, 1]))
+    moved = [adversarial(model, atoms, steps=2, closest=0.5), *explore(model, [atoms], 300.0, steps=10, every=5)]
+    assert len(moved) == 3
+    for one in moved:
+        np.testing.assert_array_equal(one.positions[:2], atoms.positions[:2])
+        assert (one.positions[2:] != atoms.positions[2:]).all()
+
+    class Collapsing(exploring.Langevin):
+        """Two atoms meet after five steps."""
+
+        def run(self, steps):
+            if self.nsteps:
+                self.atoms.positions[1] = self.atoms.positions[0]
+            return super().run(steps)
+
+    monkeypatch.setattr(exploring, "Langevin", Collapsing)
+    with pytest.warns(UserWarning, match="simulation of Cu4 is lost after step 5: Cu4: Atom 0 and atom 1 .* frames until then"):
+        assert len(explore(model, copper(1), 300.0, steps=20, every=5)) == 1
+    for arguments in ({"timestep": 0.0}, {"temperature": -1.0}, {"steps": -1}, {"every": 0}):
+        with pytest.raises(ValueError, match="is a (positive|whole) number"):
+            explore(model, [atoms], **{"temperature": 300.0, "steps": 10, **arguments})

@@ -50,3 +50,7 @@ def test_published_data_is_consistent(element):
     if not path.exists():
         pytest.skip("the full mlearn data set is not here")
     assert check(read(path)) == []
+
+
+def test_a_lattice_in_meters_is_named():
+    assert any("Structure 0 (Si2): " in one and "in Å?" in one for one in check([bulk("Si", a=5.43e-10)]))

@@ -6,7 +6,8 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.neighborlist import neighbor_list as reference_list
 
-from keras_ff.data.neighbors import dense, neighbor_list, periodic_volume
+from keras_ff.data.geometry_checks import periodic_volume
+from keras_ff.data.neighbors import dense, neighbor_list
 
 CELL = np.array([[10.0, 1.0, 0.0], [0.0, 9.0, 2.0], [1.0, 0.0, 11.0]])
 
@@ -134,14 +135,3 @@ def test_sparse_structures_are_searched_by_a_tree(monkeypatch, pbc):
         for rows in zip(sorted(map(tuple, vectors(one, i, j, S).round(3))), sorted(map(tuple, vectors(near, *expected).round(3)))):
             np.testing.assert_allclose(*rows, atol=3e-3)
     assert used
-
-
-@pytest.mark.parametrize(
-    "atoms, cutoff", [(bulk("Si", a=5.4e-10), 4.0), (bulk("Si"), 1e9), (Atoms("Si2", [[0, 0, 0], [2, 0, 0]]), 1e9)]
-)
-def test_absurd_lengths_are_an_error_or_cost_nothing(atoms, cutoff):
-    if atoms.pbc.any():
-        with pytest.raises(ValueError, match="Are cell, positions and cutoff in Å"):
-            neighbor_list(atoms, cutoff)
-    else:
-        assert len(neighbor_list(atoms, cutoff)[0]) == 2

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 import keras_ff as kff
@@ -64,3 +65,34 @@ def test_a_saved_model_is_run_with_all_digits_of_float32(silicon_artifact):
     tf.config.experimental.enable_tensor_float_32_execution(True)
     ArtifactCalculator(silicon_artifact)
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
+def test_absurd_structures_are_sentences_and_atoms_far_away_are_isolated(silicon_artifact):
+    calculator = ArtifactCalculator(silicon_artifact)
+
+    def refused(atoms, message):
+        with pytest.raises(ValueError, match=message):
+            calculator.calculate(atoms)
+
+    twice = silicon()
+    twice += Atoms("Si", [twice.positions[3]])
+    refused(twice, "Si9: Atom 3 and atom 8 are 0.000 Å apart: atoms lie on top of each other. Remove one of them")
+    refused(Atoms("Si2", [[0, 0, 0], [5, 0, 5 - 1e-7]], cell=[5] * 3, pbc=True), "Atom 0 and atom 1 are 0.000 Å apart")
+    refused(Atoms(cell=[5] * 3, pbc=True), "The structure has no atoms")
+    refused(Atoms("X"), r"does not know: \['X'\]")
+    refused(bulk("Si", a=5.43e-10), "Are cell, positions and cutoff in Å")
+    refused(Atoms("Si", cell=[np.nan] * 3, pbc=True), "not finite")
+    refused(Atoms("Si", cell=[[1, 0, 0], [1, 0, 0], [0, 0, 1]], pbc=True), "no volume")
+    refused(Atoms("Si2", [[0, 0, 0], [1e300, 0, 0]]), "Are positions and cell in Å")
+    for height in (20.0, 1e4, 1e13):
+        slab = silicon()
+        slab.pbc = [True, True, False]
+        calculator.calculate(slab)
+        energy, forces = calculator.results["energy"], calculator.results["forces"]
+        slab += Atoms("Si", [[2.0, 2.0, height]])
+        calculator.calculate(slab)
+        assert calculator.results["energy"] == pytest.approx(energy, abs=1e-9)
+        np.testing.assert_allclose(calculator.results["forces"][:-1], forces, rtol=0, atol=1e-9)
+        assert not calculator.results["forces"][-1].any()
+    calculator.calculate(Atoms("Si3", [[0, 0, 0], [2e4, 0, 0], [0, 2e4, 0]]))
+    assert calculator.results["energy"] == 0.0 and not calculator.results["forces"].any()

@@ -312,3 +312,15 @@ def test_threads_may_share_a_calculator():
     for seed, results in enumerate(found):
         for result, expected in zip(results, results_of(alone, seed)):
             np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_atoms_that_meet_after_the_search_are_named():
+    """They were 0.4 Å apart when their neighbors were listed, and the list still holds."""
+    pair = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.4]])
+    pair.calc = kff.Calculator(repulsive(), skin=2.0)
+    pair.get_potential_energy()
+    pair.positions[1, 2] = 1e-8
+    with pytest.raises(ValueError, match="Cu2: Atom 0 and atom 1 are 0.000 Å apart"):
+        pair.get_potential_energy()
+    with pytest.raises(ValueError, match="A skin is a thickness in Å"):
+        kff.Calculator(repulsive(), skin=-1.0)

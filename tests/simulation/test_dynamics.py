@@ -8,8 +8,8 @@ from ase.md.verlet import VelocityVerlet
 
 import keras_ff as kff
 from keras_ff.potentials import StillingerWeber
-from keras_ff.simulation import NPT, NVE, Dynamics, Langevin, NoseHoover
-from keras_ff.simulation.dynamics import thermal_velocities
+from keras_ff.simulation import NPT, NVE, Dynamics, Langevin, NoseHoover, Rollout, Sampling
+from keras_ff.simulation.start import thermal_velocities
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -98,3 +98,96 @@ def test_a_structure_far_away_moves_as_one_near_the_origin():
     here, there = (Dynamics(model, one, NVE()).run(50, every=50, verbose=0) for one in (atoms, far))
     np.testing.assert_allclose(there.positions - here.positions, np.tile([1e5, -1e5, 3e4], (1, 8, 1)), rtol=0, atol=2e-4)
     assert there.energies[0] == pytest.approx(here.energies[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "atoms",
+    [
+        Atoms("Si", cell=[20.0] * 3, pbc=True),
+        Atoms("Si3", [[0, 0, 0], [0, 0, 3e4], [1e7, 0, 0]]),
+        Atoms("Si3", [[0, 0, 0.1], [0, 0, 2.4], [2e4, 0, 0]]),
+    ],
+    ids=["atom in a box", "isolated atoms", "pair and atom"],
+)
+def test_atoms_without_neighbors_fly_straight_on(model, atoms):
+    start = heated(atoms, 300)
+    trajectory = Dynamics(model, start, NVE()).run(40, every=40, verbose=0)
+    assert np.isfinite(trajectory.energies).all() and (trajectory.energies == 0.0).all() == (atoms.positions[0, 2] != 0.1)
+    moved = 40 * units.fs * start.get_velocities()[-1]
+    np.testing.assert_allclose(trajectory.positions[0, -1], start.positions[-1] + moved, rtol=0, atol=1e-7)
+    if len(atoms) == 1:
+        for ensemble in (Langevin(300.0), NoseHoover(300.0)):
+            trajectory = Dynamics(model, atoms, ensemble).run(40, every=40, verbose=0)
+            assert trajectory.energies.tolist() == [0.0] and 0.0 < trajectory.temperatures[0] < 3000.0
+
+
+def test_an_atom_that_evaporates_does_not_end_the_run(model):
+    slab = bulk("Si", cubic=True)
+    slab.pbc = [True, True, False]
+    slab = heated(slab + Atoms("Si", [[2.7, 2.7, 9e3]]), 300)
+    velocities = slab.get_velocities()
+    velocities[-1] = [0.0, 0.0, 4.0]
+    slab.set_velocities(velocities)
+    dynamics = Dynamics(model, slab, NVE(), timestep=0.5)
+    trajectory = dynamics.run(200, every=100, verbose=0)
+    assert dynamics.atoms.positions[-1, 2] == pytest.approx(9e3 + 200 * 0.5 * units.fs * 4.0, abs=1e-6)
+    assert np.ptp(trajectory.total_energies) < 0.01
+
+
+def test_a_run_that_explodes_keeps_its_frames(model, silicon):
+    # Longer than a third of the shortest period, where the integrator is unstable.
+    dynamics = Dynamics(model, heated(silicon, 300), NVE(), timestep=22.0, skin=2.0)
+    with pytest.raises(ValueError, match=r"lost in step \d+.* The hottest atom before it is atom \d \(Si\), with") as error:
+        dynamics.run(500, every=1, verbose=0)
+    assert len(dynamics.trajectory) == dynamics.steps > 0 and f"lost in step {dynamics.steps + 1}," in str(error.value)
+    np.testing.assert_array_equal(dynamics.trajectory.positions[-1], dynamics.atoms.positions)
+    assert np.isfinite(dynamics.trajectory.energies).all() and np.isfinite(dynamics.atoms.get_momenta()).all()
+
+
+def test_numbers_that_are_not_finite_are_no_step(model, silicon):
+    """The weights become NaN during a simulation."""
+    dynamics = Dynamics(model, silicon, NVE())
+    dynamics.run(5, verbose=0)
+    model.reference_energies.assign([np.nan])
+    with pytest.raises(ValueError, match="energy or the forces of Si8 are not finite at the start"):
+        dynamics.run(5, verbose=0)
+    with pytest.raises(ValueError, match="lost by step 1: .* energy or forces are no longer finite"):
+        Rollout(model, silicon, 3)
+    assert dynamics.steps == 5
+
+
+def test_arguments_that_make_no_sense_are_named(model, silicon):
+    for name in ("timestep", "skin"):
+        for value in (0.0, -1.0, np.nan, np.inf):
+            with pytest.raises(ValueError, match=f"{name} is a positive number"):
+                Dynamics(model, silicon, NVE(), **{name: value})
+    dynamics = Dynamics(model, silicon, NVE())
+    for arguments in ((-1,), (2.5,), (np.nan,), (5, -1)):
+        with pytest.raises(ValueError, match="is a whole number, at least 0"):
+            dynamics.run(*arguments)
+    for made in (lambda: Dynamics(model, Atoms(), NVE()), lambda: Rollout(model, Atoms(), 5)):
+        with pytest.raises(ValueError, match="The structure has no atoms"):
+            made()
+    for arguments, message in (
+        ({"steps": 0}, "steps is a whole number, at least 1"),
+        ({"steps": 5, "every": 0}, "every is a whole number, at least 1"),
+        ({"steps": 5, "every": 6}, "No frame is kept"),
+        ({"steps": 5, "timestep": 0.0}, "timestep is a positive number"),
+        ({"steps": 5, "ensemble": NPT(300.0)}, "A rollout has a constant cell. Received NPT"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Rollout(model, silicon, **arguments)
+    for arguments, message in (
+        ({"frames": 0}, "frames is a whole number, at least 1"),
+        ({"every": 0}, "every is a whole number, at least 1"),
+        ({"equilibration": -1}, "equilibration is a whole number, at least 0"),
+        ({"timestep": -1.0}, "timestep is a positive number"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Sampling(model, silicon, Langevin(300.0), **arguments)
+    with pytest.raises(ValueError, match="pressure is a finite number"):
+        NPT(300.0, np.nan)
+    broken = silicon.copy()
+    broken.set_masses([0.0] * 8)
+    with pytest.raises(ValueError, match="masses that are not positive"):
+        Dynamics(model, broken, NVE())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.constraints import FixAtoms
 from keras import ops
 
 import keras_ff as kff
@@ -93,3 +94,14 @@ def test_what_cannot_be_sampled(model, silicon):
         Sampling(model, silicon, NVE())
     with pytest.raises(ValueError, match="smallest is a fraction of the frames"):
         Sampling(model, silicon, Langevin(300.0), smallest=2)
+
+
+def test_a_pressure_needs_all_forces_and_a_sample_its_frames(model, silicon):
+    with pytest.raises(ValueError, match="frames with the same atoms in each. Received 0 frames"):
+        Sampling.of_frames(model, [], 300.0)
+    with pytest.raises(ValueError, match="temperature is a positive number"):
+        Sampling.of_frames(model, [silicon], -1.0)
+    held = silicon.copy()
+    held.set_constraint(FixAtoms([0]))
+    with pytest.raises(ValueError, match=r"pressure of atoms with constraints \(FixAtoms\) is not defined"):
+        Pressure(Sampling.of_frames(model, [held], 300.0))

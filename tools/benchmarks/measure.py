@@ -17,7 +17,7 @@ from ase.units import fs
 
 import keras_ff as kff
 from keras_ff import backend
-from keras_ff.simulation.dynamics import thermal_velocities
+from keras_ff.simulation.start import thermal_velocities
 from keras_ff_tools.run.evaluation import predict
 from keras_ff_tools.run.folder import versions
 
