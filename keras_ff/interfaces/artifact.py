@@ -1,6 +1,7 @@
 """Exported force fields in ASE. This file needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of keras_ff.
 
-A copy of it lies in the folder of each artifact as `calculator.py`:
+A copy of it lies in the folder of each artifact as `calculator.py`, beside copies of the two files that it uses. Like every
+artifact it is a program: run only those of people whom you trust.
 
     from calculator import ArtifactCalculator
 
@@ -9,30 +10,55 @@ A copy of it lies in the folder of each artifact as `calculator.py`:
 
 from __future__ import annotations
 
-import hashlib
+import importlib.util
 import json
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import vesin
 from ase.calculators.calculator import Calculator, all_changes
 from ase.cell import Cell
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     from ase import Atoms
 
-# Format of the folder, a number that is raised when older code cannot read newer artifacts.
-FORMAT = 1
-DESCRIPTION = "artifact.json"
-
 # Numbers of atoms and neighbors are padded to multiples of these, so that few shapes are compiled.
 ROWS, COLUMNS = 32, 4
+
+# Atoms closer than this in Å are the same atom twice.
+COINCIDENT = 1e-5
+
+# Numbers of dimensions of the arguments and the results.
+RANKS = {"vectors": 3, "mask": 2, "center_species": 1, "neighbor_species": 2, "energies": 1, "gradient": 3, "energies_std": 1}
+
+
+def beside(name: str) -> ModuleType:
+    """Module of a file that lies beside this one in the folder of an artifact.
+
+    Args:
+        name: Name of the file without `.py`.
+
+    Returns:
+        The module, found by its path: other artifacts and other programs have files of the same name.
+    """
+    here = Path(__file__)
+    # In the library the neighbors lie elsewhere, and are not to bring Keras along.
+    path = next(path for path in (here.with_name(f"{name}.py"), here.parents[1] / "data" / f"{name}.py") if path.exists())
+    specification = importlib.util.spec_from_file_location(f"{__name__}.{name}", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+description, neighbors = beside("description"), beside("neighbors")
+read_description = description.read_description
 
 
 class Artifact:
@@ -61,9 +87,10 @@ class Artifact:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.description = read_description(self.folder)
+        load = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]]
         self.species, self.cutoff = self.description["species"], self.description["cutoff"]
         self.dtype = np.dtype(self.description["dtype"])
-        self._function = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]](self.folder)
+        self._function = load(self.folder, self.description["dtype"])
 
     def __call__(
         self, vectors: np.ndarray, mask: np.ndarray, center_species: np.ndarray, neighbor_species: np.ndarray
@@ -79,9 +106,25 @@ class Artifact:
         Returns:
             Dict of NumPy arrays: `energies` (atoms,) in eV and `gradient` (atoms, neighbors, 3) in eV/Å, the derivative of the sum
             of energies; for an ensemble also `energies_std` (atoms,) in eV, the standard deviation over its members.
+
+        Raises:
+            ValueError: If the arrays have shapes that do not belong together, or a species is out of range.
         """
+        shape, last = np.shape(mask), len(self.species) - 1
+        shapes = [np.shape(values) for values in (vectors, mask, center_species, neighbor_species)]
+        if shapes != [(*shape, 3), shape, shape[:1], shape]:
+            raise ValueError(
+                f"Expected arrays (atoms, neighbors, 3), (atoms, neighbors), (atoms,), (atoms, neighbors). Received {shapes}."
+            )
+        for least, indices in ((-1, center_species), (0, neighbor_species)):
+            if indices.min(initial=least) < least or indices.max(initial=last) > last:
+                raise ValueError(f"Species are from {least} to {last}. Received {indices.min()} to {indices.max()}.")
         results = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
-        return {name: np.asarray(values) for name, values in results.items()}
+        results = {name: np.asarray(values) for name, values in results.items()}
+        found = {name: values.shape for name, values in results.items()}
+        if any(found.get(name) != shape for name, shape in (("energies", shape[:1]), ("gradient", (*shape, 3)))):
+            raise ValueError(f"The results of {self.folder} have the shapes {found}: the artifact is damaged. Export it again.")
+        return results
 
 
 class ArtifactCalculator(Calculator):
@@ -94,9 +137,12 @@ class ArtifactCalculator(Calculator):
         folder: Folder of the artifact.
         **kwargs: Arguments of `ase.calculators.calculator.Calculator`.
 
+    Threads may share it, and wait for each other. A process that was forked from the one that made it cannot use it.
+
     Raises:
-        ValueError: If a file is missing or was changed, or the artifact has a newer format; in a calculation if the atoms have
-            elements that the force field does not know.
+        ValueError: If a file is missing or was changed, or the artifact has a newer format; in a calculation if the structure has
+            no atoms, elements that the force field does not know, two atoms at the same position or a broken cell.
+        RuntimeError: In a calculation in a forked process.
 
     Example:
         ::
@@ -113,6 +159,12 @@ class ArtifactCalculator(Calculator):
         if "energies_std" in self.artifact.description["outputs"]:
             self.implemented_properties = [*self.implemented_properties, "energies_std"]
         self._rows = Rows()
+        self._process, self._lock = os.getpid(), threading.RLock()
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """Compute a property if it is not known yet, see `ase.calculators.calculator.Calculator`; one thread at a time."""
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -128,8 +180,15 @@ class ArtifactCalculator(Calculator):
             system_changes: Names of what has changed since the last calculation.
 
         Raises:
-            ValueError: If the atoms have elements that the force field does not know.
+            ValueError: If the structure has no atoms, elements that the force field does not know, two atoms at the same
+                position, or a broken cell.
+            RuntimeError: If this process was forked from the one that made the calculator.
         """
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "This calculator was made before the process was forked, and its compiled function cannot run in both. Make it in "
+                'the new process, or start processes by multiprocessing.get_context("spawn").'
+            )
         super().calculate(atoms, properties, system_changes)
         i, j, vectors, species = self._neighbors(self.atoms)
         rows, columns = self._rows(i, vectors, species, species[j])
@@ -156,11 +215,18 @@ class ArtifactCalculator(Calculator):
                 f"{atoms.get_chemical_formula()} has elements that the force field does not know: {unknown}. It was made for "
                 f"{self.artifact.species}."
             )
+        if not len(atoms):
+            raise ValueError("The structure has no atoms.")
         species = np.array([known[symbol] for symbol in atoms.symbols], "int32")
-        search = vesin.NeighborList(cutoff=self.artifact.cutoff, full_list=True, sorted=True)
-        box = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
-        points = near_the_origin(atoms.positions, box, atoms.pbc)
-        i, j, vectors = search.compute(points=points, box=box, periodic=atoms.pbc, quantities="ijD")
+        box, periodic = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0), np.array(atoms.pbc)
+        neighbors.check_geometry(atoms.positions, atoms.cell.array, periodic)
+        points = near_the_origin(atoms.positions, box, periodic)
+        i, j, S = neighbors.pairs_within(points, box, periodic, self.artifact.cutoff)
+        vectors = points[j] - points[i] + S @ box
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        if squares.min(initial=np.inf) < COINCIDENT**2:
+            pair = squares.argmin()
+            raise ValueError(f"{neighbors.on_top(int(i[pair]), int(j[pair]), float(squares[pair]) ** 0.5)}.")
         return i.astype(int), j.astype(int), vectors, species
 
 
@@ -224,50 +290,30 @@ class Rows:
         return (rows, mask, centers, others), columns
 
 
-def read_description(folder: str | os.PathLike) -> dict[str, Any]:
-    """Description of an artifact, after its files were compared with their checksums.
+def check_signature(folder: Path, dtype: str, found: dict[str, tuple[str, int]]) -> None:
+    """Raise a ValueError if the function of an artifact is another one than its description says.
 
     Args:
         folder: Folder of the artifact.
-
-    Returns:
-        Content of `artifact.json`, a dict.
-
-    Raises:
-        ValueError: If the folder is not an artifact, a file is missing or was changed, or the format is newer.
+        dtype: Dtype of vectors, energies and gradient.
+        found: Dtypes and numbers of dimensions of the arguments and results, by their names.
     """
-    path = Path(folder) / DESCRIPTION
-    if not path.exists():
-        raise ValueError(f"{folder} is no artifact: it has no {DESCRIPTION}. Write one with `keras-ff export`.")
-    description = json.loads(path.read_text())
-    if description["format"] > FORMAT:
-        raise ValueError(f"{folder} has format {description['format']}, and this code reads up to {FORMAT}. Use a newer keras_ff.")
-    for name, expected in description["files"].items():
-        file = Path(folder) / name
-        if not file.exists() or checksum(file) != expected:
-            raise ValueError(
-                f"{file} is {'not as it was written' if file.exists() else 'missing'}: the artifact is damaged. Export it again."
-            )
-    return description
+    dtypes = {"mask": "bool", "center_species": "int32", "neighbor_species": "int32"}
+    expected = {name: (dtypes.get(name, dtype), rank) for name, rank in RANKS.items()}
+    wrong = [name for name in RANKS if found.get(name) != expected[name] and (name in found or name != "energies_std")]
+    if wrong:
+        raise ValueError(
+            f"The function in {folder} has {', '.join(f'{name} {found.get(name)}' for name in wrong)}, where artifact.json says "
+            f"{', '.join(f'{expected[name]}' for name in wrong)}: the artifact is damaged. Export it again."
+        )
 
 
-def checksum(file: str | os.PathLike) -> str:
-    """SHA-256 checksum of the content of a file, as 64 hexadecimal digits.
-
-    Args:
-        file: Path of the file.
-
-    Returns:
-        The digits.
-    """
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-
-
-def load_stablehlo(folder: Path) -> Callable:
+def load_stablehlo(folder: Path, dtype: str) -> Callable:
     """Function of an artifact that is stored as `model.stablehlo`, compiled by JAX.
 
     Args:
         folder: Folder of the artifact.
+        dtype: Dtype of its vectors, energies and gradient.
 
     Returns:
         Function of the four arrays of `Artifact`, with a dict of arrays of JAX.
@@ -275,16 +321,21 @@ def load_stablehlo(folder: Path) -> Callable:
     import jax
     from jax import export
 
-    if json.loads((folder / DESCRIPTION).read_text())["dtype"] == "float64":
+    if dtype == "float64":
         jax.config.update("jax_enable_x64", True)
-    return jax.jit(export.deserialize(bytearray((folder / "model.stablehlo").read_bytes())).call)
+    program = export.deserialize(bytearray((folder / "model.stablehlo").read_bytes()))
+    results = program.out_tree.unflatten(program.out_avals)
+    known = {**dict(zip(description.INPUTS, program.in_avals)), **results}
+    check_signature(folder, dtype, {name: (value.dtype.name, len(value.shape)) for name, value in known.items()})
+    return jax.jit(program.call)
 
 
-def load_saved_model(folder: Path) -> Callable:
+def load_saved_model(folder: Path, dtype: str) -> Callable:
     """Function of an artifact that is stored as `saved_model`, run by TensorFlow.
 
     Args:
         folder: Folder of the artifact.
+        dtype: Dtype of its vectors, energies and gradient.
 
     Returns:
         Function of the four arrays of `Artifact`, with a dict of NumPy arrays.
@@ -293,6 +344,8 @@ def load_saved_model(folder: Path) -> Callable:
 
     module = tf.saved_model.load(str(folder / "saved_model"))
     signature = module.signatures["serving_default"]
+    known = {**signature.structured_input_signature[1], **signature.structured_outputs}
+    check_signature(folder, dtype, {name: (spec.dtype.name, spec.shape.rank) for name, spec in known.items()})
 
     def function(vectors, mask, centers, others):
         arguments = {"vectors": vectors, "mask": mask, "center_species": centers, "neighbor_species": others}
@@ -313,11 +366,11 @@ def check(folder: str | os.PathLike, file: str | os.PathLike) -> None:
         folder: Folder of the artifact.
         file: NumPy file `.npz` with the arguments and the results of the model.
     """
-    kind = json.loads((Path(folder) / DESCRIPTION).read_text())["kind"]
+    kind = read_description(folder)["kind"]
     for absent in ("keras_ff", *{"stablehlo": ("keras", "tensorflow"), "saved_model": ("jax",)}[kind]):
         sys.modules[absent] = None
     artifact, known = Artifact(folder), np.load(file)
-    arguments = [known[name] for name in ("vectors", "mask", "center_species", "neighbor_species")]
+    arguments = [known[name] for name in description.INPUTS]
     results = artifact(*arguments)
     calls = 10
     began = time.perf_counter()
