@@ -3,6 +3,8 @@
 The artifact is a folder: the function, its description with checksums, and `calculator.py`, which needs NumPy, ASE, vesin and
 TensorFlow or JAX. It is run in a fresh process and compared with the model before it takes its name.
 
+An artifact is a program, a SavedModel too: run only those of people whom you trust. Checksums tell damage, not who wrote a file.
+
   keras-ff export silicon.keras --to saved_model
   keras-ff export runs/first/best.keras -o silicon --to stablehlo --dtype float64
   keras-ff export runs/first/best.keras -o silicon --structures test.xyz@0:5

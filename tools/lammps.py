@@ -17,6 +17,9 @@ with the lines in the input file
 An element follows for each atom type, or NULL where another pair style of a `hybrid` has the type. `pair_style keras_ff threads 4`
 gives TensorFlow four threads in each process instead of one.
 
+Atoms that `neigh_modify exclude` excludes from the group all, as fix gcmc and fix widom do in their trials, or from all atom types,
+count as deleted. Artifacts are programs: run only those of people whom you trust.
+
 The first steps are slow: the force field is compiled for the numbers of atoms and neighbors, and again when these have grown. The
 next run finds what was compiled, on the same kind of machine and with the same TensorFlow, after
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,9 @@ import keras_ff
 from keras_ff import backend
 from keras_ff.data.batches import structure_batch
 from keras_ff.export.standalone import calculator_source
+from keras_ff.files import folder_beside, sync
 from keras_ff.geometry import Neighborhood
-from keras_ff.interfaces import artifact as standalone
+from keras_ff.interfaces import description as descriptions
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.models.files import astype
 
@@ -30,7 +29,25 @@ if TYPE_CHECKING:
 
     from keras_ff.models import ForceField
 
-KINDS = ("saved_model", "stablehlo")
+KINDS = tuple(descriptions.KINDS)
+
+# Names in the folder of an artifact.
+OWN = {"calculator.py", *KINDS, "model.stablehlo", descriptions.DESCRIPTION, "README.md", "__pycache__"}
+
+README = """\
+# Force field for {species}, exported by keras_ff
+
+**Run it only if you trust the person who made it.** An artifact is a program: the model in this folder and `calculator.py` can do
+whatever you can do on your machine. Its checksums tell that a file was damaged, not who wrote it.
+
+    import sys
+    sys.path.insert(0, "path of this folder")
+    from calculator import ArtifactCalculator  # needs NumPy, ASE, vesin and {package}
+
+    atoms.calc = ArtifactCalculator("path of this folder")
+
+Energies are in eV, lengths in Å. Neighbors are atoms within {cutoff:g} Å. `artifact.json` describes the rest.
+"""
 
 # Largest allowed differences between an artifact and its model, in eV and eV/Å for one atom.
 TOLERANCES = {"float64": (1e-10, 1e-9), "float32": (2e-4, 2e-3)}
@@ -52,6 +69,8 @@ def export(
     in Å, eV and eV/Å. The gradient is the derivative of the sum of energies with respect to the vectors. Reference energies are
     included, and padding atoms (center_species -1) have the energy 0. The results of an `Ensemble` are means over its members,
     with a third result `energies_std` (N,) in eV, their standard deviations.
+
+    An artifact is a program. Run those of people whom you trust only.
 
     Args:
         model: `ForceField` without a long-range term.
@@ -76,7 +95,7 @@ def export(
             kff.export.export(model, "silicon")
             atoms.calc = ArtifactCalculator("silicon")
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     if to not in KINDS:
         raise ValueError(f"to is one of {KINDS}. Received {to!r}.")
     if to == "stablehlo" and backend.backend_name() != "jax":
@@ -85,22 +104,39 @@ def export(
         raise ValueError(
             "The model has a long-range term (an Ewald sum), which is not a function of neighbors. Use DampedShiftedForce instead."
         )
-    if folder.exists() and any(folder.iterdir()) and not (folder / standalone.DESCRIPTION).exists():
-        raise ValueError(f"{folder} holds something else than an artifact. Name a folder that is new or empty.")
+    check_replaceable(folder)
     model = astype(model, dtype or model.compute_dtype)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        temporary = Path(temporary)
-        write(model, temporary, to)
-        (temporary / "calculator.py").write_text(calculator_source(), encoding="utf-8")
-        describe(model, temporary, to)
-        differences = compare(model, temporary, structures)
+    with folder_beside(folder) as temporary:
+        new = temporary / "new"
+        new.mkdir()
+        write(model, new, to)
+        (new / "calculator.py").write_text(calculator_source(), encoding="utf-8")
+        describe(model, new, to)
+        differences = compare(model, new, structures)
+        for path in new.rglob("*"):
+            sync(path)
         if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-        # The temporary folder was renamed; the block removes an empty one in its place.
-        temporary.mkdir()
+            folder.rename(temporary / "old")
+        new.rename(folder)
     return differences
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise a ValueError if a folder holds anything that an export would destroy.
+
+    Args:
+        folder: Folder of an artifact, or one that does not exist.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file. Name a folder that is new or empty.")
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if names and descriptions.DESCRIPTION not in names:
+        raise ValueError(f"{folder} holds something else than an artifact. Name a folder that is new or empty.")
+    if names - OWN:
+        raise ValueError(
+            f"{folder} holds an artifact and other files, which an export would remove: {', '.join(sorted(names - OWN)[:5])}. "
+            "Move them, or name another folder."
+        )
 
 
 def write(model: ForceField, folder: Path, to: str) -> None:
@@ -150,7 +186,7 @@ def function_of(model: ForceField) -> Callable:
 
 
 def describe(model: ForceField, folder: Path, to: str) -> None:
-    """Write the description of an artifact, a JSON file with species, cutoff, units, versions, and checksums of all files.
+    """Write the description of an artifact: JSON with species, cutoff, units, versions, checksums of all files; and a README.
 
     Args:
         model: `ForceField`.
@@ -159,16 +195,16 @@ def describe(model: ForceField, folder: Path, to: str) -> None:
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     description = {
-        "format": standalone.FORMAT,
+        "format": descriptions.FORMAT,
         "kind": to,
         "species": list(model.species),
         "cutoff": float(model.cutoff),
         "dtype": model.compute_dtype,
-        "units": {"length": "Å", "energy": "eV", "gradient": "eV/Å"},
-        "inputs": ["vectors", "mask", "center_species", "neighbor_species"],
-        "outputs": ["energies", "gradient", *(["energies_std"] if isinstance(model, Ensemble) else [])],
+        "units": descriptions.UNITS,
+        "inputs": descriptions.INPUTS,
+        "outputs": [*descriptions.OUTPUTS, *(["energies_std"] if isinstance(model, Ensemble) else [])],
         "versions": {"keras_ff": keras_ff.__version__, **versions()},
-        "files": {path.relative_to(folder).as_posix(): standalone.checksum(path) for path in files},
+        "files": {path.relative_to(folder).as_posix(): descriptions.checksum(path) for path in files},
     }
     if to == "saved_model":
         # Deferred: it needs TensorFlow.
@@ -176,7 +212,11 @@ def describe(model: ForceField, folder: Path, to: str) -> None:
 
         # C++ has no reader of signatures.
         description["tensors"] = tensor_names(folder / "saved_model")
-    (folder / standalone.DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    descriptions.write_description(folder, description)
+    # Without a checksum: users may add to it.
+    package = {"saved_model": "TensorFlow", "stablehlo": "JAX"}[to]
+    text = README.format(species=" ".join(model.species), package=package, cutoff=model.cutoff)
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def versions() -> dict[str, str]:
@@ -191,7 +231,7 @@ def compare(model: ForceField, folder: Path, structures: Sequence[Atoms]) -> dic
 
     Args:
         model: `ForceField`.
-        folder: Folder of the artifact.
+        folder: Folder of the artifact, in a temporary folder.
         structures: List of `ase.Atoms`; if empty, a random crystal of all species.
 
     Returns:
@@ -202,20 +242,19 @@ def compare(model: ForceField, folder: Path, structures: Sequence[Atoms]) -> dic
     """
     largest = {"energy": 0.0, "gradient": 0.0, "milliseconds": 0.0}
     function = backend.jit(function_of(model), layer=model)
+    file = folder.parent / "known.npz"
     for atoms in structures or [example(model)]:
         rows = [ops.convert_to_numpy(x) for x in model.neighborhood(structure_batch(model, atoms)).arrays]
         arguments = dict(zip(("vectors", "mask", "center_species", "neighbor_species"), rows))
         results = {name: ops.convert_to_numpy(values) for name, values in function(*rows).items()}
-        with tempfile.TemporaryDirectory() as elsewhere:
-            file = Path(elsewhere) / "known.npz"
-            np.savez(file, **arguments, **results)
-            # Isolated: this library is found neither in the present folder nor through PYTHONPATH.
-            done = subprocess.run(
-                [sys.executable, "-I", str((folder / "calculator.py").resolve()), str(folder.resolve()), str(file)],
-                capture_output=True,
-                text=True,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
-            )
+        np.savez(file, **arguments, **results)
+        # Isolated: this library is found neither in the present folder nor through PYTHONPATH.
+        done = subprocess.run(
+            [sys.executable, "-I", str((folder / "calculator.py").resolve()), str(folder.resolve()), str(file)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
+        )
         if done.returncode:
             raise RuntimeError(f"The artifact does not run in a fresh process:\n{done.stderr[-2000:]}")
         measured = json.loads(done.stdout.strip().splitlines()[-1])

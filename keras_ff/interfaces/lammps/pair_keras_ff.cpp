@@ -12,7 +12,6 @@
 #include "comm.h"
 #include "error.h"
 #include "force.h"
-#include "json.h"
 #include "lammps.h"
 #include "memory.h"
 #include "neigh_list.h"
@@ -21,7 +20,8 @@
 #include "update.h"
 #include "utils.h"
 
-#include "sha256.h"
+#include "artifact.h"
+#include "exclusions.h"
 
 #include "tensorflow/c/c_api.h"
 
@@ -30,7 +30,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
-#include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -50,18 +50,19 @@ typedef void (*lammpsplugin_regfunc)(lammpsplugin_t *, void *);
 #define TF(name) reinterpret_cast<decltype(&name)>(dlsym(tensorflow, #name))
 
 // Rows and columns are padded to multiples of these, as XLA compiles the function for each shape.
-static constexpr int ROWS = 32, COLUMNS = 4, FORMAT = 1;
+static constexpr int ROWS = 32, COLUMNS = 4;
 // Atoms of one call at most: more have intermediate results that do not fit into the caches of a processor, and few leave a GPU idle.
 static constexpr int CHUNK = 512, CHUNK_OF_GPU = 65536;
 
-static constexpr char DAMAGED[] = "the artifact is damaged. Export it again: keras-ff export MODEL --to saved_model.";
+// Atoms closer than this in Angstrom are the same atom twice.
+static constexpr double COINCIDENT = 1e-5;
 
 static int parts(int count, int size) { return (std::max(count, 1) + size - 1) / size; }
 static int padded(int count, int multiple) { return multiple * parts(count, multiple); }
 
 class PairKerasFF : public Pair {
  public:
-  PairKerasFF(LAMMPS *lmp) : Pair(lmp)
+  PairKerasFF(LAMMPS *lmp) : Pair(lmp), exclusions(lmp)
   {
     manybody_flag = one_coeff = 1;
     single_enable = restartinfo = 0;
@@ -99,11 +100,20 @@ class PairKerasFF : public Pair {
     }
     map_element2type(narg - 3, arg + 3);
     const std::string folder = arg[2];
-    try {
-      read(folder);
-    } catch (const json::exception &problem) {
-      error->all(FLERR, "{}/artifact.json is not as it was written: {} {}", folder, DAMAGED, problem.what());
-    }
+    std::string text;
+    stop_together(problem_of([&] {
+      // The first process reads the files.
+      if (comm->me != 0) return;
+      text = Artifact::text_of(folder);
+      Artifact(folder, text).compare_files(folder);
+    }));
+    share(text, 0);
+    artifact = Artifact(folder, text);
+    if (!artifact.sealed && comm->me == 0)
+      error->warning(FLERR, "{}/artifact.json was written before it had a checksum of its own: changes of it go unseen. Export it again",
+                     folder);
+    know_species(folder);
+    stop_together(problem_of([&] { open(folder + "/saved_model"); }));
   }
 
   void init_style() override
@@ -113,27 +123,28 @@ class PairKerasFF : public Pair {
     if (!force->newton_pair)
       error->all(FLERR, "pair_style keras_ff needs the forces on ghost atoms: put newton on into the input, before the box");
     neighbor->add_request(this, NeighConst::REQ_FULL);
+    exclusions.unsaid = true;
   }
 
-  double init_one(int, int) override { return cutoff; }
+  double init_one(int, int) override { return artifact.cutoff; }
 
   void compute(int eflag, int vflag) override
   {
     ev_init(eflag, vflag);
+    exclusions.update(species);
     find_near();
     reserve();
-    if (list->inum) {    // A process may have no atoms.
-      if (single_precision)
-        evaluate<float>();
-      else
-        evaluate<double>();
-    }
+    // A process may have no atoms.
+    const std::string problem = problem_of([&] {
+      if (list->inum) artifact.single_precision ? evaluate<float>() : evaluate<double>();
+    });
+    if (!problem.empty()) error->one(FLERR, "{}", problem);
     if (vflag_fdotr) virial_fdotr_compute();
   }
 
  private:
-  double cutoff = 0.0;
-  bool single_precision = false;
+  Artifact artifact;
+  Exclusions exclusions;
   int threads = 1, chunk = CHUNK, rows = 0, columns = 0;
   std::vector<int> species;      // of the atom types; -1 for NULL
   std::vector<int> near, counts; // neighbors within the cutoff, one atom after the other, and how many each has
@@ -144,54 +155,38 @@ class PairKerasFF : public Pair {
   TF_Output inputs[4], outputs[2];
   TF_Tensor *arguments[4] = {};
 
-  void read(const std::string &folder)
+  template <typename Action> static std::string problem_of(Action action)
   {
-    std::string text;
-    if (comm->me == 0) {
-      std::ifstream file(folder + "/artifact.json");
-      text.assign(std::istreambuf_iterator<char>(file), {});
+    try {
+      action();
+    } catch (const std::exception &problem) {
+      return problem.what();
     }
-    share(text);
-    if (text.empty())
-      error->all(FLERR, "{} holds no exported force field. Write one with: keras-ff export MODEL --to saved_model", folder);
-    const json description = json::parse(text);
-    if (description.at("format") > FORMAT)
-      error->all(FLERR, "{} was written by a newer keras_ff. Compile its plugin: keras-ff lammps build", folder);
-    if (description.at("kind") != "saved_model")
-      error->all(FLERR, "{} is of another kind than LAMMPS needs. Export it again: keras-ff export MODEL --to saved_model", folder);
-    compare_files(folder, description.at("files"));
-    cutoff = description.at("cutoff");
-    single_precision = description.at("dtype") == "float32";
-    know_species(folder, description.at("species"));
-    open(folder + "/saved_model", description.at("tensors"));
+    return {};
   }
 
-  // The first process reads the files, and all stop if one was changed.
-  void compare_files(const std::string &folder, const json &checksums)
+  // All processes stop with the problem of the first that has one.
+  void stop_together(std::string problem)
   {
-    std::string problem;
-    if (comm->me == 0)
-      for (const auto &[name, checksum] : checksums.items()) {
-        if (!utils::strmatch(name, "^saved_model/")) continue;    // calculator.py is of no concern here.
-        std::ifstream file(folder + "/" + name, std::ios::binary);
-        if (file && SHA256::of(file) == checksum) continue;
-        problem = fmt::format("{}/{} is {}: {}", folder, name, file.is_open() ? "not as it was written" : "missing", DAMAGED);
-      }
-    share(problem);
-    if (!problem.empty()) error->all(FLERR, "{}", problem);
+    int first = problem.empty() ? comm->nprocs : comm->me;
+    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
+    if (first == comm->nprocs) return;
+    share(problem, first);
+    error->all(FLERR, "{}", problem);
   }
 
-  // Give all processes what the first one has: they go on, or stop, together.
-  void share(std::string &text)
+  // Give all processes what one of them has.
+  void share(std::string &text, int process)
   {
     int length = text.size();
-    MPI_Bcast(&length, 1, MPI_INT, 0, world);
+    MPI_Bcast(&length, 1, MPI_INT, process, world);
     text.resize(length);
-    MPI_Bcast(text.data(), length, MPI_CHAR, 0, world);
+    MPI_Bcast(text.data(), length, MPI_CHAR, process, world);
   }
 
-  void know_species(const std::string &folder, const std::vector<std::string> &known)
+  void know_species(const std::string &folder)
   {
+    const std::vector<std::string> &known = artifact.species;
     species.assign(atom->ntypes + 1, -1);
     for (int type = 1; type <= atom->ntypes; ++type) {
       if (map[type] < 0) continue;
@@ -203,19 +198,20 @@ class PairKerasFF : public Pair {
     }
   }
 
-  void open(const std::string &saved_model, const json &tensors)
+  void open(const std::string &saved_model)
   {
     close();
     setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0);
     setenv("TF_ENABLE_ONEDNN_OPTS", "0", 0);
     setenv("NVIDIA_TF32_OVERRIDE", "0", 0);
     tensorflow = dlopen(TENSORFLOW_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!tensorflow) error->one(FLERR, "TensorFlow cannot be loaded. Compile the plugin again: keras-ff lammps build. {}", dlerror());
+    if (!tensorflow)
+      throw std::runtime_error(fmt::format("TensorFlow cannot be loaded. Compile the plugin again: keras-ff lammps build. {}", dlerror()));
     // GPUs would round float32 to 10 bits before products of matrices. NVIDIA's libraries read the variable above; XLA asks
     // TensorFlow, which has no function of C for it: this is tsl::enable_tensor_float_32_execution.
     if (void *tf32 = dlsym(tensorflow, "_ZN3tsl32enable_tensor_float_32_executionEb"))
       reinterpret_cast<void (*)(bool)>(tf32)(false);
-    else if (single_precision && comm->me == 0)
+    else if (artifact.single_precision && comm->me == 0)
       error->warning(FLERR, "This TensorFlow may round float32 on GPUs (TF32). Export the model with --dtype float64, or from JAX");
     status = TF(TF_NewStatus)();
     graph = TF(TF_NewGraph)();
@@ -229,10 +225,12 @@ class PairKerasFF : public Pair {
     TF(TF_DeleteSessionOptions)(options);
     check("load");
     chunk = has_gpu() ? CHUNK_OF_GPU : CHUNK;
-    const char *given[] = {"vectors", "mask", "center_species", "neighbor_species"}, *found[] = {"energies", "gradient"};
-    for (int k = 0; k < 4; ++k) inputs[k] = find(tensors.at(given[k]));
-    for (int k = 0; k < 2; ++k) outputs[k] = find(tensors.at(found[k]));
+    const TF_DataType types[] = {real(), TF_BOOL, TF_INT32, TF_INT32, real(), real()};
+    const int ranks[] = {3, 2, 1, 2, 1, 3};
+    for (int k = 0; k < 6; ++k) (k < 4 ? inputs[k] : outputs[k - 4]) = find(k, types[k], ranks[k]);
   }
+
+  TF_DataType real() const { return artifact.single_precision ? TF_FLOAT : TF_DOUBLE; }
 
   bool has_gpu()
   {
@@ -257,19 +255,33 @@ class PairKerasFF : public Pair {
   }
 
   // The tensor NAME:PLACE of the graph.
-  TF_Output find(const std::string &tensor)
+  TF_Output find(int which, TF_DataType type, int rank)
   {
+    const std::string tensor = artifact.tensors[which];
     const auto colon = tensor.find(':');
     TF_Operation *operation = TF(TF_GraphOperationByName)(graph, tensor.substr(0, colon).c_str());
-    if (!operation) error->one(FLERR, "The exported force field has no tensor {}: it is damaged. Export it again", tensor);
-    return {operation, std::stoi(tensor.substr(colon + 1))};
+    const TF_Output output = {operation, std::stoi(tensor.substr(colon + 1))};
+    bool found = operation && output.index < TF(TF_OperationNumOutputs)(operation);
+    if (found) {
+      const int known = TF(TF_GraphGetTensorNumDims)(graph, output, status);
+      check("tell the shapes of");
+      // The shapes of results may be unknown until they are there.
+      found = TF(TF_OperationOutputType)(output) == type && (known == rank || (known < 0 && which >= 4));
+    }
+    if (!found)
+      throw std::runtime_error(fmt::format("The exported force field has no tensor {} for {}, with {} dimensions: it is damaged. Export it again",
+                                           tensor, Artifact::NAMES[which], rank));
+    return output;
   }
 
   void check(const char *action)
   {
     if (TF(TF_GetCode)(status) != TF_OK)
-      error->one(FLERR, "TensorFlow cannot {} the force field: {}", action, TF(TF_Message)(status));
+      throw std::runtime_error(fmt::format("TensorFlow cannot {} the force field: {}", action, TF(TF_Message)(status)));
   }
+
+  // Species of an atom; -1 if the force field does not see it.
+  int seen(int i) const { return exclusions.absent(i) ? -1 : species[atom->type[i]]; }
 
   void find_near()
   {
@@ -278,11 +290,15 @@ class PairKerasFF : public Pair {
     counts.assign(list->inum, 0);
     for (int row = 0; row < list->inum; ++row) {
       const int i = list->ilist[row];
-      if (species[atom->type[i]] < 0) continue;
+      if (seen(i) < 0) continue;
       for (int k = 0; k < list->numneigh[i]; ++k) {
         const int j = list->firstneigh[i][k] & NEIGHMASK;
         const double dx = x[j][0] - x[i][0], dy = x[j][1] - x[i][1], dz = x[j][2] - x[i][2];
-        if (dx * dx + dy * dy + dz * dz >= cutoff * cutoff || species[atom->type[j]] < 0) continue;
+        const double square = dx * dx + dy * dy + dz * dz;
+        if (square >= artifact.cutoff * artifact.cutoff || seen(j) < 0) continue;
+        if (square < COINCIDENT * COINCIDENT)
+          error->one(FLERR, "Atoms {} and {} lie on top of each other, at {:.6g} {:.6g} {:.6g}", atom->tag[i], atom->tag[j], x[i][0], x[i][1],
+                     x[i][2]);
         near.push_back(j);
         ++counts[row];
       }
@@ -304,9 +320,8 @@ class PairKerasFF : public Pair {
     if (!more_rows && needed[1] <= columns) return;
     if (more_rows) rows = best;
     if (needed[1] > columns) columns = padded(columns ? needed[1] + needed[1] / 8 : needed[1], COLUMNS);
-    const TF_DataType type = single_precision ? TF_FLOAT : TF_DOUBLE;
     release();
-    arguments[0] = zeros(type, {rows, columns, 3}, single_precision ? sizeof(float) : sizeof(double));
+    arguments[0] = zeros(real(), {rows, columns, 3}, artifact.single_precision ? sizeof(float) : sizeof(double));
     arguments[1] = zeros(TF_BOOL, {rows, columns}, sizeof(bool));
     arguments[2] = zeros(TF_INT32, {rows}, sizeof(int32_t));
     arguments[3] = zeros(TF_INT32, {rows, columns}, sizeof(int32_t));
@@ -324,6 +339,7 @@ class PairKerasFF : public Pair {
   {
     for (const auto length : shape) size *= length;
     TF_Tensor *tensor = TF(TF_AllocateTensor)(type, shape.data(), shape.size(), size);
+    if (!tensor) error->one(FLERR, "There is no memory for {} MB of neighbors", size >> 20);
     memset(TF(TF_TensorData)(tensor), 0, size);
     return tensor;
   }
@@ -341,7 +357,7 @@ class PairKerasFF : public Pair {
     std::fill(mask, mask + rows * columns, false);
     for (int row = first; row < last; ++row) {
       const int i = list->ilist[row];
-      centers[row - first] = species[atom->type[i]];
+      centers[row - first] = seen(i);
       for (int k = 0; k < counts[row]; ++k) {
         const int j = near[pair++], place = (row - first) * columns + k;
         for (int axis = 0; axis < 3; ++axis) vectors[3 * place + axis] = x[j][axis] - x[i][axis];
@@ -360,6 +376,8 @@ class PairKerasFF : public Pair {
       TF_Tensor *results[2] = {nullptr, nullptr};
       TF(TF_SessionRun)(session, nullptr, inputs, arguments, 4, outputs, results, 2, nullptr, 0, nullptr, status);
       check("run");
+      expect(results[0], {rows});
+      expect(results[1], {rows, columns, 3});
       const auto energies = static_cast<const Real *>(TF(TF_TensorData)(results[0]));
       const auto gradient = static_cast<const Real *>(TF(TF_TensorData)(results[1]));
       for (int row = first; row < last; ++row) {
@@ -367,6 +385,13 @@ class PairKerasFF : public Pair {
       }
       for (auto tensor : results) TF(TF_DeleteTensor)(tensor);
     }
+  }
+
+  void expect(const TF_Tensor *result, const std::vector<int64_t> &shape)
+  {
+    bool holds = TF(TF_TensorType)(result) == real() && TF(TF_NumDims)(result) == int(shape.size());
+    for (size_t axis = 0; holds && axis < shape.size(); ++axis) holds = TF(TF_Dim)(result, axis) == shape[axis];
+    if (!holds) throw std::runtime_error("The results of the exported force field have other shapes than expected: it is damaged. Export it again");
   }
 
   // The energy of an atom and its pulls on the neighbors, which begin at `pair`. Returns where those of the next atom begin.

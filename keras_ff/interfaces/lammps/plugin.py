@@ -17,7 +17,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-SOURCE, HEADER = (Path(__file__).with_name(name) for name in ("pair_keras_ff.cpp", "sha256.h"))
+SOURCE = Path(__file__).with_name("pair_keras_ff.cpp")
 # LAMMPS loads all files at LAMMPS_PLUGIN_PATH whose names end in "plugin.so".
 NAME = "kerasffplugin.so"
 
@@ -78,7 +78,9 @@ def plugin_path() -> Path:
 
             plugin_path().exists()
     """
-    key = hashlib.sha256(SOURCE.read_bytes() + HEADER.read_bytes() + " ".join(flags()).encode())
+    key = hashlib.sha256(" ".join(flags()).encode())
+    for source in (SOURCE, *sorted(SOURCE.parent.glob("*.h"))):
+        key.update(source.read_bytes())
     for library in (lammps_folder() / "liblammps.so", tensorflow_folder() / "libtensorflow_cc.so.2"):
         # Sizes and times instead of versions, which are the same for different builds.
         status = library.stat()
