@@ -225,6 +225,9 @@ def _plain(structure, stress):
 def _labeled(atoms, labels, stress):
     """The same atoms with labels in `info`, where they take the place of others of the same name; a stress is converted."""
     for name, value in labels.items():
+        # An array of NumPy, as monty writes it.
+        if isinstance(value, dict) and value.get("@module") == "numpy":
+            value = value.get("data")
         if value is None:
             continue
         atoms.arrays.pop(name, None)
