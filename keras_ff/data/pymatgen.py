@@ -211,7 +211,8 @@ def _record(record, stress):
 def _plain(structure, stress):
     """Atoms of a structure, whose properties are in `info` and whose site properties are in `arrays`."""
     adaptor, _ = _pymatgen()
-    symbols = [getattr(getattr(site, "specie", None), "symbol", None) for site in structure]
+    kinds = [getattr(site, "specie", None) for site in structure] if structure.is_ordered else []
+    symbols = [getattr(getattr(kind, "element", kind), "name", None) for kind in kinds]
     if isotopes := set(symbols) & ISOTOPES.keys():
         structure = structure.copy()
         structure.replace_species(dict.fromkeys(isotopes, "H"))

@@ -32,8 +32,8 @@ def check(atoms, energy):
     np.testing.assert_allclose(found["stress"], STRESS)
 
 
-# "stress": DFT-calculated stress tensor in Voigt notation (kbar): [xx, yy, zz, yz, xz, xy], https://matpes.ai/dataset; with the sign
-# of VASP, as the same authors multiply it by -0.1 for GPa.
+# "stress": DFT-calculated stress tensor in Voigt notation (kbar): [xx, yy, zz, yz, xz, xy], https://matpes.ai/dataset; with the
+# sign of VASP, as the same authors multiply it by -0.1 for GPa.
 def test_matpes(structure, tmp_path):
     record = {"matpes_id": "m1", "structure": structure, "energy": -10.8, "forces": FORCES, "stress": [1.0, 2, 3, 4, 5, 6]}
     check(read(wrote(tmp_path / "m.json", [record]))[0], -10.8)

@@ -1,14 +1,16 @@
 """Doubts about data, printed, and data that contradict themselves, refused."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ase import Atoms
+if TYPE_CHECKING:
+    from ase import Atoms
 
 # The checks look at this many structures at most.
 CHECKED = 5000
 
 
-def print_doubts(sample: Sequence[Atoms], count: int, force: bool = True, name: str = "") -> None:
+def print_doubts(sample: "Sequence[Atoms]", count: int, force: bool = True, name: str = "") -> None:
     """Print the doubts about structures.
 
     Args:
