@@ -2,6 +2,7 @@
 #   make demo                      train, evaluate, simulate, report (BACKEND=tensorflow make demo for the other backend)
 #   make test                      all tests, on both backends
 #   make quick                     the tests of one backend that matter most, for work in progress
+#   make fuzz                      5,000 damaged files of all kinds that are read, minutes
 #   make lint                      style
 # The tests that matter most, on the newest releases and on the oldest that pyproject.toml allows:
 #   make test-next PYTHON=python3.13     in .venv-next; JAX 0.11 and later need Python 3.12
@@ -14,7 +15,7 @@ PIP = -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo quick test test-slow test-next test-oldest lint clean
+.PHONY: demo quick test test-slow fuzz test-next test-oldest lint clean
 
 demo: $(ENV)/.installed-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m keras_ff_tools.demo --out demo
@@ -35,6 +36,9 @@ quick: $(ENV)/.installed-test
 
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
+
+fuzz: $(ENV)/.installed-test
+	FUZZ=5000 KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest tests/robustness
 
 VERSIONS = tests/data tests/export tests/plots \
 	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \

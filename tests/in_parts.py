@@ -21,8 +21,8 @@ import pytest
 
 # The slower one first, and the slowest files, so that no long part is left at the end.
 BACKENDS = ("tensorflow", "jax")
-# Readers, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
-WITHOUT_BACKEND = {"data", "plots", "test_imports.py"}
+# Readers, damaged files, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
+WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py"}
 SLOWEST = "potentials"
 FILES = {"tensorflow": 13, "jax": 20}
 PROCESSES = 2

@@ -2,36 +2,35 @@
 
 Reads extended XYZ, ASE databases, VASP OUTCAR and vasprun.xml, JSON of pymatgen, and whatever else ASE reads; files, folders,
 patterns, and frames of a file as file@start:stop:step. Prints which labels were found under which names, and warns about units, the
-sign of the stress, copies and outliers. What is written has energy in eV, forces in eV/Å and stress in eV/Å³ (positive under
-tension).
+sign of the stress, copies and outliers; data whose energies, forces and stress contradict each other are refused. What is written
+has energy in eV, forces in eV/Å and stress in eV/Å³ (positive under tension).
 
   keras-ff convert vasp_runs/ -o data.xyz
   keras-ff convert a.db b.xyz@::10 "runs/*/OUTCAR" -o data.xyz
   keras-ff convert raw.xyz -o data.xyz --energy-key E_dft --forces-key F_dft --require energy forces
   keras-ff convert raw.xyz -o data.xyz --skip-bad              continue after broken frames, and list them
+  keras-ff convert raw.xyz -o data.xyz --stress-unit kbar --stress-sign compression
   keras-ff convert huge.xyz -o huge.h5 --cutoff 5              neighbor lists included, for data larger than memory
 """
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_ff_tools.arguments import add_label_keys, label_keys
+from keras_ff_tools.arguments import add_force, add_reading, reading
+from keras_ff_tools.run.doubts import CHECKED, print_doubts
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-# The checks look at this many structures at most.
-CHECKED = 5000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("source", nargs="+", metavar="SOURCE", help="file, folder, pattern or file@frames")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".xyz or .extxyz: extended XYZ; .h5: cache for training")
-    add_label_keys(parser)
+    add_reading(parser)
     parser.add_argument(
         "--require", nargs="+", default=[], metavar="LABEL", help="energy, forces, stress: all structures must have these"
     )
@@ -39,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cutoff", type=float, default=5.0, metavar="R", help="of the neighbor lists of a .h5 file, in Å (default 5)"
     )
+    parser.add_argument("--no-energy", action="store_true", help="structures without energies are all that is wanted")
     parser.add_argument("--no-check", action="store_true", help="do not look for doubtful units, signs, copies and outliers")
+    add_force(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,18 +53,24 @@ def run(args: argparse.Namespace) -> None:
     report, sample = data.ReadReport(), []
 
     def structures():
-        for atoms in data.iread(args.source, **label_keys(args), require=args.require, skip_bad=args.skip_bad, report=report):
+        for atoms in data.iread(args.source, **reading(args), require=args.require, skip_bad=args.skip_bad, report=report):
             if len(sample) < CHECKED:
                 sample.append(atoms)
             yield atoms
+        # The file is not complete before this returns, so that nothing is written of data that are refused.
+        print(report)
+        if report.structures and not report.labels["energy"] and not args.no_energy:
+            raise ValueError(
+                f"None of the {report.structures} structures has an energy. Name its key with --energy-key, or add --no-energy if "
+                "structures are all that is wanted."
+            )
+        if not args.no_check:
+            print_doubts(sample, report.structures, args.force)
 
     if out.suffix == ".h5":
         data.write_cache(structures(), out, args.cutoff)
     else:
         write_xyz(out, structures())
-    print(report)
-    if not args.no_check:
-        print_check(sample, report.structures)
     print(f"written     {out}")
 
 
@@ -85,15 +92,3 @@ def write_xyz(path: str | os.PathLike, structures: "Iterable[Atoms]") -> None:
                 count += 1
         if not count:
             raise ValueError("There is no structure to write.")
-
-
-def print_check(sample: "Sequence[Atoms]", count: int) -> None:
-    """Print the doubts about a list of structures, the first of `count`."""
-    from keras_ff import data
-
-    doubts = data.check(sample)
-    which = "" if len(sample) == count else f" in the first {len(sample)} structures"
-    if not doubts:
-        print(f"checks      nothing suspicious{which}")
-    for doubt in doubts:
-        print(f"doubt       {doubt}")

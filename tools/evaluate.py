@@ -12,7 +12,7 @@ as CSV, and parity plots.
 import argparse
 from pathlib import Path
 
-from keras_ff_tools.arguments import add_label_keys, label_keys
+from keras_ff_tools.arguments import add_force, add_reading, reading
 from keras_ff_tools.run.folder import model_file
 
 
@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="+", metavar="FILES", help="file, folder, pattern or file@frames")
     parser.add_argument("--out", metavar="FOLDER", help="write errors.csv, structures.csv and parity plots here")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="structures at a time (default 8)")
-    add_label_keys(parser)
+    add_reading(parser)
+    add_force(parser)
     parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and continue")
 
 
@@ -30,15 +31,17 @@ def run(args: argparse.Namespace) -> None:
     """Print the table of errors, and write files if asked for."""
     from keras_ff import data, load
     from keras_ff_tools.run import evaluation
+    from keras_ff_tools.run.doubts import CHECKED, print_doubts
 
     path = model_file(args.model)
     model = load(path)
-    structures, report = data.read_with_report(args.source, **label_keys(args), skip_bad=args.skip_bad)
+    structures, report = data.read_with_report(args.source, **reading(args), skip_bad=args.skip_bad)
     if not any(report.labels.values()):
         raise ValueError(
             f"None of the {report.structures} structures has a label, so there is nothing to compare with. "
             "Name the keys of the file with --energy-key, --forces-key, --stress-key."
         )
+    print_doubts(structures[:CHECKED], len(structures), args.force)
     predictions = evaluation.predict(model, structures, args.batch_size)
     rows = predictions.errors()
     print(f"model  {path}\n\n{report}\n\n{evaluation.error_table(rows)}")

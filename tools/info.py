@@ -14,7 +14,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from keras_ff_tools.arguments import add_label_keys, label_keys
+from keras_ff_tools.arguments import add_reading, reading
 from keras_ff_tools.run.files import read_log
 from keras_ff_tools.run.folder import RunFolder
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, or anything that holds structures")
     parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="for the numbers of neighbors, in Å (default 5)")
-    add_label_keys(parser)
+    add_reading(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -83,18 +83,18 @@ def describe_data(args: argparse.Namespace) -> None:
     from types import SimpleNamespace
 
     from keras_ff import data
-    from keras_ff_tools.convert import CHECKED, print_check
     from keras_ff_tools.run.data import species_of
+    from keras_ff_tools.run.doubts import CHECKED, print_doubts
 
     if args.source.endswith(".h5"):
         structures = data.CachedStructures(args.source)
         args.cutoff = structures.cutoff
     else:
-        structures, report = data.read_with_report(args.source, **label_keys(args))
+        structures, report = data.read_with_report(args.source, **reading(args))
         print(report)
     model = SimpleNamespace(species=species_of(structures), cutoff=args.cutoff)
     print(data.Dataset(structures, model).report())
-    print_check([structures[index] for index in range(min(len(structures), CHECKED))], len(structures))
+    print_doubts([structures[index] for index in range(min(len(structures), CHECKED))], len(structures))
 
 
 def _progress(folder):

@@ -38,7 +38,9 @@ In Python:  atoms.calc = keras_ff.Calculator(keras_ff.load("runs/first/best.kera
 # What the library recommends in Python is another spelling here.
 SPELLINGS = (
     (r"\b(energy|forces|stress)_key=(\.\.\.)?", r"--\1-key "),
+    (r"\b(stress)_(unit|sign|order)\b=?", r"--\1-\2 "),
     (r"\bskip_bad=True", "--skip-bad"),
+    (r"\bkeep_unconverged=True", "--keep-unconverged"),
 )
 
 

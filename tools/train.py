@@ -26,7 +26,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_ff_tools.arguments import KINDS, add_label_keys
+from keras_ff_tools.arguments import KINDS, add_force, add_reading
 from keras_ff_tools.run.files import read_json
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.settings import DEFAULT_EPOCHS, NEW_MODEL, Settings
@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(files, "valid", "files that choose the best model; else a fraction of the training files", nargs="+", metavar="FILE")
     add(files, "valid-fraction", f"this fraction, 0 for none (default {default['valid_fraction']})", type=float, metavar="X")
     add(files, "test", "files that the finished model is evaluated on", nargs="+", metavar="FILE")
-    add_label_keys(files, default=argparse.SUPPRESS)
+    add_reading(files, default=argparse.SUPPRESS)
+    add(files, "skip-bad", "leave broken frames out and continue", action="store_true")
+    add_force(files, default=argparse.SUPPRESS)
     start = parser.add_argument_group("a saved model")
     add(start, "start", ".keras file, or folder of a run, to train further", metavar="MODEL")
     add(start, "adapt", "first fit its reference energies and statistics to the training set", action="store_true")

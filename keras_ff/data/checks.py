@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 # Distances are checked in this many structures, spread over the list.
 DISTANCES_IN = 100
 
+# Ratios of energies that have a known cause are certain within this fraction of it.
+CERTAIN = 0.1
+# Half of the stresses above this, in eV/Å³, are those of no matter: the pressure in the middle of the earth is 2 eV/Å³.
+IMPOSSIBLE_STRESS = 10.0
+
+
+class Contradiction(str):
+    """Warning of `check` that the data prove themselves: energies, forces and stresses do not belong together.
+
+    Programs refuse such data, unless they are told to continue.
+    """
+
 
 def check(structures: Iterable[Atoms]) -> list[str]:
     """Warnings about labeled structures whose data look wrong, as sentences.
@@ -38,7 +50,7 @@ def check(structures: Iterable[Atoms]) -> list[str]:
         structures: Iterable of `ase.Atoms`, as from `read`.
 
     Returns:
-        List of sentences; empty if nothing is suspicious.
+        List of sentences; empty if nothing is suspicious. Those that are certain are `Contradiction`.
 
     Example:
         >>> import keras_ff as kff
@@ -195,10 +207,8 @@ def _force_consistency(structures, all_labels):
         0.0103643: "the forces look like kJ/mol/Å",
         96.4853: "the energies look like kJ/mol, with forces in eV/Å",
     }
-    yield (
-        f"Between {pairs} pairs of similar structures the energy changes {factor:.3g} times as much as forces x displacement say"
-        f"{_explained(factor, known)}."
-    )
+    text = f"Between {pairs} pairs of similar structures the energy changes {factor:.3g} times as much as forces x displacement say"
+    yield _explained(text, factor, known)
 
 
 def _stress_consistency(structures, all_labels):
@@ -211,20 +221,23 @@ def _stress_consistency(structures, all_labels):
             1.0 / 1602.1766: "the stress looks like kbar",
             -1.0 / 1602.1766: "the stress looks like kbar with the sign of VASP",
         }
-        yield (
-            f"Between {pairs} pairs of strained structures the energy changes {factor:.3g} times as much as "
-            f"volume x stress : strain says{_explained(factor, known)}."
-        )
+        text = f"Between {pairs} pairs of strained structures the energy changes {factor:.3g} times as much as"
+        yield _explained(f"{text} volume x stress : strain says", factor, known)
     elif factor is None:
         size = np.array([np.abs(one["stress"]).max() for one in all_labels])
         if np.isfinite(size).any() and np.nanmedian(size) > 0.5:
-            yield f"Half of the stresses exceed {np.nanmedian(size):.2g} eV/Å³ (1 eV/Å³ = 160.2 GPa). Are they in GPa or kbar?"
+            kind = Contradiction if np.nanmedian(size) > IMPOSSIBLE_STRESS else str
+            yield kind(
+                f"Half of the stresses exceed {np.nanmedian(size):.2g} eV/Å³ (1 eV/Å³ = 160.2 GPa). Are they in GPa or kbar?"
+            )
     if order is not None:
-        yield f"The shear components of the stress fit the energies as {order}. The order of ASE is yz, xz, xy."
+        yield Contradiction(f"The shear components of the stress fit the energies as {order}. The order of ASE is yz, xz, xy.")
 
 
-def _explained(factor, known):
-    """The known cause within a quarter of the factor, as a clause."""
-    distances = {text: abs(np.log(factor / value)) for value, text in known.items() if value * factor > 0}
+def _explained(text, factor, known):
+    """Sentence with the known cause within a quarter of the factor; a `Contradiction` if it is close."""
+    distances = {cause: abs(np.log(factor / value)) for value, cause in known.items() if value * factor > 0}
     closest = min(distances, key=distances.get, default=None)
-    return f": {closest}" if closest and distances[closest] < 0.25 else ""
+    if closest is None or distances[closest] >= 0.25:
+        return f"{text}."
+    return (Contradiction if distances[closest] < CERTAIN else str)(f"{text}: {closest}.")

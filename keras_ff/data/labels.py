@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.stress import full_3x3_to_voigt_6_stress
 from scipy.spatial import KDTree
 
 from keras_ff.data.geometry_checks import check_geometry, on_top
+from keras_ff.data.label_values import KEYS, KINDS, checked_label
 from keras_ff.data.neighbors import completed
+from keras_ff.data.units import StressConvention
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,31 +26,6 @@ SHORTEST = 0.1
 
 # Number of atoms up to which all pairs are compared, which takes less time than a tree.
 FEW = 60
-
-KINDS = ("energy", "forces", "stress")
-
-# Names that are tried in this order, after the attached calculator. A free energy is used only where there is no energy.
-KEYS = {
-    "energy": (
-        ("energy", "Energy", "dft_energy", "DFT_energy", "energy_dft", "energy_DFT", "REF_energy", "ref_energy", "energy_ref")
-        + ("total_energy", "TotEnergy", "potential_energy", "e_0_energy", "free_energy", "e_fr_energy")
-    ),
-    "forces": (
-        ("forces", "force", "Forces", "Force", "dft_forces", "DFT_forces", "dft_force", "DFT_force", "forces_dft", "forces_DFT")
-        + ("REF_forces", "REF_force", "ref_forces", "forces_ref")
-    ),
-    "stress": (
-        ("stress", "Stress", "dft_stress", "DFT_stress", "stress_dft", "stress_DFT", "REF_stress", "ref_stress", "stress_ref")
-        + ("virial", "virials", "Virial", "dft_virial", "DFT_virial", "virial_dft", "dft_virials", "DFT_virials")
-        + ("REF_virial", "REF_virials", "ref_virial", "ref_virials")
-    ),
-}
-SHAPES_OF = {"energy": [(), (1,), (1, 1)], "stress": [(6,), (3, 3), (9,)]}
-SHAPES = {
-    "energy": "one number in eV",
-    "forces": "(atoms, 3) in eV/Å",
-    "stress": "6 (xx, yy, zz, yz, xz, xy), (3, 3) or 9 numbers in eV/Å³",
-}
 
 
 class Labels(SinglePointCalculator):
@@ -142,12 +118,15 @@ def _same(one, other, tolerance=0.0):
     return bool(np.all(np.abs(one - other) <= tolerance)) if tolerance else bool(np.all(one == other))
 
 
-def find_labels(atoms: Atoms, keys: Mapping[str, str | None] | None = None) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+def find_labels(
+    atoms: Atoms, keys: Mapping[str, str | None] | None = None, stress: StressConvention | None = None
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     """Labels of a structure, the names under which they were stored, and notes about doubtful choices.
 
     Args:
         atoms: The structure, an `ase.Atoms`.
         keys: Dict from "energy", "forces" or "stress" to the one name to use; the common names are tried for the others.
+        stress: Convention of the stress where `read` has not settled it; that of ASE by default.
 
     Returns:
         Tuple of three: a dict of the labels that exist; a dict of the names that they had; and a list of sentences, the same for
@@ -156,7 +135,7 @@ def find_labels(atoms: Atoms, keys: Mapping[str, str | None] | None = None) -> t
     Raises:
         ValueError: If a label has the wrong shape or is not finite.
     """
-    chosen, names, notes = {}, {}, []
+    chosen, names, notes, convention = {}, {}, [], stress or StressConvention()
     results, stale = calculator_results(atoms)
     stores = _stores(atoms)
     if stale:
@@ -167,13 +146,13 @@ def find_labels(atoms: Atoms, keys: Mapping[str, str | None] | None = None) -> t
         candidates = _candidates([] if settled and not wanted else stores, results, (wanted,) if wanted else KEYS[kind])
         values = {}
         for name, raw in candidates.items():
-            value = _checked(kind, name, raw, atoms)
+            value = checked_label(kind, name, raw, atoms, StressConvention() if settled and not wanted else convention)
             if value is not None:
                 values[name] = value
         if not values:
             continue
         names[kind], chosen[kind] = next(iter(values.items()))
-        if _is_free(names[kind]):
+        if _is_free(names[kind]) and not wanted:
             notes.append("only a 'free_energy' is found, which is used as the energy; name another with energy_key=")
         for name, value in values.items():
             if name == names[kind] or _is_free(name):
@@ -357,27 +336,3 @@ def _candidates(stores, results, names):
     if len(candidates) < 2:
         return candidates
     return dict(sorted(candidates.items(), key=lambda item: (_is_free(item[0]), not item[0].endswith(" (calculator)"))))
-
-
-def _checked(kind, name, raw, atoms):
-    """Label as float64 in the shape and sign of ASE; None where it has no meaning; a ValueError where it is broken."""
-    try:
-        value = np.array(raw, dtype=np.float64)
-    except (TypeError, ValueError):
-        value = None
-    if value is None or value.shape not in (SHAPES_OF[kind] if kind != "forces" else [(len(atoms), 3)]):
-        received = f"values of shape {value.shape}" if value is not None else f"{str(raw)[:60]!r}"
-        raise ValueError(f"'{name}' is to be the {kind}, {SHAPES[kind]}, of {len(atoms)} atoms. Received {received}.")
-    if not np.isfinite(value).all():
-        where = f" at atom {int(np.argmin(np.isfinite(value).all(axis=-1)))}" if kind == "forces" else ""
-        raise ValueError(f"'{name}' has a value that is not finite{where}. Leave the structure out, or remove the label.")
-    if kind == "energy":
-        return float(value.reshape(()))
-    if kind == "stress":
-        if value.size == 9:
-            value = full_3x3_to_voigt_6_stress(value.reshape(3, 3))
-        if "virial" in name.lower():
-            if not atoms.pbc.all():
-                return None
-            value = -value / atoms.get_volume()
-    return value

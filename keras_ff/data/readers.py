@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import os
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
 from keras_ff.data.frames import file_frames
 from keras_ff.data.labels import KINDS, MissingLabel, available_keys, check_structure, find_labels, settle
+from keras_ff.data.reasons import LeftOut, NoStructures
+from keras_ff.data.sources import files_of, is_passed_over
+from keras_ff.data.units import StressConvention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-# Patterns of the files that are read from a folder. A file given by name is read whatever it is called.
-FOLDER_PATTERNS = (
-    "*.xyz",
-    "*.extxyz",
-    "*.xyz.gz",
-    "*.extxyz.gz",
-    "*.db",
-    "*.traj",
-    "*.json",
-    "*.json.gz",
-    "*vasprun*.xml*",
-    "*OUTCAR*",
-)
 
 
 @dataclasses.dataclass
@@ -65,7 +52,7 @@ class ReadReport:
         for kind in KINDS:
             names = ", ".join(f"{name}: {count}" for name, count in self.keys[kind].items())
             lines.append(f"{kind:<10}  {self.labels[kind]}" + (f"  from {names}" if names else ""))
-        lines += [f"note        {count} structures: {note}" for note, count in self.notes.items()]
+        lines += [f"note        {count} x {note}" for note, count in self.notes.items()]
         lines += [f"skipped     {where}: {reason}" for where, reason in self.skipped]
         return "\n".join(lines)
 
@@ -78,6 +65,10 @@ def read(
     stress_key: str | None = None,
     require: str | Sequence[str] = (),
     skip_bad: bool = False,
+    stress_unit: str | None = None,
+    stress_sign: str | None = None,
+    stress_order: str | None = None,
+    keep_unconverged: bool = False,
 ) -> list[Atoms]:
     """Structures with their labels, a list of `ase.Atoms`, read from files or taken from objects in memory.
 
@@ -97,6 +88,11 @@ def read(
         stress_key: Name of the stress; by default the common names are tried. A name with "virial" in it is a virial in eV.
         require: Labels that every structure must have, such as `("energy", "forces")`.
         skip_bad: Whether broken frames are left out with a warning; by default the first one raises an error.
+        stress_unit: Unit of the stress where the format does not say it: "eV/A3" (the default), "GPa", "kbar", ...
+        stress_sign: "tension" or "compression", under which the stress is positive; by default tension, as in ASE.
+        stress_order: Order of the last three of six numbers, such as "xy yz xz" of VASP; by default "yz xz xy", as in ASE.
+        keep_unconverged: Whether ionic steps of VASP are kept whose electronic steps did not converge; by default they are left
+            out with a note.
 
     Returns:
         List of `ase.Atoms`.
@@ -119,7 +115,8 @@ def read(
         >>> structures[0].get_potential_energy()
         -31.7
     """
-    return read_with_report(source, index, energy_key, forces_key, stress_key, require, skip_bad)[0]
+    keys = (energy_key, forces_key, stress_key)
+    return read_with_report(source, index, *keys, require, skip_bad, stress_unit, stress_sign, stress_order, keep_unconverged)[0]
 
 
 def read_with_report(
@@ -130,6 +127,10 @@ def read_with_report(
     stress_key: str | None = None,
     require: str | Sequence[str] = (),
     skip_bad: bool = False,
+    stress_unit: str | None = None,
+    stress_sign: str | None = None,
+    stress_order: str | None = None,
+    keep_unconverged: bool = False,
 ) -> tuple[list[Atoms], ReadReport]:
     """Structures with their labels, as from `read`, and a `ReadReport` about them.
 
@@ -141,6 +142,10 @@ def read_with_report(
         stress_key: Name of the stress, see `read`.
         require: Labels that every structure must have.
         skip_bad: Whether broken frames are left out with a warning.
+        stress_unit: Unit of the stress, see `read`.
+        stress_sign: Sign of the stress, see `read`.
+        stress_order: Order of the stress, see `read`.
+        keep_unconverged: Whether ionic steps of VASP are kept that did not converge, see `read`.
 
     Returns:
         Tuple of the list of `ase.Atoms` and the `ReadReport`: names of labels, numbers of structures, and skipped frames.
@@ -157,7 +162,8 @@ def read_with_report(
         {'REF_energy': 1}
     """
     report = ReadReport()
-    structures = list(iread(source, index, energy_key, forces_key, stress_key, require, skip_bad, report))
+    keys, convention = (energy_key, forces_key, stress_key), (stress_unit, stress_sign, stress_order)
+    structures = list(iread(source, index, *keys, require, skip_bad, report, *convention, keep_unconverged))
     return structures, report
 
 
@@ -170,6 +176,10 @@ def iread(
     require: str | Sequence[str] = (),
     skip_bad: bool = False,
     report: ReadReport | None = None,
+    stress_unit: str | None = None,
+    stress_sign: str | None = None,
+    stress_order: str | None = None,
+    keep_unconverged: bool = False,
 ) -> Iterator[Atoms]:
     """Iterator over structures with their labels, as from `read`, for files larger than memory.
 
@@ -182,6 +192,10 @@ def iread(
         require: Labels that every structure must have.
         skip_bad: Whether broken frames are left out with a warning.
         report: `ReadReport` that is filled as structures are read.
+        stress_unit: Unit of the stress, see `read`.
+        stress_sign: Sign of the stress, see `read`.
+        stress_order: Order of the stress, see `read`.
+        keep_unconverged: Whether ionic steps of VASP are kept that did not converge, see `read`.
 
     Yields:
         `ase.Atoms` with labels.
@@ -201,14 +215,18 @@ def iread(
     if unknown := sorted(set(require) - set(KINDS)):
         raise ValueError(f"Labels are {', '.join(KINDS)}. Received require={require} with {unknown}.")
     report = ReadReport() if report is None else report
+    stress = StressConvention.named(stress_unit, stress_sign, stress_order)
     seen = []
-    for where, frame in _frames(source, index):
+    for where, frame, unsettled in _frames(source, index, stress, keep_unconverged):
+        if isinstance(frame, LeftOut):
+            _note(report, str(frame))
+            continue
         try:
             if isinstance(frame, Exception):
                 raise frame
             if not seen:
                 seen = available_keys(frame)
-            atoms = _accept(frame, keys, require, report)
+            atoms = _accept(frame, keys, require, report, unsettled)
         except (ValueError, OSError) as error:
             if skip_bad:
                 report.skipped.append((where, str(error)))
@@ -222,10 +240,10 @@ def iread(
     _conclude(keys, seen, report)
 
 
-def _accept(frame, keys, require, report):
+def _accept(frame, keys, require, report, stress):
     """Structure of a frame with its labels in a calculator, after it was counted in the report."""
     check_structure(frame)
-    labels, names, notes = find_labels(frame, keys)
+    labels, names, notes = find_labels(frame, keys, stress)
     for kind in require:
         if kind not in labels:
             named = f" under the name {keys[kind]!r}" if keys[kind] else ""
@@ -234,14 +252,18 @@ def _accept(frame, keys, require, report):
                 f"{available_keys(frame)}. If the {kind} is one of these, name it with {kind}_key=..."
             )
     for note in notes:
-        if note not in report.notes:
-            warnings.warn(f"Reading structures: {note}.", stacklevel=4)
-        report.notes[note] = report.notes.get(note, 0) + 1
+        _note(report, note)
     for kind, name in names.items():
         report.labels[kind] += 1
         report.keys[kind][name] = report.keys[kind].get(name, 0) + 1
     report.structures += 1
     return settle(frame, labels, names)
+
+
+def _note(report, note):
+    if note not in report.notes:
+        warnings.warn(f"Reading structures: {note}.", stacklevel=4)
+    report.notes[note] = report.notes.get(note, 0) + 1
 
 
 def _conclude(keys, seen, report):
@@ -250,6 +272,8 @@ def _conclude(keys, seen, report):
         raise ValueError(
             f"Nothing is left: all {len(report.skipped)} frames were skipped. The first: {': '.join(report.skipped[0])}"
         )
+    if not report.structures and report.notes:
+        raise ValueError(f"Nothing is left: {'; '.join(report.notes)}.")
     for kind, name in keys.items():
         if name and report.structures and not report.labels[kind]:
             raise MissingLabel(
@@ -258,33 +282,44 @@ def _conclude(keys, seen, report):
             )
 
 
-def _frames(source, index):
-    """Pairs `(where, frame)`; the frame is an `ase.Atoms`, or the exception that says what is wrong with it."""
+def _frames(source, index, stress, keep_unconverged):
+    """Tuples of where a frame is, an `ase.Atoms` or the exception that says why it is none, and the convention of its stress."""
     if isinstance(source, Atoms):
-        yield "The structure", _copy(source)
+        yield "The structure", _copy(source), stress
     elif isinstance(source, (str, os.PathLike)):
-        for path, frames in _files(os.fspath(source)):
-            yield from file_frames(path, index if frames is None else frames)
+        yield from _frames_of_files(os.fspath(source), index, stress, keep_unconverged)
     elif _is_pymatgen(source):
         from keras_ff.data import pymatgen
 
-        for number, atoms in enumerate(pymatgen.iter_atoms(source)):
-            yield f"Structure {number}", atoms
+        for number, atoms in enumerate(pymatgen.iter_atoms(source, stress)):
+            yield f"Structure {number}", atoms, StressConvention()
     elif hasattr(source, "__iter__") and not isinstance(source, dict):
         number = 0
         for item in source:
             if isinstance(item, Atoms):
-                yield f"Structure {number}", _copy(item)
+                yield f"Structure {number}", _copy(item), stress
                 number += 1
             else:
-                for where, frame in _frames(item, index):
-                    yield where if isinstance(item, (str, os.PathLike)) else f"Structure {number}", frame
+                for where, *frame in _frames(item, index, stress, keep_unconverged):
+                    yield where if isinstance(item, (str, os.PathLike)) else f"Structure {number}", *frame
                     number += 1
     else:
         raise TypeError(
             "Structures come from a path, an ase.Atoms, a pymatgen object or a list of these. "
             f"Received {type(source).__module__}.{type(source).__name__}."
         )
+
+
+def _frames_of_files(name, index, stress, keep_unconverged):
+    paths, in_folder = files_of(name)
+    for path, frames in paths:
+        if in_folder and is_passed_over(path):
+            yield str(path), LeftOut(f"{path.name} is passed over: it belongs to a workflow, and holds no results"), stress
+            continue
+        for where, frame, unsettled in file_frames(path, index if frames is None else frames, stress, keep_unconverged):
+            if in_folder and isinstance(frame, NoStructures):
+                frame = LeftOut(f"{path.name} is passed over: it holds no structures")
+            yield where, frame, unsettled
 
 
 def _copy(atoms):
@@ -296,26 +331,3 @@ def _copy(atoms):
 
 def _is_pymatgen(item):
     return any(base.__module__.split(".")[0] == "pymatgen" for base in type(item).__mro__)
-
-
-def _files(name):
-    """Pairs of a path and the frames that a user selects as `path@frames`, or None."""
-    if not os.path.exists(name) and "@" in name and os.path.exists(name.rpartition("@")[0]):
-        path, _, frames = name.rpartition("@")
-        return [(Path(path), frames)]
-    if os.path.isdir(name):
-        paths = sorted({path for pattern in FOLDER_PATTERNS for path in Path(name).rglob(pattern) if path.is_file()})
-        xml = {path.parent for path in paths if "vasprun" in path.name}
-        twice = [path for path in paths if "OUTCAR" in path.name and path.parent in xml]
-        if twice:
-            warnings.warn(f"{twice[0]} and {len(twice) - 1} more are left out: the vasprun.xml beside them is read.", stacklevel=2)
-        paths = [path for path in paths if path not in twice]
-        if not paths:
-            raise ValueError(f"The folder {name} has no files of structures. Looked for {', '.join(FOLDER_PATTERNS)}.")
-    elif os.path.exists(name):
-        paths = [Path(name)]
-    else:
-        paths = sorted(Path(path) for path in glob.glob(name, recursive=True))
-        if not paths:
-            raise FileNotFoundError(f"There is no file, folder or glob pattern {name!r} (in {os.getcwd()}).")
-    return [(path, None) for path in paths]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_ff.files import replace_when_complete
+from keras_ff.files.text import read_text
 from keras_ff.potentials.classical import ClassicalPotential
 
 if TYPE_CHECKING:
@@ -89,18 +90,15 @@ def read_entries(path: str | Path, columns: Sequence[str]) -> dict[tuple, Entry]
         Dict from tuples of three chemical symbols to `Entry`.
 
     Raises:
-        ValueError: If an entry has another number of numbers, an entry appears twice, there is none, or the units are not "metal".
-            The text names file and line.
+        ValueError: If the file is no text, an entry has another number of numbers, a number is not finite, an entry appears twice,
+            there is none, or the units are not "metal". The text names file and line.
     """
     words, entries = [], {}
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if unit := re.search(r"UNITS:\s*(\w+)", line):
-                if unit[1] != "metal":
-                    raise ValueError(
-                        f"{path}, line {number}: units are {unit[1]!r}. Only files in metal units (eV, Å) can be read."
-                    )
-            words += [(word, number) for word in line.split("#")[0].split()]
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if unit := re.search(r"UNITS:\s*(\w+)", line):
+            if unit[1] != "metal":
+                raise ValueError(f"{path}, line {number}: units are {unit[1]!r}. Only files in metal units (eV, Å) can be read.")
+        words += [(word, number) for word in line.split("#")[0].split()]
     index = 0
     while index < len(words):
         line, names, numbers = words[index][1], [], []
@@ -108,7 +106,12 @@ def read_entries(path: str | Path, columns: Sequence[str]) -> dict[tuple, Entry]
             names.append(words[index][0])
             index += 1
         while index < len(words) and _is_number(words[index][0]):
-            numbers.append(float(words[index][0]))
+            word, place = words[index]
+            numbers.append(float(word))
+            # Python alone reads 1_000 as a number.
+            if not np.isfinite(numbers[-1]) or "_" in word:
+                name = [*columns, "a number too many"][min(len(numbers), len(columns) + 1) - 1]
+                raise ValueError(f"{path}, line {place}, entry {' '.join(names)}: {name} is {word}, and must be a finite number.")
             index += 1
         if len(names) < 3 or len(numbers) != len(columns):
             end = f"before {words[index][0]!r} in line {words[index][1]}" if index < len(words) else "where the file ends"

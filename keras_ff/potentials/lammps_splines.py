@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_ff.files import replace_when_complete
+from keras_ff.files.text import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +64,7 @@ def read_curves(path: str | Path) -> tuple[list[str] | None, dict[str, Curve]]:
     Raises:
         ValueError: If the file is malformed or the knots of a function are not uniform; the text names file and line.
     """
-    with open(path, encoding="utf-8") as file:
-        lines = _Lines(path, file.read().splitlines())
+    lines = _Lines(path, read_text(path).splitlines())
     lines.next("a comment")
     species, names = None, curve_names(["X"])
     if lines.peek()[:1] == ["meam/spline"]:
@@ -148,7 +148,8 @@ class _Lines:
         """Return the next line as so many finite numbers."""
         words = self.next(what)
         try:
-            values = [float(word) for word in words]
+            # Python alone reads 1_000 as a number.
+            values = [float(word.replace("_", "?")) for word in words]
         except ValueError:
             values = []
         if len(values) != count or not np.isfinite(values).all():

@@ -63,7 +63,7 @@ BROKEN = {
     "truncated": (lambda f: f[:30], "truncated: it announces 64 atoms, but 28"),
     "nan position": (lambda f: broken(f, 5, lambda line: "Si nan 0 0 0 0 0\n"), "position of atom 3"),
     "nan forces": (lambda f: broken(f, 5, lambda line: line[:50] + " 0 nan 0\n"), "not finite at atom 3"),
-    "nan energy": (lambda f: broken(f, 1, lambda line: line.replace("energy=", "energy=nan old=")), "'energy.*not finite"),
+    "infinite energy": (lambda f: broken(f, 1, lambda line: line.replace("energy=", "energy=inf old=")), "'energy.*not finite"),
     "a column too few": (lambda f: broken(f, 5, lambda line: "Si 0.0 0.0 0.0 0.0\n"), "not understood as extended XYZ"),
     "forces with two columns": (lambda f: broken(f, 1, lambda line: line.replace("forces:R:3", "forces:R:2:rest:R:1")), "shape"),
     "no volume": (lambda f: broken(f, 1, lambda line: line.replace('Lattice="', 'Lattice="0 0 0 0 0 0 0 0 0" old="')), "no volume"),

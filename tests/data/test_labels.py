@@ -83,14 +83,17 @@ def test_nothing_is_computed():
 @pytest.mark.parametrize(
     "place, name, value, message",
     [
-        ("info", "energy", np.nan, "'energy' has a value that is not finite"),
+        ("info", "energy", np.inf, "'energy' has a value that is not finite"),
+        ("info", "energy", True, "a name without a number"),
         ("info", "energy", "high", "one number in eV"),
         ("info", "energy", [1.0, 2.0], "shape"),
         ("arrays", "forces", np.array([[0, 0, 0], [0, np.inf, 0]]), "not finite at atom 1"),
         ("arrays", "forces", np.zeros((2, 2)), "shape"),
         ("info", "forces", np.zeros(6), "shape"),
         ("info", "stress", np.zeros(5), "shape"),
-        ("info", "stress", np.full(6, np.nan), "not finite"),
+        ("info", "stress", np.array([1.0, np.nan, 1.0, 0.0, 0.0, 0.0]), "not finite"),
+        ("info", "stress", [[1.0, 0.5, 0.0], [-0.5, 1.0, 0.0], [0.0, 0.0, 1.0]], "not symmetric: xy is 0.5 and yx is -0.5"),
+        ("info", "forces", [["1", "2", "3"]] * 2, "Received"),
     ],
 )
 def test_a_broken_label_is_an_error(place, name, value, message):
@@ -98,6 +101,32 @@ def test_a_broken_label_is_an_error(place, name, value, message):
     getattr(atoms, place)[name] = value
     with pytest.raises(ValueError, match=message):
         labels(atoms)
+
+
+def test_labels_that_are_all_nan_are_missing():
+    atoms = dimer(
+        cell=[2, 2, 2], pbc=True, info={"energy": np.nan, "stress": np.full(9, np.nan), "forces": np.full((2, 3), np.nan)}
+    )
+    assert find_labels(atoms) == ({}, {}, [])
+
+
+def test_a_free_energy_that_is_named_draws_no_note():
+    atoms = dimer(info={"energy": -1.0, "free_energy": -2.0})
+    found, _, notes = find_labels(atoms, {"energy": "free_energy"})
+    assert found["energy"] == -2.0 and not notes
+
+
+def test_an_energy_per_atom_that_is_named_is_that_of_one_atom():
+    assert labels(dimer(info={"energy_per_atom": -1.5}), energy_key="energy_per_atom")["energy"] == -3.0
+
+
+def test_magnetic_moments_and_charges_that_were_set_later_keep_the_labels():
+    atoms = dimer()
+    atoms.calc = SinglePointCalculator(atoms, energy=-2.0)
+    atoms.set_initial_magnetic_moments([1.0, 1.0])
+    atoms.set_initial_charges([0.5, -0.5])
+    found, _, notes = find_labels(atoms)
+    assert found["energy"] == -2.0 and not notes
 
 
 def test_normalized_labels_move_to_the_calculator_and_the_rest_stays():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lammps_reference import FILES
 
-from keras_ff.potentials import EDIP, StillingerWeber
+from keras_ff.potentials import EDIP, SplineMEAM, StillingerWeber, Tersoff
 
 CASES = [(StillingerWeber, "Si.sw"), (StillingerWeber, "GaN.sw"), (StillingerWeber, "invented.sw"), (EDIP, "SiC.edip")]
 
@@ -52,6 +52,8 @@ LINE = "N  Ga N  1.6136914 0.0   0.0 32.5 0.0 -0.333333333333 0.0   0.0  0.0 0.0
         (LINE.replace("N  Ga", "Ga Ga"), r"line \d+: a second entry Ga Ga N; the first is in line \d+"),
         (LINE.replace("32.5", "-32.5"), r"line \d+, entry N Ga N: lam is -32.5, and must be finite and not negative"),
         (LINE.replace("32.5", "nan"), r"entry N Ga N: lam is nan"),
+        (LINE.replace("32.5", "3_2.5"), r"line \d+, entry N Ga N: lam is 3_2.5, and must be a finite number"),
+        (LINE.rsplit(" ", 1)[0] + " 1e400", r"entry N Ga N: tol is 1e400"),
         (LINE.replace("32.5", "30"), r"line \d+, entry N .*: lam must be symmetric in neighbors. It is 3"),
         ("# UNITS: real\n" + LINE, r"line \d+: units are 'real'"),
     ],
@@ -76,3 +78,17 @@ def test_an_entry_cut_short_at_the_end(tmp_path):
 def test_an_unknown_element():
     with pytest.raises(ValueError, match=r"no entry for Ga Ga As.* entries for \['Ga', 'N'\]"):
         StillingerWeber.from_lammps(FILES / "GaN.sw", ["Ga", "As"])
+
+
+@pytest.mark.parametrize("potential", [StillingerWeber, EDIP, Tersoff, SplineMEAM])
+def test_what_is_no_text_is_named(potential, tmp_path):
+    (tmp_path / "binary").write_bytes(bytes(range(256)) * 8)
+    with pytest.raises(ValueError, match="binary is no text"):
+        potential.from_lammps(tmp_path / "binary")
+    with pytest.raises(ValueError, match="is a folder"):
+        potential.from_lammps(tmp_path)
+
+
+def test_an_umlaut_in_a_comment_is_read(tmp_path):
+    (tmp_path / "GaN.sw").write_bytes("# Bl\u00f6chl\n".encode("latin-1") + (FILES / "GaN.sw").read_bytes())
+    assert StillingerWeber.from_lammps(tmp_path / "GaN.sw").species == ["Ga", "N"]

@@ -53,6 +53,7 @@ def replaced(place, text):
         ("Ti", replaced(7, "2.40 0.38 1.0"), r"line 7: the knots of phi X-X must rise by equal steps.* from 2.05.* to 2.4 "),
         ("Ti", replaced(2, "thirteen"), "line 2: the number of knots of phi X-X must be an integer"),
         ("Ti", replaced(3, "-20.0 inf"), "line 3: 2 numbers must stand here, the derivatives of phi X-X"),
+        ("Ti", replaced(3, "-2_0.0 1.0"), "line 3: 2 numbers must stand here"),
         ("TiO", replaced(2, "meam/spline 3 Ti O"), "line 2: the words must be meam/spline, a number"),
         ("TiO", replaced(3, "spline3"), "line 3: phi Ti-Ti must begin with the word spline3eq"),
     ],

@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 from ase.io import read, write
+from ase.units import GPa
 from silicon_run import SILICON
 
 from keras_ff import data
@@ -30,7 +31,9 @@ def test_named_keys_become_labels(tmp_path, keras_ff):
         atoms.calc = None
     write(tmp_path / "raw.xyz", structures)
     plain = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "plain.xyz")
-    assert "None of the 3 structures has an energy or forces" in plain.out
+    assert plain.status == 2 and "None of the 3 structures has an energy. Name its key with --energy-key" in plain.err
+    assert not (tmp_path / "plain.xyz").exists()
+    assert keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "plain.xyz", "--no-energy").status == 0
     required = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--require", "energy")
     assert required.status == 2 and "E_mine" in required.err and "--energy-key" in required.err
     named = keras_ff(
@@ -57,14 +60,23 @@ def test_bad_frames_stop_or_are_listed(tmp_path, keras_ff, recwarn):
     assert len(data.read(tmp_path / "out.xyz")) == 1
 
 
-def test_wrong_sign_of_the_stress_is_doubted(tmp_path, keras_ff):
+def test_a_stress_that_contradicts_the_energies_is_refused(tmp_path, keras_ff):
     structures = data.read(SILICON)
     for atoms in structures:
-        atoms.calc.results["stress"] = -atoms.calc.results["stress"]
-    write(tmp_path / "raw.xyz", structures)
-    done = keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz")
-    assert done.status == 0 and re.search("doubt .*stress", done.out), done.out
-    assert "doubt" not in keras_ff("convert", tmp_path / "raw.xyz", "-o", tmp_path / "out.xyz", "--no-check").out
+        atoms.calc.results["stress"] = -10.0 * atoms.calc.results["stress"] / GPa
+    raw, out = tmp_path / "raw.xyz", tmp_path / "out.xyz"
+    write(raw, structures)
+    refused = keras_ff("convert", raw, "-o", out)
+    assert refused.status == 2 and "kbar with the sign of VASP" in refused.err and "--stress-unit" in refused.err
+    assert not out.exists()
+    for word in ("--no-check", "--force"):
+        assert keras_ff("convert", raw, "-o", out, word).status == 0
+    trained = keras_ff("train", "--train", raw, "--epochs", "1", "--out", tmp_path / "run")
+    assert trained.status == 2 and "kbar with the sign of VASP" in trained.err and not (tmp_path / "run").exists()
+    mended = keras_ff("convert", raw, "-o", out, "--stress-unit", "kbar", "--stress-sign", "compression")
+    assert mended.status == 0 and "doubt" not in mended.out
+    for before, after in zip(data.read(SILICON), data.read(out), strict=True):
+        np.testing.assert_allclose(data.labels(after)["stress"], data.labels(before)["stress"], atol=1e-7)
 
 
 def test_cache_is_a_training_set(tmp_path, keras_ff):

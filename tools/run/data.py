@@ -2,6 +2,7 @@
 
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
+from keras_ff_tools.run.doubts import CHECKED, print_doubts
 from keras_ff_tools.run.settings import Settings
 
 Structures = list | CachedStructures
@@ -24,13 +25,21 @@ class RunData:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.train = self._read(settings.train)
+        self.train = self._checked("training", settings.train)
         self.valid = None
         if settings.valid:
-            self.valid = self._read(settings.valid)
+            self.valid = self._checked("validation", settings.valid)
         elif settings.valid_fraction:
             self.train, self.valid = split(self.train, settings.valid_fraction, settings.seed)
-        self.test = self._read(settings.test) if settings.test else None
+        self.test = self._checked("test", settings.test) if settings.test else None
+
+    def _checked(self, name, sources):
+        """Structures of a set, after the doubts about them are printed."""
+        structures = self._read(sources)
+        print_doubts(
+            [structures[index] for index in range(min(len(structures), CHECKED))], len(structures), self.settings.force, name
+        )
+        return structures
 
     def _read(self, sources):
         sources = list(sources)
@@ -39,8 +48,13 @@ class RunData:
                 raise ValueError(
                     f"A cache (.h5) is a whole set of its own and cannot be joined with other files. Received {sources}."
                 )
+            if given := [name for name, value in self.settings.reading.items() if value and name != "skip_bad"]:
+                options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+                raise ValueError(
+                    f"The labels of a cache (.h5) were chosen when it was written. Received {options} with {sources[0]}."
+                )
             return CachedStructures(sources[0])
-        return kff.data.read(sources, **self.settings.keys)
+        return kff.data.read(sources, **self.settings.reading)
 
     def batches(self, model: kff.ForceField) -> tuple[kff.data.Dataset, kff.data.Dataset | None]:
         """Training and validation set as batches for a model.

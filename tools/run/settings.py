@@ -11,6 +11,9 @@ DEFAULT_EPOCHS = 100
 # What a new model is where nothing else is said. A run that starts from a saved model keeps what that has.
 NEW_MODEL = {"cutoff": 5.0, "n_max": 6, "dtype": "float32"}
 
+# Arguments of `keras_ff.data.read`.
+READING = ("energy_key", "forces_key", "stress_key", "stress_unit", "stress_sign", "stress_order", "keep_unconverged", "skip_bad")
+
 # What a saved model has decided.
 OF_THE_MODEL = ("species", "cutoff", "n_max")
 
@@ -24,6 +27,10 @@ class Settings(BaseModel):
         test: Files that the finished model is evaluated on.
         valid_fraction: Fraction of the training set that validates; 0 trains on everything, without validation.
         energy_key: Name of the energy in the files, where the common names are not meant; `forces_key`, `stress_key` likewise.
+        stress_unit: Unit of the stress in the files, where they do not say it; `stress_sign`, `stress_order` likewise.
+        keep_unconverged: Whether ionic steps of VASP are kept whose electronic steps did not converge.
+        skip_bad: Whether broken frames are left out.
+        force: Whether data are accepted whose energies, forces and stresses contradict each other.
         start: Saved model (`.keras`), or folder of a run, that the training starts from; without it a new NeuralIL is trained.
         adapt: With `start`: fit reference energies, and the statistics of descriptors, to the training set before the training.
         species: Chemical symbols of a new model; those of the training set by default.
@@ -65,6 +72,12 @@ class Settings(BaseModel):
     energy_key: str | None = None
     forces_key: str | None = None
     stress_key: str | None = None
+    stress_unit: str | None = None
+    stress_sign: str | None = None
+    stress_order: str | None = None
+    keep_unconverged: bool = False
+    skip_bad: bool = False
+    force: bool = False
     start: str | None = None
     adapt: bool = False
     species: tuple[str, ...] | None = None
@@ -141,9 +154,9 @@ class Settings(BaseModel):
         return {"energy": self.energy_weight, "forces": self.forces_weight, "stress": self.stress_weight}
 
     @property
-    def keys(self) -> dict[str, str | None]:
-        """Names of the labels in the files, as `keras_ff.data.read` takes them."""
-        return {"energy_key": self.energy_key, "forces_key": self.forces_key, "stress_key": self.stress_key}
+    def reading(self) -> dict[str, str | bool | None]:
+        """How the files are read, as `keras_ff.data.read` takes it."""
+        return {name: getattr(self, name) for name in READING}
 
     def to_dict(self) -> dict[str, Any]:
         """All settings by name, as JSON takes them."""
