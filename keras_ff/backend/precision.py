@@ -21,6 +21,7 @@ def prepare(dtype: str | keras.DTypePolicy) -> None:
         dtype: Name of a dtype, such as "float64", or a `keras.DTypePolicy`.
 
     Raises:
+        ValueError: If the dtype is neither float32 nor float64, such as "mixed_float16" or "bfloat16".
         RuntimeError: If this Keras or JAX cannot compute in the dtype.
 
     Example:
@@ -30,6 +31,12 @@ def prepare(dtype: str | keras.DTypePolicy) -> None:
         True
     """
     policy = keras.dtype_policies.get(dtype)
+    if not {policy.compute_dtype, policy.variable_dtype} <= {"float32", "float64"}:
+        raise ValueError(
+            f"Force fields compute in float32 or float64, from positions to forces: in half precision, with its 8 or 11 bits, "
+            f"energies and forces would lose most of their digits. Received the dtype policy {policy.name!r}. Give "
+            'dtype="float32", and leave keras.config.set_dtype_policy and set_floatx at float32 or float64.'
+        )
     if "float64" not in (policy.compute_dtype, policy.variable_dtype):
         return
     twin.allow_float64()
