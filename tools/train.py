@@ -13,8 +13,8 @@ moment, continues with --resume and ends with the weights that it would have had
   keras-ff train --train data.xyz --batch-size 32 --devices 4    each of four GPUs takes eight structures of a batch
   keras-ff train --resume runs/second
 
-Weights in the files (config_weight, config_energy_weight, config_forces_weight, config_stress_weight) count in the loss: a structure
-with the weight 2 counts as two copies of it, one with the weight 0 is left out. They do not count in MAE and RMSE.
+Weights in the files (config_weight, config_energy_weight, config_forces_weight, config_stress_weight) count in the loss: a
+structure with the weight 2 counts as two copies of it, one with the weight 0 is left out. They do not count in MAE and RMSE.
 
 A saved model of any kind (Stillinger-Weber, splines, sums, committees, also one that was trained before) is trained further with
 --start. It keeps its species, cutoff and descriptor, its weights and its reference energies; --adapt first fits reference energies

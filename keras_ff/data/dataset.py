@@ -90,7 +90,8 @@ class Dataset(keras.utils.PyDataset):
 
     Raises:
         ValueError: If there is no structure, a weight is negative or not finite, an element is unknown to the model, a structure is
-            broken, a structure fits in none of `shapes`, or the model sums over waves and a structure is not periodic in all directions.
+            broken, a structure fits in none of `shapes`, or the model sums over waves and a structure is not periodic in all
+            directions.
 
     Example:
         >>> import keras_ff as kff

@@ -102,7 +102,7 @@ class DataModel(keras.Model):
             kwargs["shuffle"] = False
             callbacks = [SetEpoch(x), *(callbacks or [])]
         stop = KeepGoodWeights()
-        callbacks = [*(callbacks or []), stop]
+        callbacks = [stop, *(callbacks or [])]
         try:
             return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
         except FloatingPointError as error:

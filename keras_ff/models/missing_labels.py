@@ -12,10 +12,10 @@ from keras_ff import backend, losses, metrics
 
 # The losses of this library that are those of Keras, where no label is missing. Keras' functions, which its classes wrap.
 LOSSES = {
-    keras.losses.mean_squared_error: lambda config: losses.MSE(),
-    keras.losses.mean_absolute_error: lambda config: losses.MAE(),
-    keras.losses.huber: lambda config: losses.Huber(delta=config.get("delta", 1.0)),
-    keras.losses.log_cosh: lambda config: losses.LogCosh(p=1.0),
+    keras.losses.mean_squared_error: lambda options: losses.MSE(),
+    keras.losses.mean_absolute_error: lambda options: losses.MAE(),
+    keras.losses.huber: lambda options: losses.Huber(delta=options.get("delta", 1.0)),
+    keras.losses.log_cosh: lambda options: losses.LogCosh(p=1.0),
 }
 METRICS = {
     keras.losses.mean_squared_error: metrics.MeanSquaredError,
@@ -52,10 +52,10 @@ def known_loss(loss: Any, output: str = "all outputs") -> Any:
         return None
     if isinstance(found, losses.LabelLoss):
         return found.of_data()
-    config = found.get_config() if isinstance(found, keras.losses.Loss) else {}
-    function = getattr(found, "fn", found)
-    if function in LOSSES and config.get("reduction", "mean") in MEANS:
-        return LOSSES[function](config).of_data()
+    # Private API of Keras: the configuration of its Huber lacks `delta`.
+    function, options = getattr(found, "fn", found), getattr(found, "_fn_kwargs", {})
+    if function in LOSSES and getattr(found, "reduction", "mean") in MEANS:
+        return LOSSES[function](options).of_data()
     labels, predictions = _example(output)
     if not _is_finite(lambda: backend.value_and_grad(lambda x: ops.sum(found(labels, x)))(predictions)):
         raise ValueError(

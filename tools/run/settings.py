@@ -48,8 +48,8 @@ class Settings(BaseModel):
         energy_weight: Weight of the error of the energy per atom in the loss; 0 leaves it out.
         forces_weight: Weight of the errors of the force components.
         stress_weight: Weight of the errors of the stress components.
-        config_type_weights: Weights of structures by their `config_type`, which multiply those in the files; "Default" is the type of
-            structures without one. A dict, or the text of one.
+        config_type_weights: Weights of structures by their `config_type`, which multiply those in the files; "Default" is the type
+            of structures without one. A dict, or the text of one.
         energy_p: Errors of the energy above 1/p, 10 meV/atom, count linearly, smaller ones by their square; in atom/eV.
         forces_p: Likewise for force components, 0.1 eV/Å; in Å/eV.
         stress_p: Likewise for stress components, 0.001 eV/Å³ or 0.16 GPa; in Å³/eV.
