@@ -118,6 +118,8 @@ class Dataset(keras.utils.PyDataset):
     ):
         super().__init__()
         dtype = dtype or getattr(model, "compute_dtype", None) or keras.config.floatx()
+        if keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
+            raise ValueError(f"Batches are float32 or float64, as positions need their digits. Received dtype={dtype!r}.")
         self.batcher = Batcher.of(model, dtype=dtype)
         self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
         self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)

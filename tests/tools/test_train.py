@@ -140,4 +140,6 @@ def test_a_training_that_diverges_ends_with_a_sentence_and_status_1(keras_ff, tm
     run = tmp_path / "run"
     result = keras_ff("train", "--train", *TRAIN, "--epochs", "3", "--learning-rate", "1e30", "--out", run)
     assert result.status == 1
-    assert "structures" in result.err and "The model has the weights of before epoch" in result.err and "Traceback" not in result.err
+    assert (
+        "structures" in result.err and "The model has the weights of before epoch" in result.err and "Traceback" not in result.err
+    )

@@ -81,7 +81,7 @@ class Settings(BaseModel):
     start: str | None = None
     adapt: bool = False
     species: tuple[str, ...] | None = None
-    cutoff: PositiveFloat | None = None
+    cutoff: float | None = Field(None, gt=0, le=100)
     n_max: int | None = Field(None, ge=1, le=16)
     batch_size: PositiveInt = 4
     max_shapes: PositiveInt = 4
