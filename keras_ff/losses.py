@@ -4,6 +4,7 @@ A missing label is NaN: the stress of a structure that only has an energy, or th
 forces of the atoms that pad a batch. These losses average over the labels that exist.
 """
 
+import copy
 import math
 
 import keras
@@ -25,6 +26,8 @@ class LabelLoss(keras.losses.Loss):
     Sample weights are one number for each structure, of shape (structures,) or
     (structures, 1), or one for each label. They weight the mean: the sum of the
     weighted penalties is divided by the sum of the weights of existing labels.
+    In `fit` and `evaluate` it is divided by the number of existing labels, so that
+    the weight of a structure does not depend on those of the others in its batch.
 
     Args:
         name: Name of the loss in logs.
@@ -39,6 +42,15 @@ class LabelLoss(keras.losses.Loss):
 
     # Whether the prediction has its variance as one more component at the end.
     takes_variance = False
+
+    # Whether the divisor is the number of labels, and not the sum of their weights.
+    divides_by_number = False
+
+    def of_data(self):
+        """Return the loss as models use it: a copy that divides by the number of labels, also where these have weights."""
+        copied = copy.copy(self)
+        copied.divides_by_number = True
+        return copied
 
     def penalty(self, error):
         """Compute the penalty of each error, in the shape of `error`."""
@@ -63,7 +75,7 @@ class LabelLoss(keras.losses.Loss):
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         exists = self.exists(y_true)
-        weights = ops.cast(exists, self.dtype)
+        weights = ones = ops.cast(exists, self.dtype)
         if sample_weight is not None:
             weights = weights * with_trailing_axes(ops.convert_to_tensor(sample_weight, dtype=self.dtype), weights)
         # Before the penalty: a `where` around it would still give NaN gradients.
@@ -71,9 +83,8 @@ class LabelLoss(keras.losses.Loss):
         y_pred = ops.where(exists, y_pred, ops.zeros_like(y_pred))
         loss = super().__call__(y_true, y_pred, sample_weight=weights)
         # Where devices compute parts of a batch, the mean of their means is not that of all labels: parts have different numbers.
-        count = ops.sum(weights)
-        mean = backend.mean_over_replicas(count)
-        return loss * (count / ops.where(mean > 0, mean, ops.ones_like(mean)))
+        divisor = backend.mean_over_replicas(ops.sum(ones if self.divides_by_number else weights))
+        return loss * (ops.sum(weights) / ops.where(divisor > 0, divisor, ops.ones_like(divisor)))
 
     def get_config(self):
         """Return the arguments of the constructor, from which Keras makes it anew."""

@@ -12,6 +12,8 @@ class LabelMetric(keras.metrics.Metric):
     Sum and count are kept, not means of batches, so that the result does not
     depend on how the data were divided into batches or padded. Missing labels
     (NaN) do not count; without any label the result is NaN, not a perfect 0.
+    Weights of structures and labels do not count either, unless the metric is
+    among the `weighted_metrics` of `compile`: an error says how wrong a prediction is.
 
     Args:
         name: Name of the metric in logs.
@@ -80,6 +82,30 @@ class MeanAbsoluteError(LabelMetric):
     def penalty(self, error):
         """Compute the absolute value of each error."""
         return ops.abs(error)
+
+
+@keras.saving.register_keras_serializable("keras_ff")
+class MeanSquaredError(LabelMetric):
+    """Mean squared error of the labels that exist, in the squared unit of the label.
+
+    Args:
+        name: Name of the metric in logs.
+        dtype: Data type of the computation; by default that of the model that is compiled with the metric.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> metric = kff.metrics.MeanSquaredError()
+        >>> metric.update_state([[0.0, 0.0, float("nan")]], [[1.0, 2.0, 9.0]])
+        >>> float(metric.result())
+        2.5
+    """
+
+    def __init__(self, name="mse", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def penalty(self, error):
+        """Compute the square of each error."""
+        return error * error
 
 
 @keras.saving.register_keras_serializable("keras_ff")

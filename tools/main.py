@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `keras-ff`; those of the process by default.
 
     Returns:
-        Exit status: 0, 1 if a check has failed, 2 for an error, 130 for Ctrl-C.
+        Exit status: 0, 1 if a check has failed or a training diverged, 2 for an error, 130 for Ctrl-C.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     args = _parser(arguments).parse_args(arguments)
@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
+    except FloatingPointError as error:
+        print(f"keras-ff {args.verb}: {_explain(error)}", file=sys.stderr)
+        return 1
     except (ValueError, OSError, ImportError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
         if args.debug:
             traceback.print_exc()

@@ -9,8 +9,12 @@ moment, continues with --resume and ends with the weights that it would have had
   keras-ff train --train a.xyz b.db vasp/ --valid v.xyz --test t.xyz --out runs/second
   keras-ff train --train data.xyz --energy-key E_dft --forces-key F_dft
   keras-ff train --train data.xyz --stress-weight 100        learn the stress too (its errors in eV/Å³ are small numbers)
+  keras-ff train --train data.xyz --config-type-weights '{"Default": 1.0, "dimer": 0.1}'    by config_type in the files
   keras-ff train --train data.xyz --batch-size 32 --devices 4    each of four GPUs takes eight structures of a batch
   keras-ff train --resume runs/second
+
+Weights in the files (config_weight, config_energy_weight, config_forces_weight, config_stress_weight) count in the loss: a
+structure with the weight 2 counts as two copies of it, one with the weight 0 is left out. They do not count in MAE and RMSE.
 
 A saved model of any kind (Stillinger-Weber, splines, sums, committees, also one that was trained before) is trained further with
 --start. It keeps its species, cutoff and descriptor, its weights and its reference energies; --adapt first fits reference energies
@@ -72,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in KINDS:
         text = f"weight of the {kind} in the loss, 0 leaves it out (default {default[kind + '_weight']:g})"
         add(training, f"{kind}-weight", text, type=float, metavar="X")
+    text = 'weights of structures by their config_type, such as \'{"Default": 1.0, "dimer": 0.1}\'; Default are those without one'
+    add(training, "config-type-weights", text, metavar="DICT")
     add(training, "seed", f"of new weights, order of the data and split (default {default['seed']})", type=int, metavar="N")
     folder = parser.add_argument_group("run folder")
     add(folder, "out", "folder of the run (default runs/DATE_TIME)", metavar="RUN")

@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from keras_ff import backend
-from keras_ff.data import Dataset
+from keras_ff.data import Dataset, unweighted
 from keras_ff.models import Ensemble
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def uncertainty(model: Ensemble, structures: Sequence[Atoms]) -> dict[str, np.nd
     function = backend.jit(spreads, layer=model)
     results = {name: np.zeros(len(structures)) for name in ("forces", "energy_per_atom")}
     for index in range(len(data)):
-        batch, _ = data[index]
+        batch, *_ = data[index]
         forces, energy = (np.asarray(values, dtype="float64") for values in function(batch))
         is_atom, members = batch["species"] >= 0, data.indices(index)
         there = members >= 0
@@ -174,11 +174,9 @@ def checked_candidates(structures: Iterable[Atoms]) -> list[Atoms]:
 
 def _data(model, structures):
     """Dataset of structures without labels."""
-    bare = []
-    for atoms in structures:
-        atoms = atoms.copy()
+    bare = unweighted(structures)
+    for atoms in bare:
         atoms.calc = None
-        bare.append(atoms)
     return Dataset(bare, model, batch_size=BATCH, shuffle=False, progress=False)
 
 

@@ -31,6 +31,7 @@ def prepare(dtype: str | keras.DTypePolicy) -> None:
         dtype: Name of a dtype, such as "float64", or a `keras.DTypePolicy`.
 
     Raises:
+        ValueError: If the dtype is neither float32 nor float64, such as "mixed_float16" or "bfloat16".
         RuntimeError: If this Keras or JAX cannot compute in the dtype, or the process is the fork of one that computed.
 
     Example:
@@ -41,6 +42,12 @@ def prepare(dtype: str | keras.DTypePolicy) -> None:
     """
     check_process()
     policy = keras.dtype_policies.get(dtype)
+    if not {policy.compute_dtype, policy.variable_dtype} <= {"float32", "float64"}:
+        raise ValueError(
+            f"Force fields compute in float32 or float64, from positions to forces: in half precision, with its 8 or 11 bits, "
+            f"energies and forces would lose most of their digits. Received the dtype policy {policy.name!r}. Give "
+            'dtype="float32", and leave keras.config.set_dtype_policy and set_floatx at float32 or float64.'
+        )
     if policy.compute_dtype == "float32" and (setting := twin.reduced_products()):
         warnings.warn(
             f"Models in float32 lose digits on GPUs, about 10 meV/atom in energies: {setting}. Remove the setting, or use float64.",

@@ -10,6 +10,7 @@ from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.pymatgen import VASP_STRESS, to_atoms, to_structure
 from keras_ff.data.readers import ReadReport, iread, read, read_with_report
 from keras_ff.data.reference import ReferenceEnergies, fit_reference_energies, subtract_reference_energies
+from keras_ff.data.weights import label_weights, unweighted, weigh_types
 
 __all__ = [
     "VASP_STRESS",
@@ -24,6 +25,7 @@ __all__ = [
     "filter",
     "fit_reference_energies",
     "iread",
+    "label_weights",
     "labels",
     "neighbor_list",
     "read",
@@ -32,5 +34,7 @@ __all__ = [
     "subtract_reference_energies",
     "to_atoms",
     "to_structure",
+    "unweighted",
+    "weigh_types",
     "write_cache",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,19 @@ from ase import Atoms
 from keras_ff.data.batches import Batcher
 from keras_ff.data.labels import Labels
 from keras_ff.data.records import labelled_record
+from keras_ff.data.weights import WEIGHTS, type_of, weights_of
 from keras_ff.files import replace_when_complete
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-VERSION = 2
+# Version 2, which is still read, has no weights and types.
+VERSION = 3
 
 # Data sets of the file that are held in memory, with one row for each structure.
 TABLE = ("offsets", "n_neighbors", "energy", "stress", "stress_set_aside", "has_forces", "pbc", "elements", "compositions")
+IN_LOSS = ("weights", "types")
 
 
 class CachedStructures(collections.abc.Sequence):
@@ -61,14 +65,17 @@ class CachedStructures(collections.abc.Sequence):
         try:
             attributes = self._open().attrs
             version, self.cutoff = int(attributes["keras_ff_cache"]), float(attributes["cutoff"])
-            self._table = {name: self._open()[name][:] for name in TABLE} if version == VERSION else {}
+            names = {2: TABLE, VERSION: TABLE + IN_LOSS}.get(version, ())
+            self._table = {name: self._open()[name][:] for name in names}
         except (OSError, KeyError) as error:
             raise ValueError(f"{path} is truncated or was not made by keras_ff.data.write_cache ({error}).") from error
-        if version != VERSION:
+        if not self._table:
             raise ValueError(
-                f"{path} is a cache of version {version}, this program reads version {VERSION}. Write it anew with write_cache."
+                f"{path} is a cache of version {version}, this program reads 2 and {VERSION}. Write it anew with write_cache."
             )
-        self._indices = np.arange(len(self._table["energy"])) if indices is None else np.asarray(indices, dtype=np.int64)
+        count = len(self._table["energy"])
+        self._table = {"weights": np.ones((count, 4)), "types": np.full(count, b"Default"), **self._table}
+        self._indices = np.arange(count) if indices is None else np.asarray(indices, dtype=np.int64)
 
     def __len__(self):
         return len(self._indices)
@@ -80,6 +87,10 @@ class CachedStructures(collections.abc.Sequence):
         atoms = Atoms(numbers=record["numbers"], positions=record["positions"], cell=record["cell"], pbc=record["pbc"])
         results = {kind: record[kind] for kind in ("energy", "forces", "stress") if np.isfinite(record[kind]).all()}
         atoms.calc = Labels(atoms, **results)
+        number = self._indices[index]
+        weights, kind = self._table["weights"][number].tolist(), self._table["types"][number].decode()
+        atoms.info |= {names[0]: weight for names, weight in zip(WEIGHTS.values(), weights, strict=True) if weight != 1.0}
+        atoms.info |= {"config_type": kind} if kind != "Default" else {}
         return atoms
 
     def subset(self, indices: Sequence[int]) -> CachedStructures:
@@ -91,7 +102,30 @@ class CachedStructures(collections.abc.Sequence):
         Returns:
             `CachedStructures` of the same file.
         """
-        return CachedStructures(self.path, self._indices[np.asarray(indices, dtype=np.int64)])
+        part = copy.copy(self)
+        part._indices = self._indices[np.asarray(indices, dtype=np.int64)]
+        return part
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the structures and of their energies, forces and stresses, (structures, 4); see `label_weights`."""
+        return self._table["weights"][self._indices]
+
+    @property
+    def types(self) -> list[str]:
+        """Types of the structures, their `config_type`; "Default" where there is none."""
+        return [name.decode() for name in self._table["types"][self._indices]]
+
+    def with_weights(self, weights: np.ndarray) -> CachedStructures:
+        """Return the same structures with other weights; the file stays as it is.
+
+        Args:
+            weights: Weights of the structures and of their energies, forces and stresses, (structures, 4).
+        """
+        changed, table = copy.copy(self), self._table["weights"].copy()
+        table[self._indices] = weights
+        changed._table = {**self._table, "weights": table}
+        return changed
 
     def check_cutoff(self, cutoff: float) -> None:
         """Raise an error unless the neighbor lists were made for a cutoff.
@@ -216,7 +250,7 @@ def write_cache(
             floats = file.create_dataset("floats", (0,), np.float64, maxshape=(None,), chunks=(65536,))
             integers = file.create_dataset("integers", (0,), np.int32, maxshape=(None,), chunks=(65536,))
             offsets, energies, stresses, has_forces, pbc = [np.zeros(4, dtype=np.int64)], [], [], [], []
-            most, compositions, set_aside = [], [], []
+            most, compositions, set_aside, weights, types = [], [], [], [], []
             for index, atoms in enumerate(structures):
                 record = labelled_record(atoms, index, batcher)
                 labeled = bool(np.isfinite(record["forces"]).all())
@@ -231,13 +265,15 @@ def write_cache(
                 has_forces.append(labeled)
                 pbc.append(atoms.pbc)
                 most.append(counts.max())
+                weights.append(weights_of(atoms, index))
+                types.append(type_of(atoms).encode())
                 compositions.append(collections.Counter(record["numbers"].tolist()))
             if not energies:
                 raise ValueError("There is no structure to write.")
             elements = sorted(set().union(*compositions))
             counts = [[composition[element] for element in elements] for composition in compositions]
-            columns = (offsets, most, energies, stresses, set_aside, has_forces, pbc, elements, counts)
-            for name, values in zip(TABLE, columns, strict=True):
+            columns = (offsets, most, energies, stresses, set_aside, has_forces, pbc, elements, counts, weights, types)
+            for name, values in zip(TABLE + IN_LOSS, columns, strict=True):
                 file[name] = np.array(values)
     return CachedStructures(path)
 

@@ -18,12 +18,19 @@ from keras_ff.data.batches import Batcher
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
+from keras_ff.data.filters import selected
 from keras_ff.data.labels import KINDS
 from keras_ff.data.records import labelled_record
+from keras_ff.data.summary import summary
 from keras_ff.data.waves import check_crystal
+from keras_ff.data.weights import all_weights, counts_at_all, has_effect, normalized, shortened, weights_found, without_weightless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+# Targets that are another form of a label.
+LABELS = {"energy_per_atom": "energy"}
 
 
 class Dataset(keras.utils.PyDataset):
@@ -47,6 +54,10 @@ class Dataset(keras.utils.PyDataset):
     `wave_cutoff`; all batches have room for those of the largest cell. Counts (see `keras_ff.data.bootstrap`) exist only for a
     model with a `bootstrap`. Labels are in eV, eV/Å and eV/Å³ (xx, yy, zz, yz, xz, xy, positive under tension). NaN stands for a
     missing label, for padding, and for the stress of a structure that is not periodic in all directions.
+
+    Weights of structures and labels (`label_weights`) make a third dict in the batch: sample weights (S, 1) for each label, which
+    the losses take; metrics do not. They are such that a structure with the weight 2 counts as much as two copies of it. A label
+    with the weight 0 is missing, and a structure with the weight 0 is left out of the data set.
 
     The order of batches and the structures of each are a function of `seed` and `epoch` alone. Setting `epoch` gives the order of
     that epoch; Keras raises it by one after each epoch.
@@ -74,10 +85,13 @@ class Dataset(keras.utils.PyDataset):
         compositions: Number of atoms of each species in each structure, (structures, species).
         labels_found: Dict with the number of structures that have the label "energy", "forces" and "stress".
         stresses_set_aside: Number of stresses that are not used, as their structures are not periodic in three directions.
+        weights: Weights of the structures and of their energies, forces and stresses, (structures, 4), as they were given.
+        left_out: Indices of the structures with the weight 0, which are not in `structures`.
 
     Raises:
-        ValueError: If there is no structure, an element is unknown to the model, a structure is broken, a structure fits in none
-            of `shapes`, or the model sums over waves and a structure is not periodic in all directions.
+        ValueError: If there is no structure, a weight is negative or not finite, an element is unknown to the model, a structure is
+            broken, a structure fits in none of `shapes`, or the model sums over waves and a structure is not periodic in all
+            directions.
 
     Example:
         >>> import keras_ff as kff
@@ -104,6 +118,8 @@ class Dataset(keras.utils.PyDataset):
     ):
         super().__init__()
         dtype = dtype or getattr(model, "compute_dtype", None) or keras.config.floatx()
+        if keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
+            raise ValueError(f"Batches are float32 or float64, as positions need their digits. Received dtype={dtype!r}.")
         self.batcher = Batcher.of(model, dtype=dtype)
         self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
         self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
@@ -112,6 +128,7 @@ class Dataset(keras.utils.PyDataset):
         self.seed = int(seed)
         self.max_memory = max_memory
         self.structures = _sequence(structures, self.cutoff)
+        self._leave_out()
         if not len(self.structures):
             raise ValueError("The data set is empty: there is no structure to make batches of.")
         self._rows, self._bytes = {}, 0
@@ -125,12 +142,28 @@ class Dataset(keras.utils.PyDataset):
         else:
             self.buckets = given_buckets(self.n_atoms, self.n_neighbors, self.batch_size, shapes)
 
+    def _leave_out(self):
+        """Leave out the structures with the weight 0."""
+        self.weights = all_weights(self.structures)
+        counts, self._weighted = counts_at_all(self.weights), has_effect(self.weights)
+        self._numbers, self.left_out = np.flatnonzero(counts), np.flatnonzero(~counts).tolist()
+        if self.left_out:
+            warnings.warn(
+                f"{len(self.left_out)} of {len(counts)} structures have the weight 0 and are left out of the data set: "
+                f"{shortened(self.left_out)}. What is computed for a data set is that of its `structures`, without them.",
+                stacklevel=3,
+            )
+            self.structures, self.weights = selected(self.structures, self._numbers), self.weights[counts]
+
     def _survey(self, progress):
         """Sizes, compositions and labels of all structures; keeps the neighbor lists that fit in memory."""
         survey = self.structures.survey() if isinstance(self.structures, CachedStructures) else self._survey_of_atoms(progress)
         self.n_atoms, self.n_neighbors, self.n_pairs = survey["n_atoms"], survey["n_neighbors"], survey["n_pairs"]
-        self.energies = survey["energies"]
-        self.labels_found = {kind: int(np.sum(survey[kind])) for kind in KINDS}
+        has = {kind: survey[kind] & (weights > 0) for kind, weights in zip(KINDS, self.weights[:, 1:].T, strict=True)}
+        self.energies = np.where(has["energy"], survey["energies"], np.nan)
+        self.labels_found = {kind: int(np.sum(present)) for kind, present in has.items()}
+        self._has = np.stack([has[kind] for kind in KINDS], axis=1)
+        self._shares = normalized(self.weights, self._has, self.n_atoms)
         self.stresses_set_aside = int(np.sum(survey["stress_set_aside"]))
         index_of = {atomic_numbers[symbol]: index for index, symbol in enumerate(self.species)}
         self.compositions = np.zeros((len(self.structures), len(self.species)), dtype=np.int64)
@@ -252,7 +285,10 @@ class Dataset(keras.utils.PyDataset):
             targets["energy_per_atom"][number] = row["energy"] / n
             targets["forces"][number, :n] = row["forces"]
             targets["stress"][number] = row["stress"]
-        return inputs, targets
+        if not self._weighted:
+            return inputs, targets
+        shares = dict(zip(KINDS, self._shares[indices].astype(kind).T[..., None], strict=True))
+        return inputs, targets, {name: shares[LABELS.get(name, name)] for name in targets}
 
     def _row(self, index):
         """Record of one structure with its labels and its neighbors as rows, in the dtype of the batches."""
@@ -265,6 +301,11 @@ class Dataset(keras.utils.PyDataset):
                 self._bytes += size
         return row
 
+    @property
+    def weights_found(self) -> dict[str, float]:
+        """Number of structures with other weights than 1 (of labels that exist), and the smallest and largest of the weights."""
+        return weights_found(self.weights, self._has)
+
     def _make_row(self, index):
         if isinstance(self.structures, CachedStructures):
             record = self.structures.record(index)
@@ -273,7 +314,8 @@ class Dataset(keras.utils.PyDataset):
             except ValueError as error:
                 raise ValueError(f"Structure {index} of {self.structures.path}, {error}") from error
         else:
-            record = labelled_record(self.structures[index], index, self.batcher)
+            record = labelled_record(self.structures[index], int(self._numbers[index]), self.batcher)
+        record = without_weightless(record, self.weights[index])
         row = {name: record[name] for name in ("species", "pbc", "energy", "stress", "n_neighbors", "stress_set_aside")}
         row |= {name: record[name].astype(self.dtype) for name in ("positions", "forces")}
         # The waves of a crystal take the digits of its cell.
@@ -306,7 +348,7 @@ class Dataset(keras.utils.PyDataset):
             UserWarning: If all stresses were set aside, as no structure is periodic in three directions.
         """
         for kind in kinds:
-            kind = "energy" if kind == "energy_per_atom" else kind
+            kind = LABELS.get(kind, kind)
             if kind not in KINDS:
                 raise ValueError(f"Labels are {', '.join(KINDS)}. Received {kind!r}.")
             if not self.labels_found[kind] and kind == "stress" and self.stresses_set_aside:
@@ -325,39 +367,8 @@ class Dataset(keras.utils.PyDataset):
                 )
 
     def report(self) -> str:
-        """Return a table of the structures, labels, neighbors, batches and padding of the data set, as text."""
-        pairs = self.n_pairs / self.n_atoms
-        kept = len(self._rows)
-        rows = [
-            ("structures", f"{len(self.structures)} ({self.n_atoms.min()} to {self.n_atoms.max()} atoms)"),
-            (
-                "atoms",
-                f"{self.n_atoms.sum()}: "
-                + ", ".join(f"{s} {n}" for s, n in zip(self.species, self.compositions.sum(0), strict=True)),
-            ),
-            (
-                "labels",
-                ", ".join(f"{kind} {count}" for kind, count in self.labels_found.items())
-                + (f" ({self.stresses_set_aside} set aside: not periodic in three directions)" if self.stresses_set_aside else ""),
-            ),
-            (
-                "neighbors",
-                f"{np.average(pairs, weights=self.n_atoms):.1f} mean, {self.n_neighbors.max()} most, within {self.cutoff:g} Å",
-            ),
-            ("batches", f"{len(self)} of {self.batch_size} structures"),
-        ]
-        for count, (a, k) in zip(self.buckets.counts, self.buckets.shapes, strict=True):
-            if count:
-                rows.append(("  shape", f"{count} batches of {a} atoms x {k} neighbors"))
-        rows.append(("padding", f"{100 * self.padding_waste:.1f} % of the pairs"))
-        rows.append(
-            (
-                "memory",
-                f"{self._bytes / 2**20:.1f} MiB in {kept} neighbor lists"
-                + ("" if kept == len(self.structures) else ", the others are made anew for each batch"),
-            )
-        )
-        return "\n".join(f"{name:<11} {text}" for name, text in rows)
+        """Return a table of the structures, labels, weights, neighbors, batches and padding of the data set, as text."""
+        return summary(self)
 
 
 def _sequence(structures, cutoff):

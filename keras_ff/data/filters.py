@@ -44,9 +44,12 @@ def split(structures: Sequence[Atoms], fractions: Sequence[float] = (0.9, 0.1), 
         raise ValueError(f"{len(structures)} structures are too few for fractions={fractions.tolist()}: a set would be empty.")
     order = np.random.default_rng(seed).permutation(len(structures))
     sets = [np.sort(order[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    if hasattr(structures, "subset"):
-        return [structures.subset(indices) for indices in sets]
-    return [[structures[index] for index in indices] for indices in sets]
+    return [selected(structures, indices) for indices in sets]
+
+
+def selected(structures: Sequence[Atoms], indices: Sequence[int]) -> Sequence[Atoms]:
+    """Some of the structures of a list or of `CachedStructures`, by their indices."""
+    return structures.subset(indices) if hasattr(structures, "subset") else [structures[index] for index in indices]
 
 
 def filter(

@@ -14,6 +14,7 @@ from keras_ff.data.labels import KINDS, MissingLabel, available_keys, check_stru
 from keras_ff.data.reasons import LeftOut, NoStructures
 from keras_ff.data.sources import files_of, is_passed_over
 from keras_ff.data.units import StressConvention
+from keras_ff.data.weights import label_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ class ReadReport:
         keys: Dict of dicts: for each label the names under which it is stored, with the number of structures.
         skipped: List of `(where, reason)` for each frame that was left out.
         notes: Dict from sentences about doubtful choices to the number of structures that they concern.
+        weights: Weights other than 1 of structures and labels (see `label_weights`): their number of structures, smallest and
+            largest.
 
     Example:
         >>> import keras_ff as kff
@@ -46,12 +49,19 @@ class ReadReport:
     keys: dict = dataclasses.field(default_factory=lambda: {kind: {} for kind in KINDS})
     skipped: list = dataclasses.field(default_factory=list)
     notes: dict = dataclasses.field(default_factory=dict)
+    weights: dict = dataclasses.field(default_factory=dict)
 
     def __str__(self):
         lines = [f"structures  {self.structures}" + (f"  (skipped {len(self.skipped)})" if self.skipped else "")]
         for kind in KINDS:
             names = ", ".join(f"{name}: {count}" for name, count in self.keys[kind].items())
             lines.append(f"{kind:<10}  {self.labels[kind]}" + (f"  from {names}" if names else ""))
+        if self.weights:
+            lines.append(
+                "weights     {structures} structures have other weights than 1, from {smallest:g} to {largest:g}".format(
+                    **self.weights
+                )
+            )
         lines += [f"note        {count} x {note}" for note, count in self.notes.items()]
         lines += [f"skipped     {where}: {reason}" for where, reason in self.skipped]
         return "\n".join(lines)
@@ -244,6 +254,7 @@ def _accept(frame, keys, require, report, stress):
     """Structure of a frame with its labels in a calculator, after it was counted in the report."""
     check_structure(frame)
     labels, names, notes = find_labels(frame, keys, stress)
+    structure, *weights = label_weights(frame).values()
     for kind in require:
         if kind not in labels:
             named = f" under the name {keys[kind]!r}" if keys[kind] else ""
@@ -257,6 +268,11 @@ def _accept(frame, keys, require, report, stress):
         report.labels[kind] += 1
         report.keys[kind][name] = report.keys[kind].get(name, 0) + 1
     report.structures += 1
+    weights = [structure * weight for weight in weights]
+    if set(weights) != {1.0}:
+        known = report.weights or {"structures": 0, "smallest": weights[0], "largest": weights[0]}
+        ends = {"smallest": min(known["smallest"], *weights), "largest": max(known["largest"], *weights)}
+        report.weights = {"structures": known["structures"] + 1, **ends}
     return settle(frame, labels, names)
 
 

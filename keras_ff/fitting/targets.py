@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff.data import Dataset
+from keras_ff.losses import with_trailing_axes
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -158,12 +159,14 @@ class DataTarget:
         Returns:
             Scalar tensor.
         """
-        inputs, labels = batch
+        inputs, labels, *weights = batch
         outputs = self.model(inputs, training=True)
         total = 0.0
         for name, error in self.errors.items():
             known = ops.isfinite(labels[name])
             difference = ops.where(known, outputs[name] - ops.where(known, labels[name], 0.0), 0.0) / error
             count = ops.maximum(ops.sum(ops.cast(known, difference.dtype)), 1.0)
-            total = total + ops.sum(difference * difference) / count
+            squares = difference * difference
+            squares = squares * with_trailing_axes(weights[0][name], squares) if weights else squares
+            total = total + ops.sum(squares) / count
         return self.weight * total

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.layers.arguments import whole
 from keras_ff.layers.base import Layer
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Stacked(Layer):
 
     def __init__(self, members: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        if members is not None and members < 1:
+        if members is not None and not (isinstance(members, (int, np.integer)) and members >= 1):
             raise ValueError(f"A committee has at least one member. Received members={members}.")
         self.members = members
 
@@ -220,14 +221,15 @@ class AtomicNetwork(Stacked):
 
     def __init__(self, inputs: int, units: Sequence[int], seed: int = 0, **kwargs):
         super().__init__(**kwargs)
-        if len(units) < self.FEWEST_LAYERS or min(units, default=1) < 1:
+        sizes = np.asarray(units)
+        if sizes.ndim != 1 or len(sizes) < self.FEWEST_LAYERS or not all(size >= 1 and size == int(size) for size in sizes):
             fewest = self.FEWEST_LAYERS
             raise ValueError(
                 f"{type(self).__name__} needs {fewest} or more hidden layers, of at least one unit each. Received units={units}."
             )
         self.inputs = int(inputs)
         self.units = tuple(int(width) for width in units)
-        self.seed = seed
+        self.seed = whole("seed", seed, 0)
         self.built = True
 
     def dense(self, inputs: int, units: int, place: Sequence[int], **kwargs) -> Dense:

@@ -106,7 +106,7 @@ class Descriptor(NeighborhoodLayer, abc.ABC):
 
     def __init__(self, cutoff: float, n_species: int = 1, **kwargs):
         super().__init__(**kwargs)
-        if not (np.isfinite(cutoff) and cutoff > 0):
+        if not (isinstance(cutoff, (int, float, np.number)) and np.isfinite(cutoff) and cutoff > 0):
             raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
         if n_species < 1:
             raise ValueError(f"There must be at least one species. Received n_species={n_species}.")

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.polynomial import Legendre
 
+from keras_ff.layers.arguments import real, whole
 from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
@@ -81,16 +82,19 @@ class SplineFilters(Descriptor):
         **kwargs,
     ):
         super().__init__(cutoff, n_species, **kwargs)
-        self.shortest = float(shortest)
+        self.shortest = real("shortest", shortest)
         self.triplet_cutoff = self.cutoff if triplet_cutoff is None else float(triplet_cutoff)
-        self.n_pairs, self.triplets = int(pairs), triplets if np.ndim(triplets) == 0 else tuple(triplets)
+        self.n_pairs, self.triplets = whole("pairs", pairs, 0), triplets if np.ndim(triplets) == 0 else tuple(triplets)
         self.all_meet = np.ndim(triplets) == 1
-        n_f, n_g = (int(count) for count in np.broadcast_to(triplets, 2))
+        n_f, n_g = (whole("triplets", count, 0) for count in np.broadcast_to(triplets, 2))
         # The functions f of the two neighbors, each combination once.
         self.partners = np.triu_indices(n_f) if self.all_meet else 2 * (np.arange(n_f),)
         self.n_triplets = len(self.partners[0]) * (n_g if self.all_meet else 1)
-        self.knots, self.roughness = tuple(int(count) for count in knots), float(roughness)
-        self.degree = degree if degree is None else int(degree)
+        self.knots, self.roughness = (
+            tuple(whole("knots", count, 2) for count in np.broadcast_to(knots, 2)),
+            real("roughness", roughness),
+        )
+        self.degree = degree if degree is None else whole("degree", degree, 0)
         if not self.shortest < self.triplet_cutoff <= self.cutoff:
             raise ValueError(
                 "The filters need shortest < triplet_cutoff <= cutoff, in Å. "

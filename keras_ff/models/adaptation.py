@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,8 @@ class AdaptableModel(DataModel):
         """Set reference energies, scales and statistics of the descriptors from data, before training.
 
         Reference energies of the species are fitted by least squares to the energies minus those of fixed terms of the potential,
-        such as a repulsion. Nothing is set if no term adapts: a classical potential keeps its own zero.
+        such as a repulsion. Nothing is set if no term adapts: a classical potential keeps its own zero. Weights of structures
+        have no effect here, apart from the weight 0.
 
             model = ForceField(NeuralIL(["Si"]))
             data = Dataset(structures, model)
@@ -42,7 +44,8 @@ class AdaptableModel(DataModel):
             ValueError: If the data set has neither energies nor forces.
 
         Warns:
-            UserWarning: If data lie outside the knots of splines, see `spline_domains`.
+            UserWarning: If data lie outside the knots of splines (see `spline_domains`), their compositions do not determine the
+                reference energies, or no atom has a neighbor.
         """
         spline_domains(self, dataset)
         learned = terms_with(self.potential, Learned)
@@ -52,6 +55,15 @@ class AdaptableModel(DataModel):
             raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
         fixed = [term for term in self.potential.terms() if term not in learned]
         summary = Summary(self._like_this(Sum(fixed)) if fixed else None, len(self.species)).of(dataset)
+        if summary.energies:
+            self.reference_energies.assign(summary.reference_energies(self.species))
+        if not dataset.n_pairs.any():
+            warnings.warn(
+                f"No atom of the data set has a neighbor within the cutoff of {self.cutoff:g} Å. The reference energies are set; "
+                "the statistics of the descriptors and the scale of the energies stay as they are. Adapt to data with bonds.",
+                stacklevel=2,
+            )
+            return
         gathered, kinds, seen = [[] for _ in learned], [], 0
         batches = np.random.default_rng(0).permutation(len(dataset))
         for _, atoms in self._features(learned, dataset, batches):
@@ -61,8 +73,6 @@ class AdaptableModel(DataModel):
             seen += len(kinds[-1])
             if seen >= samples:
                 break
-        if summary.energies:
-            self.reference_energies.assign(summary.reference_energies(self.species))
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), np.concatenate(kinds), summary.force_scales())
 

@@ -12,8 +12,11 @@ from tqdm import tqdm
 from keras_ff import backend
 from keras_ff.data.dataset import Dataset
 from keras_ff.models.epochs import SetEpoch
+from keras_ff.models.good_weights import KeepGoodWeights
 from keras_ff.models.mapping import PER_ATOM, in_order, mapped
+from keras_ff.models.missing_labels import for_outputs, known_loss, known_metric
 from keras_ff.models.own_precision import in_dtype, own_precision
+from keras_ff.training.callbacks import separate_averages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +47,11 @@ class DataModel(keras.Model):
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
         """Compile the model, as `keras.Model.compile` does.
 
-        Losses and metrics compute in the dtype of the model, unless they were made with another one.
+        Losses and metrics compute in the dtype of the model, unless they were made with another one. They leave out missing labels:
+        "mse", "mae" and others of Keras are replaced by those of this library, and what cannot be replaced is refused.
+
+        Weights of structures and labels count in the losses of training and validation, and in `weighted_metrics`, but not in
+        `metrics`.
 
         Args:
             optimizer: Keras optimizer or its name.
@@ -53,11 +60,17 @@ class DataModel(keras.Model):
             metrics: Dict from names of outputs to lists of metrics.
             weighted_metrics: Metrics that take sample weights.
             kwargs: Further arguments of `keras.Model.compile`.
+
+        Raises:
+            ValueError: If a loss or metric is NaN where a label is missing.
         """
         backend.check_process()
         if self._replicas > 1:
             # TensorFlow cannot compile across devices, and Keras knows.
             kwargs["jit_compile"] = "auto"
+        with backend.default_dtype(self.variable_dtype):
+            loss = for_outputs(loss, known_loss)
+            metrics, weighted_metrics = (for_outputs(nest, known_metric) for nest in (metrics, weighted_metrics))
         loss, metrics, weighted_metrics = (in_dtype(nest, self.variable_dtype) for nest in (loss, metrics, weighted_metrics))
         with backend.default_dtype(self.variable_dtype):
             super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs)
@@ -72,6 +85,10 @@ class DataModel(keras.Model):
 
             model.fit(data, validation_data=validation, epochs=100)
 
+        If the loss or a weight becomes NaN or infinite, the training ends with an error that names the structures, and the model
+        gets the weights that it had at the beginning of the epoch. Where the optimizer averages the weights (`use_ema=True`), the
+        model has the averages at the end.
+
         Args:
             x: `keras_ff.data.Dataset`, whose order of batches is a function of its seed and the epoch, or what Keras takes.
             args: Further positional arguments of `keras.Model.fit`.
@@ -84,12 +101,20 @@ class DataModel(keras.Model):
 
         Raises:
             ValueError: If the devices of `keras_ff.training.data_parallel` do not divide a batch, or the model was made outside.
+            FloatingPointError: If the loss or a weight is not finite.
         """
         x, validation_data = self._divided(x), self._divided(validation_data)
         if hasattr(x, "epoch"):
             kwargs["shuffle"] = False
             callbacks = [SetEpoch(x), *(callbacks or [])]
-        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+        stop = KeepGoodWeights()
+        callbacks = [stop, *(callbacks or [])]
+        try:
+            return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+        except FloatingPointError as error:
+            raise FloatingPointError(stop.give_back(error, x)) from None
+        finally:
+            separate_averages(self)
 
     @own_precision
     def evaluate(self, x=None, *args, **kwargs):

@@ -162,25 +162,26 @@ class Ensemble(ForceField):
         """An array `(members * structures, ...)` in the shape `(members, structures, ...)`."""
         return ops.reshape(x, (self.members, -1, *x.shape[1:]))
 
-    def compile(self, *args, **kwargs):
+    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
         """Compile the model; see `ForceField.compile`.
 
         Args:
-            args: Positional arguments of `keras.Model.compile`.
-            kwargs: Arguments of `keras.Model.compile`.
+            optimizer: Keras optimizer or its name.
+            loss: Loss, or dict from names of outputs to losses.
+            args: Further positional arguments of `ForceField.compile`.
+            kwargs: Further arguments of `ForceField.compile`.
 
         Raises:
             ValueError: If a loss takes variances and the potential learns none, or the other way round.
         """
-        losses = kwargs.get("loss")
-        for name, loss in losses.items() if isinstance(losses, dict) else ():
-            taken = getattr(loss, "takes_variance", False)
-            if taken != (self.potential.learned_noise and name in WITH_VARIANCE):
+        for name, one in (loss if isinstance(loss, dict) else dict.fromkeys(OUTPUTS, loss)).items():
+            taken = getattr(one, "takes_variance", False)
+            if one is not None and taken != (self.potential.learned_noise and name in WITH_VARIANCE):
                 raise ValueError(
                     f"Outputs with learned variances need a loss that takes these, GaussianNLL; others need another loss. Received "
-                    f"{type(loss).__name__} for {name}, and learned_noise={self.potential.learned_noise}."
+                    f"{type(one).__name__} for {name}, and learned_noise={self.potential.learned_noise}."
                 )
-        super().compile(*args, **kwargs)
+        super().compile(optimizer, loss, *args, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Compute the loss: that of the means, or in training the mean of those of the members, with the gradient of their sum.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 import keras
@@ -218,29 +219,38 @@ class ForceField(AdaptableModel):
     def _like_this(self, potential):
         return ForceField(potential, dtype=self.dtype_policy)
 
-    def compile(self, *args, **kwargs):
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
         """Compile the model, as `keras.Model.compile` does, after a check of the names of the outputs.
 
             model.compile(optimizer="adam", loss={"energy_per_atom": kff.losses.MSE(), "forces": kff.losses.MSE()})
 
         Args:
-            args: Positional arguments of `keras.Model.compile`.
-            kwargs: Arguments of `keras.Model.compile`.
+            optimizer: Keras optimizer or its name.
+            loss: Loss, or dict from names of outputs to losses.
+            loss_weights: Dict from names of outputs to the weights of their losses.
+            metrics: Dict from names of outputs to lists of metrics.
+            weighted_metrics: Metrics in which weights of structures and labels count.
+            kwargs: Further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: If `loss`, `loss_weights` or `metrics` name an output that does not exist.
+            ValueError: If `loss`, `loss_weights` or `metrics` name an output that does not exist, or a loss or metric is NaN where
+                a label is missing.
         """
         # Keras would pair wrong names with outputs silently.
-        for option in ("loss", "loss_weights", "metrics"):
-            named = kwargs.get(option)
+        options = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        for option, named in options.items():
             if unknown := sorted(set(named) - set(OUTPUTS)) if isinstance(named, dict) else []:
                 raise ValueError(f"The model has the outputs {list(OUTPUTS)}. Received {option} for {unknown}.")
-        super().compile(*args, **kwargs)
+        super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs)
 
     def compile_from_config(self, config):
-        """Compile the model as it was compiled when it was saved."""
+        """Compile the model as it was compiled when it was saved; with a warning, leave it uncompiled if the loss is refused."""
         # Keras leaves models with a `compile` of their own uncompiled when it loads them.
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        try:
+            self.compile(**keras.saving.deserialize_keras_object(config))
+        except ValueError as error:
+            warnings.warn(f"The model is loaded without its loss and optimizer. {error}", stacklevel=2)
+            return
         self.optimizer.build(self.trainable_variables)
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs) -> None:

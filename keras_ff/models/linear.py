@@ -37,7 +37,8 @@ def fit_linear(
     """Fit weights on which energies and forces depend linearly, and the reference energies, by least squares.
 
     Minimizes the mean of (energy per atom / energy_error)² plus the mean of (forces / forces_error)² of the differences to the
-    labels, plus the regularizers of the weights, which have to be quadratic. The result is a good start for `fit`:
+    labels, in which weights of structures and labels count, plus the regularizers of the weights, which have to be
+    quadratic. The result is a good start for `fit`:
 
         phi = PairSpline(["Si"], cutoff=6.0)
         network = SplineNetwork(["Si"], units=())   # linear embedding
@@ -110,17 +111,17 @@ class _Columns:
         outputs = self._function([weight.value for weight in self.model.weights], changes.astype(self.model.compute_dtype), batch)
         return [ops.convert_to_numpy(x).astype("float64").reshape(len(changes), -1) for x in outputs]
 
-    def rows(self, batch, labels):
+    def rows(self, batch, labels, weights=None):
         """Return, for energies and for forces, derivatives `(rows, weights)` and labels minus predictions `(rows,)`."""
-        pairs = self._labelled(np.concatenate([np.zeros((1, self.size)), np.eye(self.size)]), batch, labels)
+        pairs = self._labelled(np.concatenate([np.zeros((1, self.size)), np.eye(self.size)]), batch, labels, weights)
         return [((values[1:] - values[0]).T, label - values[0]) for values, label in pairs]
 
-    def rest(self, batch, labels):
+    def rest(self, batch, labels, weights=None):
         """Return, for energies and for forces, labels minus predictions `(rows,)`."""
-        return [label - values[0] for values, label in self._labelled(np.zeros((1, self.size)), batch, labels)]
+        return [label - values[0] for values, label in self._labelled(np.zeros((1, self.size)), batch, labels, weights)]
 
-    def _labelled(self, changes, batch, labels):
-        """For energies and for forces in units of their errors: `(changes, rows)`, and the labels `(rows,)`."""
+    def _labelled(self, changes, batch, labels, weights):
+        """For energies and for forces in units of their errors, times the root of their weights: `(changes, rows)` and labels."""
         count = len(changes)
         changes = np.pad(changes, ((0, -count % COLUMNS), (0, 0)))
         outputs = [self._evaluate(changes[i : i + COLUMNS], batch) for i in range(0, len(changes), COLUMNS)]
@@ -130,7 +131,10 @@ class _Columns:
             label = np.asarray(labels[name], "float64").reshape(-1) / error
             is_atom = np.repeat((batch["species"] >= 0).reshape(-1), 3) if name == "forces" else True
             known = np.isfinite(label) & is_atom
-            pairs.append((values[:, known], label[known]))
+            root = (
+                1.0 if weights is None else np.sqrt(np.repeat(weights[name].reshape(-1), len(label) // len(weights[name]))[known])
+            )
+            pairs.append((values[:, known] * root, label[known] * root))
         return pairs
 
     def move(self, change, example):

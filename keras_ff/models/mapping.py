@@ -47,7 +47,7 @@ def mapped(
     function = backend.jit(function, layer=model)
     batches = range(len(dataset)) if batches is None else batches
     for number in tqdm(batches, desc=name, unit=" batches", delay=2.0, disable=not verbose, leave=False):
-        batch, labels = dataset[number]
+        batch, labels, *_ = dataset[number]
         results = {name: ops.convert_to_numpy(value) for name, value in function(batch, labels).items()}
         counts = np.sum(batch["species"] >= 0, axis=1)
         for row, index in enumerate(dataset.indices(number)):

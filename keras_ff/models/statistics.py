@@ -1,5 +1,7 @@
 """Statistics of the labels of a data set that `ForceField.adapt` needs."""
 
+import warnings
+
 import numpy as np
 
 from keras_ff.data.reference import fit_reference_energies
@@ -62,8 +64,21 @@ class Summary:
             self.compositions.append(np.bincount(species, minlength=self.n_species))
 
     def reference_energies(self, species):
-        """Return the energies of the species in eV, `(species,)`, by least squares; `species` are their symbols."""
-        return fit_reference_energies(self.compositions, self.energies, species).energies
+        """Return the energies of the species in eV, `(species,)`, by least squares; `species` are their symbols.
+
+        Warns:
+            UserWarning: If the compositions do not determine them.
+        """
+        fit = fit_reference_energies(self.compositions, self.energies, species)
+        absent = [f"1 {symbol}" for symbol, count in zip(species, np.sum(self.compositions, axis=0)) if not count]
+        if combinations := [text for text in fit.undetermined if text not in absent]:
+            warnings.warn(
+                f"The compositions of the data do not determine all reference energies: those of {', '.join(combinations)} are "
+                "arbitrary. Energies are right for these compositions alone, and not for others or single atoms. Add structures "
+                "of other compositions, or isolated atoms.",
+                stacklevel=4,
+            )
+        return fit.energies
 
     def force_scales(self):
         """Return the root mean square of the force components for each species in eV/Å, `(species,)`.

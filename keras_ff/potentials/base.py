@@ -59,7 +59,7 @@ class Potential(NeighborhoodLayer, abc.ABC):
         self.species = [str(symbol) for symbol in species]
         if not self.species or len(set(self.species)) < len(self.species):
             raise ValueError(f"A potential needs a list of different chemical symbols. Received species={list(species)}.")
-        if not (np.isfinite(cutoff) and cutoff > 0):
+        if not (isinstance(cutoff, (int, float, np.number)) and np.isfinite(cutoff) and cutoff > 0):
             raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
         self.cutoff = float(cutoff)
 

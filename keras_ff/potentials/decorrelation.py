@@ -7,6 +7,10 @@ import numpy as np
 # Principal components with less than this fraction of the largest variance are rounding errors of float32.
 SMALLEST_VARIANCE = 1e-7
 
+# Features whose deviations are less than this fraction of their size are all the same, apart from rounding errors: those of the
+# atoms of a perfect crystal, or of isolated atoms.
+SMALLEST_SPREAD = 1e-6
+
 
 def decorrelation(features: np.ndarray, groups: list[slice], others: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Mean of features, and the matrix that turns them into principal components for a network.
@@ -15,7 +19,7 @@ def decorrelation(features: np.ndarray, groups: list[slice], others: int = 0) ->
     of small variance slowly. The network gets the principal components of their
     covariance, each divided by the square root of its standard deviation. That is half of
     the way to equal deviations: all of it would amplify noise. On copper this
-    saved about two thirds of the training.
+    saved about two thirds of the training. Features that are the same for all atoms are only divided by their size.
 
     Args:
         features: Descriptors of atoms of the training set, `(samples, features)`, NumPy.
@@ -36,10 +40,14 @@ def decorrelation(features: np.ndarray, groups: list[slice], others: int = 0) ->
     centered = features - mean
     units = np.ones(features.shape[1])
     for group in groups:
-        units[group] = np.sqrt(np.mean(centered[:, group] ** 2)) or 1.0
+        size, spread = (np.sqrt(np.mean(values[:, group] ** 2)) for values in (features, centered))
+        units[group] = spread if spread > SMALLEST_SPREAD * size else size or 1.0
     variances, components = np.linalg.eigh(np.cov(centered / units, rowvar=False, bias=True).reshape(len(units), len(units)))
-    variances = np.maximum(variances, SMALLEST_VARIANCE * max(variances[-1], 1e-300))
     matrix = np.eye(len(units) + others)
+    if variances[-1] < SMALLEST_SPREAD:
+        matrix[: len(units), : len(units)] /= units[:, None]
+        return mean, matrix
+    variances = np.maximum(variances, SMALLEST_VARIANCE * variances[-1])
     matrix[: len(units), : len(units)] = components * (variances * variances.mean()) ** -0.25 / units[:, None]
     return mean, matrix
 

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.layers.arguments import whole
 from keras_ff.layers.atomic_networks import LeCunNormal, LinearPlusMLP, product
 from keras_ff.layers.base import Descriptor
 from keras_ff.potentials.base import Potential
@@ -90,7 +91,7 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         if descriptor.n_species != n_species:
             raise ValueError(f"The descriptor is made for {descriptor.n_species} species. Received species={list(species)}.")
         super().__init__(species, descriptor.cutoff, **kwargs)
-        self.embedding, self.seed = int(embedding), seed
+        self.embedding, self.seed = whole("embedding", embedding, 0), whole("seed", seed, 0)
         features = descriptor.n_features
         if network is None:
             units = (16, 16) if units is None else units

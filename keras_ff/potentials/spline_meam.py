@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.layers.arguments import real, whole
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
@@ -108,6 +109,13 @@ class SplineMEAM(WithSplines, Potential):
             kwargs: Arguments of Keras layers.
         """
         species = [species] if isinstance(species, str) else list(species)
+        knots, shortest, cutoff = whole("knots", knots, 2), real("shortest", shortest), real("cutoff", cutoff, above=0.0)
+        triplet_cutoff = cutoff if triplet_cutoff is None else real("triplet_cutoff", triplet_cutoff, above=0.0)
+        if not shortest < triplet_cutoff <= cutoff:
+            raise ValueError(
+                "The functions need shortest < triplet_cutoff <= cutoff, in Å. "
+                f"Received shortest={shortest}, triplet_cutoff={triplet_cutoff}, cutoff={cutoff}."
+            )
         x = np.linspace(1.0, 0.0, knots)
         n = np.linspace(-1.0, 3.0, knots)
         zero, ends = np.zeros(knots), (0.0, 0.0)
@@ -122,7 +130,7 @@ class SplineMEAM(WithSplines, Potential):
         for name in curve_names(species):
             kind = name.split()[0]
             values, slopes = start[kind]
-            last = triplet_cutoff or cutoff if kind == "f" else cutoff
+            last = triplet_cutoff if kind == "f" else cutoff
             first, last = {"g": (-1.0, 1.0), "U": (n[0], n[-1])}.get(kind, (shortest, last))
             # The slope of the cube at the first knot.
             slopes = slopes or (-3.0 * values[0] / (last - first), 0.0)

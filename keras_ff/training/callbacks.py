@@ -78,10 +78,7 @@ class EvaluateAverage(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Separate the weights from their average, which Keras has made one array."""
-        # Keras has made the average the weights, and on JAX both are then one array in memory, which the next
-        # compiled step consumes: `evaluate` would destroy the average, `save` and a second `fit` would fail.
-        for variable, average in _averages(self.model):
-            variable.assign(ops.copy(ops.convert_to_tensor(average)))
+        separate_averages(self.model)
 
     def on_test_begin(self, logs=None):
         """Give the model the averages."""
@@ -95,6 +92,8 @@ class EvaluateAverage(keras.callbacks.Callback):
 
 class StopOnNaN(keras.callbacks.Callback):
     """Callback that ends the training with an error, which names the usual causes, when the loss is NaN or infinite.
+
+    The `fit` of a `ForceField` has it already; it also names the structures and keeps good weights.
 
     `keras.callbacks.TerminateOnNaN` stops without an error, and the weights that
     are not numbers are saved.
@@ -132,11 +131,25 @@ class StopOnNaN(keras.callbacks.Callback):
 def explain_nan(what):
     """Return the text of an error about NaN: what happened, and the usual causes."""
     return (
-        f"{what} The weights are lost; what was saved after earlier epochs is good. Usual causes, in this order: "
+        f"{what} What was saved after earlier epochs is good. Usual causes, in this order: "
         "a learning rate that is too high (divide it by 10, or give the optimizer clipnorm=1.0); labels with "
         "extreme values or in other units than eV, Å and eV/Å^3 (look at the largest forces); atoms almost on "
         "top of each other; a model that was not adapted to the data (model.adapt(dataset))."
     )
+
+
+def separate_averages(model):
+    """Give weights that are one array in memory with their average an array of their own.
+
+    At the end of `fit` Keras makes the averages the weights. On JAX both are then one array, which the next compiled step
+    consumes: `evaluate` would destroy the average, `save` and a second `fit` would fail. The numbers stay as they are.
+
+    Args:
+        model: Keras model, compiled or not.
+    """
+    for variable, average in _averages(model):
+        if variable.value is average.value:
+            variable.assign(ops.copy(ops.convert_to_tensor(average)))
 
 
 def _averages(model):

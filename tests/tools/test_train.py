@@ -113,3 +113,33 @@ def test_labels_that_are_nowhere_are_an_error(tmp_path, keras_ff):
     done = keras_ff("train", "--train", tmp_path / "energies.xyz", "--out", tmp_path / "run")
     assert done.status == 2 and "'forces'" in done.err and "--forces-weight 0" in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_types_are_settings_of_the_run_and_reported(keras_ff, tmp_path):
+    import ase.io
+
+    data, run = tmp_path / "typed.xyz", tmp_path / "run"
+    structures = ase.io.read(SILICON, ":6")
+    for number, atoms in enumerate(structures):
+        atoms.info["config_type"] = "odd" if number % 2 else "even"
+    ase.io.write(data, structures)
+    options = ("train", "--train", data, "--valid", f"{SILICON}@8:10", *TRAIN[3:], "--epochs", "1", "--out", run)
+    wrong = keras_ff(*options, "--config-type-weights", "{'strange': 2}")
+    assert wrong.status == 2 and "No structure has one of the types ['strange']" in wrong.err and not run.exists()
+    wrong = keras_ff(*options, "--config-type-weights", "odd: 2")
+    assert wrong.status == 2 and "a dict from config_type to weight" in wrong.err
+    done = keras_ff(*options, "--config-type-weights", '{"Default": 1.0, "odd": 0.25}')
+    assert done.status == 0 and "weights     3 structures with other weights than 1, from 0.25 to 1" in done.out
+    assert json.loads((run / "settings.json").read_text())["config_type_weights"] == {"Default": 1.0, "odd": 0.25}
+    assert "3 structures with other weights than 1" in (run / "report.html").read_text()
+    resumed = keras_ff("train", "--resume", run)
+    assert resumed.status == 0 and "3 structures with other weights than 1" in resumed.out
+
+
+def test_a_training_that_diverges_ends_with_a_sentence_and_status_1(keras_ff, tmp_path):
+    run = tmp_path / "run"
+    result = keras_ff("train", "--train", *TRAIN, "--epochs", "3", "--learning-rate", "1e30", "--out", run)
+    assert result.status == 1
+    assert (
+        "structures" in result.err and "The model has the weights of before epoch" in result.err and "Traceback" not in result.err
+    )

@@ -2,6 +2,7 @@
 
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
+from keras_ff.data.weights import types_of
 from keras_ff_tools.run.doubts import CHECKED, print_doubts
 from keras_ff_tools.run.settings import Settings
 
@@ -25,10 +26,10 @@ class RunData:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.train = self._checked("training", settings.train)
+        self.train = self._weighed(self._checked("training", settings.train))
         self.valid = None
         if settings.valid:
-            self.valid = self._checked("validation", settings.valid)
+            self.valid = self._weighed(self._checked("validation", settings.valid), strict=False)
         elif settings.valid_fraction:
             self.train, self.valid = split(self.train, settings.valid_fraction, settings.seed)
         self.test = self._checked("test", settings.test) if settings.test else None
@@ -55,6 +56,13 @@ class RunData:
                 )
             return CachedStructures(sources[0])
         return kff.data.read(sources, **self.settings.reading)
+
+    def _weighed(self, structures, strict=True):
+        """Structures with the weights of their types; `strict` raises an error for types that no structure has."""
+        factors, types = self.settings.config_type_weights, set(types_of(structures))
+        if factors and not strict:
+            factors = {name: factor for name, factor in factors.items() if name in types}
+        return kff.data.weigh_types(structures, factors) if factors else structures
 
     def batches(self, model: kff.ForceField) -> tuple[kff.data.Dataset, kff.data.Dataset | None]:
         """Training and validation set as batches for a model.

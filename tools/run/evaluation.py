@@ -70,7 +70,7 @@ class Predictions:
 
 
 def predict(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: int = 8, progress: bool = True) -> Predictions:
-    """Predictions of a model for structures with labels.
+    """Predictions of a model for structures with labels; weights of structures and labels have no effect.
 
     Args:
         model: The model.
@@ -82,7 +82,13 @@ def predict(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: 
         ValueError: If a structure has an element that the model does not know, or is broken.
     """
     data = kff.data.Dataset(
-        structures, model, batch_size=batch_size, shuffle=False, max_shapes=2, dtype=model.compute_dtype, progress=progress
+        kff.data.unweighted(structures),
+        model,
+        batch_size=batch_size,
+        shuffle=False,
+        max_shapes=2,
+        dtype=model.compute_dtype,
+        progress=progress,
     )
     outputs = model.predict(data, verbose=progress)
     structures = list(structures)

@@ -1,9 +1,20 @@
 """The settings of a training run, and the only place of their defaults."""
 
+import ast
 import os
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 # Number of epochs of a run that names neither epochs nor minutes.
 DEFAULT_EPOCHS = 100
@@ -44,6 +55,8 @@ class Settings(BaseModel):
         energy_weight: Weight of the error of the energy per atom in the loss; 0 leaves it out.
         forces_weight: Weight of the errors of the force components.
         stress_weight: Weight of the errors of the stress components.
+        config_type_weights: Weights of structures by their `config_type`, which multiply those in the files; "Default" is the type
+            of structures without one. A dict, or the text of one.
         energy_p: Errors of the energy above 1/p, 10 meV/atom, count linearly, smaller ones by their square; in atom/eV.
         forces_p: Likewise for force components, 0.1 eV/Å; in Å/eV.
         stress_p: Likewise for stress components, 0.001 eV/Å³ or 0.16 GPa; in Å³/eV.
@@ -81,8 +94,8 @@ class Settings(BaseModel):
     start: str | None = None
     adapt: bool = False
     species: tuple[str, ...] | None = None
-    cutoff: PositiveFloat | None = None
-    n_max: int | None = Field(None, ge=0)
+    cutoff: float | None = Field(None, gt=0, le=100)
+    n_max: int | None = Field(None, ge=1, le=16)
     batch_size: PositiveInt = 4
     max_shapes: PositiveInt = 4
     epochs: PositiveInt | None = None
@@ -91,6 +104,7 @@ class Settings(BaseModel):
     energy_weight: float = Field(1.0, ge=0)
     forces_weight: float = Field(1.0, ge=0)
     stress_weight: float = Field(0.0, ge=0)
+    config_type_weights: dict[str, NonNegativeFloat] | None = None
     energy_p: PositiveFloat = 100.0
     forces_p: PositiveFloat = 10.0
     stress_p: PositiveFloat = 1000.0
@@ -117,6 +131,19 @@ class Settings(BaseModel):
     @classmethod
     def _several(cls, values):
         return (str(values),) if isinstance(values, (str, os.PathLike)) else tuple(map(str, values))
+
+    @field_validator("config_type_weights", mode="before")
+    @classmethod
+    def _dict(cls, value):
+        try:
+            value = ast.literal_eval(value) if isinstance(value, str) else value
+        except (ValueError, SyntaxError):
+            pass
+        if value is None or isinstance(value, dict):
+            return value
+        raise ValueError(
+            f"Weights of types are a dict from config_type to weight, such as {{'Default': 1.0, 'dimer': 0.1}}. Received {value!r}."
+        )
 
     @field_validator("start", mode="before")
     @classmethod

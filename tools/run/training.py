@@ -111,7 +111,11 @@ class TrainingRun:
     def describe_data(self) -> dict[str, dict[str, int]]:
         """Numbers of structures and labels of each set."""
         sets = {"train": self.train, "valid": self.valid}
-        found = {name: {"structures": len(data.structures), **data.labels_found} for name, data in sets.items() if data is not None}
+        found = {
+            name: {"structures": len(data.structures), **data.labels_found, "weights": data.weights_found}
+            for name, data in sets.items()
+            if data is not None
+        }
         return found if self.test is None else {**found, "test": {"structures": len(self.test)}}
 
     def finish(self) -> Result:
@@ -181,7 +185,6 @@ class TrainingRun:
         compile_model(self.model, settings, self.train.labels_found)
         monitor = "loss" if self.valid is None else "val_loss"
         state.callbacks = [
-            kff.training.StopOnNaN(),
             kff.training.BestModel(folder.best, monitor=monitor),
             kff.training.CSVLog(folder.log),
             kff.training.TensorBoardLog(folder.tensorboard),
