@@ -44,6 +44,6 @@ def products(text):
 
 
 def all_in_full(text):
-    """Whether there are products of float32 matrices, and a GPU computes all of them with all digits of float32."""
-    found = products(text)
-    return bool(found) and all(FULL in line for line in found)
+    """Whether there are products of float32 matrices, all in full on GPUs, and nothing else is rounded to fewer digits."""
+    found, rounded = products(text), re.search(r"reduce.precision|\bx?bf16|[\sx]f16|tf32", text)
+    return bool(found) and all(FULL in line for line in found) and not rounded
