@@ -8,6 +8,7 @@ from ase.constraints import FixAtoms, FixBondLengths, FixCartesian, FixCom, Fixe
 from keras import ops
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.potentials import StillingerWeber
 from keras_ff.simulation import NPT, NVE, Dynamics, Langevin, NoseHoover, Rollout, Sampling
 from keras_ff.simulation.constraints import FreeDirections, Held
@@ -99,7 +100,7 @@ def test_the_thermostat_heats_the_degrees_of_freedom_that_are_left(model, silico
 
 def test_a_rollout_holds_them_too_and_is_the_trajectory_of_dynamics(model, held):
     rollout = Rollout(model, held, 25, Langevin(600.0), seed=3)
-    positions = ops.convert_to_numpy(rollout.frames(rollout.batch)["positions"])
+    positions = ops.convert_to_numpy(backend.jit(rollout.frames, layer=model)(rollout.batch)["positions"])
     assert_held(held, positions[-1])
     trajectory = Dynamics(model, held, Langevin(600.0), seed=3).run(25, every=1, verbose=0)
     np.testing.assert_allclose(positions, trajectory.positions, rtol=0, atol=1e-11)
