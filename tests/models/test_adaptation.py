@@ -1,14 +1,17 @@
 """What a model takes from data before it is trained; fine-tuning has tests of its own."""
 
+import warnings
+
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from keras import ops
 from small_data import copper
 
 import keras_ff as kff
 from keras_ff.data import Dataset
-from keras_ff.potentials import ZBL, NeuralIL, RepulsiveMorse, Sum
+from keras_ff.potentials import ZBL, ElementNetworks, NeuralIL, RepulsiveMorse, SplineNetwork, Sum
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -65,3 +68,33 @@ def test_adapt_without_labels_says_so():
     model = kff.ForceField(neuralil())
     with pytest.raises(ValueError, match="neither energies nor forces"):
         model.adapt(Dataset([bulk("Cu")], model))
+
+
+@pytest.mark.parametrize("kind", [NeuralIL, SplineNetwork, ElementNetworks])
+def test_isolated_atoms_or_a_perfect_crystal_alone_give_a_finite_model(kind, structures):
+    """Descriptors that do not vary have no statistics; those of isolated atoms leave the model as it was."""
+    potential = neuralil() if kind is NeuralIL else kind(["Cu"])
+    atom, crystal = Atoms("Cu", cell=[20, 20, 20], pbc=True), bulk("Cu", cubic=True)
+    atom.info["energy"], crystal.info["energy"] = -0.5, -14.0
+    model = kff.ForceField(potential)
+    before = [ops.convert_to_numpy(weight) for weight in potential.weights]
+    with pytest.warns(UserWarning, match="No atom of the data set has a neighbor"):
+        model.adapt(Dataset([atom], model))
+    assert ops.convert_to_numpy(model.reference_energies).tolist() == [-0.5]
+    for weight, value in zip(potential.weights, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(weight), value)
+    model.adapt(Dataset([crystal], model))
+    assert ops.convert_to_numpy(model.reference_energies).tolist() == [-3.5]
+    rattled = predict(model, structures[:2])
+    assert np.isfinite(rattled["forces"]).all() and np.abs(rattled["forces"]).max() < 1e3
+
+
+def test_compositions_that_do_not_determine_reference_energies_are_named():
+    water, hydrogen = Atoms("H2O", [[0, 0, 0], [0.9, 0, 0], [0, 0.9, 0]]), Atoms("H2", [[0, 0, 0], [0.8, 0, 0]])
+    water.info["energy"], hydrogen.info["energy"] = -14.0, -6.0
+    model = kff.ForceField(ZBL(["H", "O", "Cu"]))
+    with pytest.warns(UserWarning, match="do not determine all reference energies: those of 1 H - 2 O are arbitrary"):
+        model.fit_reference_energies(Dataset([water], model))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit_reference_energies(Dataset([water, hydrogen], model))

@@ -60,6 +60,7 @@ def weighed(atoms, **weights):
     return copy
 
 
+@pytest.mark.filterwarnings("ignore:.*weight 0 and are left out")
 def test_a_structure_of_weight_2_is_two_structures_and_one_of_weight_0_is_none(structures):
     """To rounding in the gradient of the loss, of structures of several sizes with and without some labels."""
     one, two, three = structures[0], structures[1] * (2, 1, 1), structures[2]
@@ -77,6 +78,7 @@ def test_a_structure_of_weight_2_is_two_structures_and_one_of_weight_0_is_none(s
         assert its_loss == pytest.approx(loss, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:.*weight 0 and are left out")
 def test_a_weight_counts_also_where_a_batch_has_one_structure(structures):
     light, heavy = (step([weighed(structures[0], config_weight=weight), structures[1]], batch_size=1)[0] for weight in (0.0, 3.0))
     alone = step([structures[1]], batch_size=1)[0]

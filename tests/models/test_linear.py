@@ -42,6 +42,25 @@ def labelled():
     return structures
 
 
+@pytest.mark.slow_on_tensorflow
+def test_a_structure_of_weight_2_counts_as_two(labelled):
+    rng, fitted = np.random.default_rng(1), []
+    noisy = [atoms.copy() for atoms in labelled[:3]]
+    for atoms, one in zip(noisy, labelled):
+        forces = one.get_forces() + rng.normal(scale=0.1, size=(len(one), 3))
+        atoms.calc = SinglePointCalculator(atoms, energy=one.get_potential_energy(), forces=forces)
+    heavy = noisy[0].copy()
+    heavy.calc, heavy.info["config_weight"] = noisy[0].calc, 2.0
+    for structures in ([noisy[0], *noisy], [heavy, *noisy[1:]]):
+        model, weights = linear_model()
+        fit_linear(model, kff.data.Dataset(structures, model, batch_size=4, shapes=[(8, 40)]), weights, verbose=0)
+        fitted.append(np.concatenate([ops.convert_to_numpy(weight).ravel() for weight in weights]))
+        target = kff.fitting.DataTarget(structures, model)
+        fitted.append(float(target.loss(target.inputs())))
+    np.testing.assert_allclose(fitted[2], fitted[0], rtol=1e-7)
+    assert fitted[3] == pytest.approx(fitted[1], rel=1e-7)
+
+
 def errors(model, data):
     model.compile(loss={"forces": "mse"}, metrics=kff.training.default_metrics())
     return model.evaluate(data, verbose=0, return_dict=True)
