@@ -198,7 +198,7 @@ def test_bad_input_is_refused_at_the_door(silicon):
     with pytest.raises(ValueError, match=r"Structure 1 \(Si63\): The position of atom 3"):
         Dataset([silicon[0], broken], MODEL)
     broken = silicon[0].copy()
-    broken.info["energy"] = np.nan
+    broken.info["energy"] = np.inf
     with pytest.raises(ValueError, match=r"Structure 0 \(Si63\): 'energy' has a value that is not finite"):
         Dataset([broken], MODEL)
 
