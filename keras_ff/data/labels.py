@@ -254,8 +254,8 @@ def check_structure(atoms: Atoms) -> None:
         atoms: The structure.
 
     Raises:
-        ValueError: If it has no atoms, an atom is of no element, positions or cell are not finite, the cell has no volume in its periodic directions, or
-            atoms lie on top of each other.
+        ValueError: If it has no atoms, an atom is of no element, positions or cell are not finite, the cell has no volume in its
+            periodic directions, or atoms lie on top of each other.
     """
     if len(atoms) == 0:
         raise ValueError("The structure has no atoms.")
