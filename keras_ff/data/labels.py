@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols
 from scipy.spatial import KDTree
 
 from keras_ff.data.geometry_checks import check_geometry, on_top
@@ -254,11 +255,15 @@ def check_structure(atoms: Atoms) -> None:
         atoms: The structure.
 
     Raises:
-        ValueError: If it has no atoms, positions or cell are not finite, the cell has no volume in its periodic directions, or
-            atoms lie on top of each other.
+        ValueError: If it has no atoms, an atom is of no element, positions or cell are not finite, the cell has no volume in its
+            periodic directions, or atoms lie on top of each other.
     """
     if len(atoms) == 0:
         raise ValueError("The structure has no atoms.")
+    unknown = (atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols))
+    if unknown.any():
+        atom = int(unknown.argmax())
+        raise ValueError(f"Atom {atom} has the atomic number {atoms.numbers[atom]}, which is that of no element.")
     check_geometry(atoms.positions, atoms.cell[:], atoms.pbc)
     closest = closest_pair(atoms, SHORTEST)
     if closest is not None:

@@ -156,6 +156,9 @@ def test_a_conflict_in_labels_is_a_warning():
 def test_structures_that_are_no_physics():
     with pytest.raises(ValueError, match="no atoms"):
         check_structure(Atoms())
+    for number in (0, -3, 119):
+        with pytest.raises(ValueError, match=f"Atom 1 has the atomic number {number}"):
+            check_structure(Atoms(numbers=[14, number], positions=[[0, 0, 0], [0, 0, 2]]))
     with pytest.raises(ValueError, match="on top of each other"):
         check_structure(Atoms("H2", [[0, 0, 0], [0, 0, 0.05]]))
     with pytest.raises(ValueError, match="Atom 0 and atom 1"):
