@@ -39,8 +39,9 @@ def cond(predicate: Any, true_function: Callable, false_function: Callable, *arg
 def scan(function: Callable, init: Any, xs: Any = None, length: int | None = None, checkpoint: bool = False) -> tuple[Any, Any]:
     """Loop with a fixed number of steps that reverse mode can differentiate.
 
-    TensorFlow without `jit` runs a Python loop, or with `checkpoint` traces the
-    step at each call; with `jit` it cannot differentiate the loop four times.
+    TensorFlow without `jit` runs a Python loop, which stores everything, and with
+    `jit` it cannot differentiate the loop four times. Leave plain `tf.function`
+    out: TensorFlow 2.21 then returns empty arrays for a loop that computes forces.
 
     Args:
         function: Maps `(carry, x)` to `(carry, y)`. The carry keeps its structure,

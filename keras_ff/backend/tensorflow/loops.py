@@ -16,12 +16,11 @@ def cond(predicate, true_function, false_function, *args):
 
 
 def scan(function, init, xs=None, length=None, checkpoint=False):
-    """Python loop in eager execution, `tf.while_loop` in compiled functions and with checkpoints."""
+    """Python loop in eager execution, `tf.while_loop` in compiled functions."""
     init, xs = arrays(init), arrays(xs)
-    if tf.executing_eagerly() and not checkpoint:
-        return _scan_loop(function, init, xs, length)
     if tf.executing_eagerly():
-        return tf.function(lambda init, xs: _scan_graph(function, init, xs, length, True), autograph=False)(init, xs)
+        # With checkpoints too: as a graph without XLA, TensorFlow 2.21's constant folding loses what a loop of forces collects.
+        return _scan_loop(function, init, xs, length)
     return _scan_graph(function, init, xs, length, checkpoint)
 
 
