@@ -1,6 +1,8 @@
 """Exported force fields: the numbers of the model, without the library; and what is refused."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff import backend
-from keras_ff.export import export
+from keras_ff.export import artifact, export
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.potentials import BKS, EDIP, ZBL, Ewald, NeuralIL, SplineMEAM, StillingerWeber, Sum
 
@@ -102,6 +104,13 @@ def test_damaged_newer_and_foreign_folders(tmp_path):
         ArtifactCalculator(tmp_path)
     with pytest.raises(ValueError, match="holds something else than an artifact"):
         export(model, tmp_path)
+    assert "Run it only if you trust the person who made it" in (folder / "README.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text("What I think of it")
+    (folder / "results.xyz").touch()
+    with pytest.raises(ValueError, match="other files, which an export would remove: results.xyz. Move them"):
+        export(model, folder)
+    with pytest.raises(ValueError, match="results.xyz is a file. Name a folder"):
+        export(model, folder / "results.xyz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["silicon"]
 
 
@@ -120,3 +129,28 @@ def test_what_cannot_be_exported_or_computed(tmp_path):
     diamond.calc = ArtifactCalculator(tmp_path / "model")
     with pytest.raises(ValueError, match=r"elements that the force field does not know: \['C'\]"):
         diamond.get_potential_energy()
+
+
+def test_a_killed_export_leaves_the_old_artifact_and_nothing_that_gathers(tmp_path):
+    """Killed when the new one is complete, but not compared."""
+    folder = tmp_path / "silicon"
+    folder.mkdir()
+    (folder / "artifact.json").write_text("old")
+    program = (
+        "import os, signal, keras_ff as kff; from keras_ff.export import artifact\n"
+        "artifact.compare = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "artifact.write = lambda model, folder, to: (folder / 'model.stablehlo').touch()\n"
+        "artifact.describe = lambda *args: None\n"
+        "artifact.export(kff.ForceField(kff.potentials.StillingerWeber.silicon()), 'silicon')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    left = {path for path in tmp_path.iterdir() if path != folder}
+    assert len(left) == 1 and not any((path / "artifact.json").exists() for path in left)
+    assert (folder / "artifact.json").read_text() == "old"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(artifact, "write", lambda model, folder, to: (folder / "model.stablehlo").touch())
+        patch.setattr(artifact, "describe", lambda model, folder, to: (folder / "artifact.json").touch())
+        patch.setattr(artifact, "compare", lambda *args: {})
+        export(kff.ForceField(StillingerWeber.silicon()), folder)
+    assert list(tmp_path.iterdir()) == [folder] and not (folder / "artifact.json").read_text()
