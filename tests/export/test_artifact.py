@@ -1,8 +1,7 @@
 """Exported force fields: the numbers of the model, without the library; and what is refused."""
 
+import contextlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,26 +130,25 @@ def test_what_cannot_be_exported_or_computed(tmp_path):
         diamond.get_potential_energy()
 
 
-def test_a_killed_export_leaves_the_old_artifact_and_nothing_that_gathers(tmp_path):
-    """Killed when the new one is complete, but not compared."""
-    folder = tmp_path / "silicon"
+def test_the_old_artifact_stays_until_the_new_one_was_compared(tmp_path, monkeypatch):
+    """And nothing beside it may be taken for an artifact, if the process is killed then; `folder_beside` removes it later."""
+    folder, seen = tmp_path / "silicon", []
     folder.mkdir()
     (folder / "artifact.json").write_text("old")
-    program = (
-        "import os, signal, keras_ff as kff; from keras_ff.export import artifact\n"
-        "artifact.compare = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "artifact.write = lambda model, folder, to: (folder / 'model.stablehlo').touch()\n"
-        "artifact.describe = lambda *args: None\n"
-        "artifact.export(kff.ForceField(kff.potentials.StillingerWeber.silicon()), 'silicon')"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == -9, done.stderr
-    left = {path for path in tmp_path.iterdir() if path != folder}
-    assert len(left) == 1 and not any((path / "artifact.json").exists() for path in left)
-    assert (folder / "artifact.json").read_text() == "old"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(artifact, "write", lambda model, folder, to: (folder / "model.stablehlo").touch())
-        patch.setattr(artifact, "describe", lambda model, folder, to: (folder / "artifact.json").touch())
-        patch.setattr(artifact, "compare", lambda *args: {})
-        export(kff.ForceField(StillingerWeber.silicon()), folder)
-    assert list(tmp_path.iterdir()) == [folder] and not (folder / "artifact.json").read_text()
+
+    def compare(model, new, structures):
+        seen.extend(path / "artifact.json" for path in tmp_path.iterdir() if path != folder)
+        assert (new / "artifact.json").exists() and (folder / "artifact.json").read_text() == "old"
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        return {}
+
+    monkeypatch.setattr(artifact, "write", lambda model, folder, to: (folder / "model.stablehlo").touch())
+    monkeypatch.setattr(artifact, "describe", lambda model, folder, to: (folder / "artifact.json").write_text("new"))
+    monkeypatch.setattr(artifact, "compare", compare)
+    model = kff.ForceField(StillingerWeber.silicon())
+    for content in ("old", "new"):
+        with pytest.raises(KeyboardInterrupt) if content == "old" else contextlib.nullcontext():
+            export(model, folder)
+        assert list(tmp_path.iterdir()) == [folder] and (folder / "artifact.json").read_text() == content
+    assert len(seen) == 2 and not any(path.exists() for path in seen)

@@ -132,7 +132,7 @@ def test_constraints_take_no_forces_from_i_pi(monkeypatch):
     monkeypatch.setattr(ipi, "SocketClient", Client)
     atoms = bulk("Ar", cubic=True)
     atoms.rattle(0.1, seed=0)
-    atoms.calc = LennardJones()
+    atoms.calc = LennardJones(sigma=3.4, epsilon=0.01)
     atoms.set_constraint(FixAtoms([0]))
     expected = atoms.get_forces(apply_constraint=False)
     with pytest.warns(UserWarning, match=r"\(FixAtoms\) do not reach i-PI"):

@@ -155,7 +155,7 @@ def test_an_atom_that_gcmc_tries_to_delete_is_absent(lammps):
         lmp = lammps(bulk("Si", a=30.0, cubic=True), pair)
         if energy:
             lmp.fix_external(Isolated(), ["Si"])
-        lmp.command(f"fix 2 all gcmc 1 10 0 1 29494 10000 {energy - 19.0} 0.5 full_energy overlap_cutoff 4.0")
+        lmp.command(f"fix 2 all gcmc 1 10 0 1 29494 10000 {energy - 17.5} 0.5 full_energy overlap_cutoff 4.0")
         numbers.append([])
         for _ in range(10):
             lmp.command("run 5 post no")
