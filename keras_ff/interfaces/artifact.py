@@ -97,9 +97,7 @@ class Artifact:
         shape, last = np.shape(mask), len(self.species) - 1
         shapes = [np.shape(values) for values in (vectors, mask, center_species, neighbor_species)]
         if shapes != [(*shape, 3), shape, shape[:1], shape]:
-            raise ValueError(
-                f"Expected arrays (atoms, neighbors, 3), (atoms, neighbors), (atoms,), (atoms, neighbors). Received {shapes}."
-            )
+            raise ValueError(f"Expected the shapes (N, K, 3), (N, K), (N,), (N, K) for N atoms, K neighbors. Received {shapes}.")
         for least, indices in ((-1, center_species), (0, neighbor_species)):
             if indices.min(initial=least) < least or indices.max(initial=last) > last:
                 raise ValueError(f"Species are from {least} to {last}. Received {indices.min()} to {indices.max()}.")

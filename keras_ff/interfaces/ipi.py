@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import IO, TYPE_CHECKING
 
 from ase.calculators.socketio import SocketClient
@@ -22,6 +23,9 @@ def serve(
     """Run a client of i-PI, which computes energies, forces and stress until i-PI has finished.
 
     Several clients may run at the same time and share the beads of a path integral.
+
+    Constraints of the structure are removed, with a warning: they would take forces from i-PI, which moves all atoms that its own
+    input does not fix.
 
     Args:
         atoms: `ase.Atoms` with a calculator, with the atoms of i-PI's structure in the same order.
@@ -52,5 +56,12 @@ def serve(
             if time.monotonic() > last:
                 raise ConnectionError(f"No i-PI listens at {where} ({error}). Start it first: i-pi input.xml") from error
             time.sleep(0.1)
+    if atoms.constraints:
+        names = ", ".join(sorted({type(constraint).__name__ for constraint in atoms.constraints}))
+        warnings.warn(
+            f"Constraints of the structure ({names}) do not reach i-PI, and were removed. Fix atoms in its input: <fixatoms>.",
+            stacklevel=2,
+        )
+        atoms.set_constraint()
     # i-PI needs a virial in every call, even if the cell does not change.
     client.run(atoms, use_stress=bool(atoms.pbc.all()))

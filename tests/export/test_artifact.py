@@ -1,5 +1,6 @@
 """Exported force fields: the numbers of the model, without the library; and what is refused."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff import backend
-from keras_ff.export import export
+from keras_ff.export import artifact, export
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.potentials import BKS, EDIP, ZBL, Ewald, NeuralIL, SplineMEAM, StillingerWeber, Sum
 
@@ -102,6 +103,13 @@ def test_damaged_newer_and_foreign_folders(tmp_path):
         ArtifactCalculator(tmp_path)
     with pytest.raises(ValueError, match="holds something else than an artifact"):
         export(model, tmp_path)
+    assert "Run it only if you trust the person who made it" in (folder / "README.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text("What I think of it")
+    (folder / "results.xyz").touch()
+    with pytest.raises(ValueError, match="other files, which an export would remove: results.xyz. Move them"):
+        export(model, folder)
+    with pytest.raises(ValueError, match="results.xyz is a file. Name a folder"):
+        export(model, folder / "results.xyz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["silicon"]
 
 
@@ -120,3 +128,27 @@ def test_what_cannot_be_exported_or_computed(tmp_path):
     diamond.calc = ArtifactCalculator(tmp_path / "model")
     with pytest.raises(ValueError, match=r"elements that the force field does not know: \['C'\]"):
         diamond.get_potential_energy()
+
+
+def test_the_old_artifact_stays_until_the_new_one_was_compared(tmp_path, monkeypatch):
+    """And nothing beside it may be taken for an artifact, if the process is killed then; `folder_beside` removes it later."""
+    folder, seen = tmp_path / "silicon", []
+    folder.mkdir()
+    (folder / "artifact.json").write_text("old")
+
+    def compare(model, new, structures):
+        seen.extend(path / "artifact.json" for path in tmp_path.iterdir() if path != folder)
+        assert (new / "artifact.json").exists() and (folder / "artifact.json").read_text() == "old"
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        return {}
+
+    monkeypatch.setattr(artifact, "write", lambda model, folder, to: (folder / "model.stablehlo").touch())
+    monkeypatch.setattr(artifact, "describe", lambda model, folder, to: (folder / "artifact.json").write_text("new"))
+    monkeypatch.setattr(artifact, "compare", compare)
+    model = kff.ForceField(StillingerWeber.silicon())
+    for content in ("old", "new"):
+        with pytest.raises(KeyboardInterrupt) if content == "old" else contextlib.nullcontext():
+            export(model, folder)
+        assert list(tmp_path.iterdir()) == [folder] and (folder / "artifact.json").read_text() == content
+    assert len(seen) == 2 and not any(path.exists() for path in seen)

@@ -13,12 +13,15 @@ def exported(tmp_path_factory):
 
     quickest = "stablehlo" if backend.backend_name() == "jax" else "saved_model"
 
-    def write(potential, kind=quickest):
+    def write(potential, kind=quickest, reference_energies=None):
         folder = tmp_path_factory.mktemp("artifact") / "folder"
+        model = ForceField(potential)
+        if reference_energies:
+            model.reference_energies.assign(reference_energies)
         with pytest.MonkeyPatch.context() as patch:
             # The fresh process is that of the tests of exports.
             patch.setattr(artifact, "compare", lambda *args: {})
-            artifact.export(ForceField(potential), folder, to=kind, dtype="float64")
+            artifact.export(model, folder, to=kind, dtype="float64")
         return folder
 
     return write

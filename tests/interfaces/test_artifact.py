@@ -1,7 +1,11 @@
 """The calculator of an artifact, as its folder has it."""
 
 import copy
+import json
+import multiprocessing
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +18,7 @@ from ase.build import bulk
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.export import export
-from keras_ff.interfaces.artifact import ArtifactCalculator
+from keras_ff.interfaces.artifact import Artifact, ArtifactCalculator
 from keras_ff.potentials import StillingerWeber
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -41,6 +45,12 @@ def test_the_copy_runs_without_the_library(tmp_path):
     assert done.returncode == 0, done.stderr
     atoms.calc = kff.Calculator(model)
     assert float(done.stdout.split()[-1]) == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def calculator(silicon_artifact):
+    kff.enable_float64()
+    return ArtifactCalculator(silicon_artifact)
 
 
 def test_threads_may_share_it_and_processes_get_copies(silicon_artifact):
@@ -96,3 +106,42 @@ def test_absurd_structures_are_sentences_and_atoms_far_away_are_isolated(silicon
         assert not calculator.results["forces"][-1].any()
     calculator.calculate(Atoms("Si3", [[0, 0, 0], [2e4, 0, 0], [0, 2e4, 0]]))
     assert calculator.results["energy"] == 0.0 and not calculator.results["forces"].any()
+
+
+def in_a_fork(calculator, answers):
+    try:
+        answers.put(calculator.get_property("energy", silicon()))
+    except RuntimeError as error:
+        answers.put(str(error))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="This system has no fork")
+@pytest.mark.filterwarnings("ignore")
+def test_a_forked_process_is_told_so(calculator):
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    process = context.Process(target=in_a_fork, args=(calculator, answers), daemon=True)
+    process.start()
+    assert 'multiprocessing.get_context("spawn")' in answers.get(timeout=30)
+    process.join(10)
+
+
+def test_arrays_that_do_not_belong_together_are_refused(calculator):
+    artifact = calculator.artifact
+    vectors, mask, ones = np.ones((2, 3, 3)), np.ones((2, 3), bool), np.zeros((2, 3), int)
+    with pytest.raises(ValueError, match=r"Expected the shapes \(N, K, 3\)"):
+        artifact(vectors, mask, np.zeros(3, int), ones)
+    with pytest.raises(ValueError, match="Species are from -1 to 0. Received 0 to 1"):
+        artifact(vectors, mask, np.array([0, 1]), ones)
+    with pytest.raises(ValueError, match="Species are from 0 to 0. Received -1 to -1"):
+        artifact(vectors, mask, np.zeros(2, int), ones - 1)
+
+
+def test_a_function_of_another_dtype_is_seen(silicon_artifact, tmp_path):
+    """By an artifact from before descriptions had checksums."""
+    folder = shutil.copytree(silicon_artifact, tmp_path / "silicon")
+    description = json.loads((folder / "artifact.json").read_text())
+    del description["checksum"]
+    (folder / "artifact.json").write_text(json.dumps({**description, "dtype": "float32"}))
+    with pytest.raises(ValueError, match="has vectors .*float64.* where artifact.json says .*float32"), pytest.warns(UserWarning):
+        Artifact(folder)

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from ase import units
 from ase.build import bulk
+from ase.calculators.lj import LennardJones
+from ase.constraints import FixAtoms
 
 import keras_ff as kff
 from keras_ff import backend
+from keras_ff.interfaces import ipi
 from keras_ff.interfaces.ipi import serve
 from keras_ff.potentials import StillingerWeber
 
@@ -115,3 +118,25 @@ def test_a_client_waits_for_a_server_that_is_starting():
             os.unlink(f"/tmp/ipi_{address}")
     client.join(5)
     assert not client.is_alive()
+
+
+def test_constraints_take_no_forces_from_i_pi(monkeypatch):
+    class Client:
+        def __init__(self, **where):
+            pass
+
+        def run(self, atoms, use_stress):
+            self.forces.append(atoms.get_forces())
+
+        forces = []
+
+    monkeypatch.setattr(ipi, "SocketClient", Client)
+    atoms = bulk("Ar", cubic=True)
+    atoms.rattle(0.1, seed=0)
+    atoms.calc = LennardJones(sigma=3.4, epsilon=0.01)
+    atoms.set_constraint(FixAtoms([0]))
+    expected = atoms.get_forces(apply_constraint=False)
+    with pytest.warns(UserWarning, match=r"\(FixAtoms\) do not reach i-PI"):
+        serve(atoms, unix="address")
+    assert expected[0].any()
+    np.testing.assert_array_equal(Client.forces[0], expected)

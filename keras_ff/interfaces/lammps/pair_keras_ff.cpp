@@ -22,6 +22,7 @@
 
 #include "artifact.h"
 #include "exclusions.h"
+#include "together.h"
 
 #include "tensorflow/c/c_api.h"
 
@@ -62,7 +63,7 @@ static int padded(int count, int multiple) { return multiple * parts(count, mult
 
 class PairKerasFF : public Pair {
  public:
-  PairKerasFF(LAMMPS *lmp) : Pair(lmp), exclusions(lmp)
+  PairKerasFF(LAMMPS *lmp) : Pair(lmp), exclusions(lmp), together(lmp)
   {
     manybody_flag = one_coeff = 1;
     single_enable = restartinfo = 0;
@@ -101,19 +102,19 @@ class PairKerasFF : public Pair {
     map_element2type(narg - 3, arg + 3);
     const std::string folder = arg[2];
     std::string text;
-    stop_together(problem_of([&] {
+    together.stop(problem_of([&] {
       // The first process reads the files.
       if (comm->me != 0) return;
       text = Artifact::text_of(folder);
       Artifact(folder, text).compare_files(folder);
     }));
-    share(text, 0);
+    together.share(text, 0);
     artifact = Artifact(folder, text);
     if (!artifact.sealed && comm->me == 0)
       error->warning(FLERR, "{}/artifact.json was written before it had a checksum of its own: changes of it go unseen. Export it again",
                      folder);
     know_species(folder);
-    stop_together(problem_of([&] { open(folder + "/saved_model"); }));
+    together.stop(problem_of([&] { open(folder + "/saved_model"); }));
   }
 
   void init_style() override
@@ -145,6 +146,7 @@ class PairKerasFF : public Pair {
  private:
   Artifact artifact;
   Exclusions exclusions;
+  Together together;
   int threads = 1, chunk = CHUNK, rows = 0, columns = 0;
   std::vector<int> species;      // of the atom types; -1 for NULL
   std::vector<int> near, counts; // neighbors within the cutoff, one atom after the other, and how many each has
@@ -154,35 +156,6 @@ class PairKerasFF : public Pair {
   TF_Status *status = nullptr;
   TF_Output inputs[4], outputs[2];
   TF_Tensor *arguments[4] = {};
-
-  template <typename Action> static std::string problem_of(Action action)
-  {
-    try {
-      action();
-    } catch (const std::exception &problem) {
-      return problem.what();
-    }
-    return {};
-  }
-
-  // All processes stop with the problem of the first that has one.
-  void stop_together(std::string problem)
-  {
-    int first = problem.empty() ? comm->nprocs : comm->me;
-    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
-    if (first == comm->nprocs) return;
-    share(problem, first);
-    error->all(FLERR, "{}", problem);
-  }
-
-  // Give all processes what one of them has.
-  void share(std::string &text, int process)
-  {
-    int length = text.size();
-    MPI_Bcast(&length, 1, MPI_INT, process, world);
-    text.resize(length);
-    MPI_Bcast(text.data(), length, MPI_CHAR, process, world);
-  }
 
   void know_species(const std::string &folder)
   {

