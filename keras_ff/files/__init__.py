@@ -2,7 +2,7 @@
 
 from keras_ff.files.checksums import checksum, checksum_of
 from keras_ff.files.fingerprint import differences, fingerprint
-from keras_ff.files.lock import exclusive
+from keras_ff.files.lock import exclusive, exclusive_file
 from keras_ff.files.whole import replace_when_complete, sentence_of_the_disk, sync
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "checksum_of",
     "differences",
     "exclusive",
+    "exclusive_file",
     "fingerprint",
     "replace_when_complete",
     "sentence_of_the_disk",

@@ -34,14 +34,14 @@ class InUseError(OSError):
 
 
 @contextlib.contextmanager
-def exclusive(path: str | os.PathLike) -> Iterator[None]:
-    """Context in which no other process works in a folder or writes a file; this process may enter it again.
+def exclusive(folder: str | os.PathLike) -> Iterator[None]:
+    """Context in which no other process works in a folder; this process may enter it again.
 
-    The lock is one of the operating system, which ends with the process however it is killed, on a file that names process and
-    computer: `in_use.lock` in a folder, `.NAME.lock` beside a file. Temporary files of killed processes are removed from a folder.
+    The lock is one of the operating system, which ends with the process however it is killed, on the file `in_use.lock` that names
+    process and computer. Temporary files that killed processes left behind in the folder are removed.
 
     Args:
-        path: Path of a folder, which is made if it does not exist; or of a file, if its name has a suffix.
+        folder: The folder, which is made if it does not exist.
 
     Raises:
         InUseError: If another process holds the lock, or a process of another computer has not given it back.
@@ -53,8 +53,31 @@ def exclusive(path: str | os.PathLike) -> Iterator[None]:
         ...     os.listdir(folder)
         ['in_use.lock']
     """
+    folder = Path(folder)
+    with _held(folder, folder / LOCK):
+        remove_leftovers(folder.rglob(".*.part*"))
+        yield
+
+
+@contextlib.contextmanager
+def exclusive_file(path: str | os.PathLike) -> Iterator[None]:
+    """Context in which no other process writes a file, as `exclusive`; the lock is `.NAME.lock` beside it.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        InUseError: If another process holds the lock, or a process of another computer has not given it back.
+        OSError: If the folder cannot be written.
+    """
     path = Path(path)
-    lock = Path(os.path.realpath(path.with_name(f".{path.name}.lock") if path.suffix and not path.is_dir() else path / LOCK))
+    with _held(path, path.with_name(f".{path.name}.lock")):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path, lock):
+    lock = Path(os.path.realpath(lock))
     key = os.getpid(), lock
     with _guard:
         if key not in _mine:
@@ -87,8 +110,6 @@ def _taken(path, lock):
         now = f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}"
         os.ftruncate(descriptor, 0)
         os.write(descriptor, json.dumps({"host": host(), "process": os.getpid(), "since": now}).encode())
-    if lock.name == LOCK:
-        remove_leftovers(path.rglob(".*.part*"))
     return descriptor
 
 

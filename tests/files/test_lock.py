@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from keras_ff.files.lock import LOCK, InUseError, exclusive
+from keras_ff.files.lock import LOCK, InUseError, exclusive, exclusive_file
 from keras_ff.files.processes import host
 
 HOLD = """
 import sys, time
-from keras_ff.files.lock import exclusive
-with exclusive(sys.argv[1]):
+from keras_ff.files.lock import exclusive, exclusive_file
+with (exclusive_file if sys.argv[1].endswith(".h5") else exclusive)(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -29,19 +29,19 @@ def holder(path):
 
 @pytest.mark.parametrize("name", ["run", "data.h5"])
 def test_a_second_process_gets_a_sentence_and_a_killed_one_keeps_nothing(tmp_path, name):
-    path = tmp_path / name
+    path, exclusively = tmp_path / name, exclusive if name == "run" else exclusive_file
     other = holder(path)
     try:
         with pytest.raises(InUseError, match=f"{name} is in use by process {other.pid} on {host()} since .*Wait until"):
-            with exclusive(path):
+            with exclusively(path):
                 pass
     finally:
         other.send_signal(signal.SIGKILL)
         other.wait()
-    with exclusive(path):
+    with exclusively(path):
         lock = tmp_path / (f"{name}/{LOCK}" if name == "run" else f".{name}.lock")
         assert json.loads(lock.read_text())["process"] == os.getpid()
-        with exclusive(path):
+        with exclusively(path):
             pass
         assert lock.exists()
     assert not lock.exists()
