@@ -41,12 +41,11 @@ def describe_model(path: str | os.PathLike) -> None:
     """Print what a model file holds."""
     import keras_ff as kff
     from keras_ff.files import checksum_of
+    from keras_ff.models.files import writer
     from keras_ff_tools.run.model import kind
 
     path = Path(path)
     model = kff.load(path)
-    with zipfile.ZipFile(path) as archive:
-        metadata = json.loads(archive.read("metadata.json"))
     trainable = sum(weight.size for weight in _arrays(model.trainable_weights))
     rows = {
         "model": path,
@@ -57,7 +56,7 @@ def describe_model(path: str | os.PathLike) -> None:
         "dtype": model.compute_dtype,
         "reference": ", ".join(f"{s} {e:.6g} eV" for s, e in zip(model.species, _arrays([model.reference_energies])[0])),
         "format": model.get_config()["format"],
-        "written": f"{metadata.get('date_saved', 'unknown')} by Keras {metadata.get('keras_version', 'unknown')}",
+        "written": f"{_date(path)} by {writer(path)}",
         "size": f"{path.stat().st_size / 1024:.0f} KiB",
         "sha256": checksum_of(path),
     }
@@ -97,10 +96,18 @@ def describe_data(args: argparse.Namespace) -> None:
     print_doubts([structures[index] for index in range(min(len(structures), CHECKED))], len(structures))
 
 
+def _date(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("metadata.json"))["date_saved"])[:40]
+    except (KeyError, TypeError, ValueError):
+        return "unknown"
+
+
 def _progress(folder):
-    if not folder.log.exists():
+    log = read_log(folder.log) if folder.log.exists() else {}
+    if not log.get("loss"):
         return "none yet"
-    log = read_log(folder.log)
     name = "val_loss" if "val_loss" in log else "loss"
     return f"{len(log['loss'])}, best {name} {min(log[name]):.4g}"
 

@@ -31,7 +31,6 @@ import sys
 from pathlib import Path
 
 from keras_ff_tools.arguments import KINDS, add_force, add_reading
-from keras_ff_tools.run.files import read_json
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.settings import DEFAULT_EPOCHS, NEW_MODEL, Settings
 
@@ -93,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
             raise ValueError(f"A resumed run keeps its settings, {folder.settings_file}. Received {options} with --resume.")
         if not args.backend and folder.exists:
-            _use_backend(read_json(folder.settings_file).get("backend"))
+            _use_backend(folder.settings().backend)
         from keras_ff_tools.run.training import resume
 
         resume(folder.path)

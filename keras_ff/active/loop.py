@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 from ase.io import read, write
 from tqdm import tqdm
@@ -15,7 +16,8 @@ from keras_ff.active.picking import checked_candidates, pick, scores, uncertaint
 from keras_ff.data import labels
 from keras_ff.data import read as read_data
 from keras_ff.data.labels import KEYS, Labels
-from keras_ff.files import replace_when_complete
+from keras_ff.files import differences, exclusive, replace_when_complete
+from keras_ff.files.fingerprint import fingerprint, of_config, of_structures
 from keras_ff.models import load
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class ActiveLearning:
 
     Everything is written into the folder as soon as it is known: `round_000/model.keras`, `picked.xyz`, and a file for each label.
     The same script, started again after a kill, continues where it was: no round is trained twice, no structure is picked anew, and
-    no complete label is computed twice.
+    no complete label is computed twice. The folder belongs to this oracle, start, count and pool; another loop is refused, and one
+    process at a time works in it. What functions do is not compared: give another folder when `train` changes.
 
     Args:
         oracle: Calculator of ASE that computes the labels: energies and forces, and stresses if it has them.
@@ -61,7 +64,8 @@ class ActiveLearning:
 
     Raises:
         ValueError: If `start` has no labels, a candidate has no atoms or positions that are not finite, the count is not positive,
-            or the folder holds a loop with another start or count.
+            or the folder holds another loop or a damaged file.
+        OSError: If another process works in the folder.
 
     Reference:
         Settles, Active Learning Literature Survey, University of Wisconsin-Madison (2009), on pools and queries.
@@ -88,17 +92,34 @@ class ActiveLearning:
                 f"Received {len(self.start)} structures, some without an energy."
             )
         self.history = []
-        self._record()
+        with exclusive(self.folder):
+            self._record()
 
     def _record(self):
         """Write what the folder belongs to, or compare it with what is there."""
-        record = {"count": self.count, "start": [round(float(labels(atoms)["energy"]), 6) for atoms in self.start]}
+        pool = "function" if callable(self.candidates) else of_structures(self.candidates)
+        record = {
+            "count": self.count,
+            "start": of_structures(self.start, map(labels, self.start)),
+            "candidates": pool,
+            "oracle": _described(self.oracle),
+            "select": getattr(self.select, "__name__", type(self.select).__name__),
+        }
         path = self.folder / RECORD
         if not path.exists():
             with replace_when_complete(path) as part:
                 part.write_text(json.dumps(record))
-        elif json.loads(path.read_text()) != record:
-            raise ValueError(f"{self.folder} holds a loop with another start or count. Give this loop another folder.")
+            return
+        then = _read_json(path)
+        if isinstance(then.get("start"), list):
+            # A folder of an earlier version, which knows the energies of the start.
+            record |= {"start": [round(float(labels(atoms)["energy"]), 6) for atoms in self.start]}
+            record = {name: record[name] for name in then if name in record}
+        if found := differences(then, record):
+            raise ValueError(
+                f"{self.folder} holds another loop. What differs: {'; '.join(found)}. Give this loop another folder; or, if the "
+                f"labels there are good for this one too, remove {path}."
+            )
 
     def run(self, rounds: int) -> Ensemble:
         """Run the loop up to a number of rounds, and train once more on all labels.
@@ -111,18 +132,20 @@ class ActiveLearning:
             Model of the last training.
 
         Raises:
-            ValueError: If the oracle returns an energy, forces or a stress that are not finite.
+            ValueError: If the oracle returns an energy, forces or a stress that are not finite, or a file in the folder is damaged.
+            OSError: If another process works in the folder.
         """
         known, self.history = list(self.start), []
-        for number in range(rounds):
-            model = self.model(number, known)
-            picked = self._picked(number, model, known)
-            if not picked:
-                break
-            known += self._labeled(number, picked)
-        else:
-            number = rounds
-        return self.model(number, known)
+        with exclusive(self.folder):
+            for number in range(rounds):
+                model = self.model(number, known)
+                picked = self._picked(number, model, known)
+                if not picked:
+                    break
+                known += self._labeled(number, picked)
+            else:
+                number = rounds
+            return self.model(number, known)
 
     def model(self, number: int, known: Sequence[Atoms]) -> Ensemble:
         """Return the ensemble of a round: the one in the folder, or one that is trained now.
@@ -165,19 +188,15 @@ class ActiveLearning:
             picked = [_bare(candidates[i], candidate=indices[i], uncertainty=float(spreads[i])) for i in chosen]
             with replace_when_complete(path) as part:
                 write(part, picked, format="extxyz")
-        self.history.append(json.loads(summary.read_text()))
-        return read(path, ":", format="extxyz")
+        self.history.append(_read_json(summary))
+        return _read_frames(path)
 
     def _candidates(self, number, model):
         """Candidates of a round, and their indices in the pool."""
         if callable(self.candidates):
             made = checked_candidates(self.candidates(model, number))
             return made, list(range(len(made)))
-        taken = {
-            atoms.info["candidate"]
-            for earlier in range(number)
-            for atoms in read(self._folder(earlier) / PICKED, ":", format="extxyz")
-        }
+        taken = {atoms.info.get("candidate") for earlier in range(number) for atoms in _read_frames(self._folder(earlier) / PICKED)}
         indices = [index for index in range(len(self.candidates)) if index not in taken]
         return [self.candidates[index] for index in indices], indices
 
@@ -221,5 +240,33 @@ def _bare(atoms, **info):
     return copy
 
 
+def _described(oracle):
+    """Class and settings of a calculator; not where its files and programs lie, which differ between computers."""
+    settings = getattr(oracle, "parameters", None) or {}
+    kept = {name: value for name, value in settings.items() if isinstance(value, (bool, int, float))}
+    model = getattr(oracle, "model", None)
+    if isinstance(model, keras.Model):
+        kept["model"] = fingerprint([of_config(model.get_config()), model.get_weights()])
+    return {"class": type(oracle).__name__, **kept}
+
+
 def _read_label(path):
-    return read_data(path)[0]
+    return _read_frames(path, read_data)[0]
+
+
+def _read_json(path):
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        content = error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged or missing ({content}). Restore it from a copy, or give the loop another folder.")
+    return content
+
+
+def _read_frames(path, reader=None):
+    """Structures of a file that the loop wrote: whatever ASE raises for a damaged one becomes a sentence."""
+    try:
+        return reader(path) if reader else read(path, ":", format="extxyz")
+    except Exception as error:
+        raise ValueError(f"{path} is damaged ({error}). Remove it, and the loop makes it anew.") from error

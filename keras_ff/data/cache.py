@@ -13,21 +13,17 @@ import numpy as np
 from ase import Atoms
 
 from keras_ff.data.batches import Batcher
+from keras_ff.data.cache_checks import TABLE, checked_record, checked_table, checksum_of_table
 from keras_ff.data.labels import Labels
 from keras_ff.data.records import labelled_record
 from keras_ff.data.weights import WEIGHTS, type_of, weights_of
-from keras_ff.files import replace_when_complete
+from keras_ff.files import exclusive_file, replace_when_complete
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-# Version 2, which is still read, has no weights and types.
-VERSION = 3
-
-# Data sets of the file that are held in memory, with one row for each structure.
-TABLE = ("offsets", "n_neighbors", "energy", "stress", "stress_set_aside", "has_forces", "pbc", "elements", "compositions")
-IN_LOSS = ("weights", "types")
+VERSION = 2
 
 
 class CachedStructures(collections.abc.Sequence):
@@ -44,7 +40,7 @@ class CachedStructures(collections.abc.Sequence):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or was not made by `write_cache`.
+        ValueError: If the file is truncated, damaged or was not made by `write_cache`; or later, when a damaged structure is read.
 
     Example:
         >>> import tempfile
@@ -65,17 +61,19 @@ class CachedStructures(collections.abc.Sequence):
         try:
             attributes = self._open().attrs
             version, self.cutoff = int(attributes["keras_ff_cache"]), float(attributes["cutoff"])
-            names = {2: TABLE, VERSION: TABLE + IN_LOSS}.get(version, ())
-            self._table = {name: self._open()[name][:] for name in names}
-        except (OSError, KeyError) as error:
-            raise ValueError(f"{path} is truncated or was not made by keras_ff.data.write_cache ({error}).") from error
-        if not self._table:
+            self._table = checked_table(self._open(), self.path.stat().st_size) if version == VERSION else {}
+        except Exception as error:  # HDF5 has many for damaged files.
             raise ValueError(
-                f"{path} is a cache of version {version}, this program reads 2 and {VERSION}. Write it anew with write_cache."
+                f"{path} is truncated or was not made by keras_ff.data.write_cache, or is damaged ({error})."
+            ) from error
+        if version != VERSION:
+            raise ValueError(
+                f"{path} is a cache of version {version}, this program reads version {VERSION}. Write it anew with write_cache."
             )
         count = len(self._table["energy"])
-        self._table = {"weights": np.ones((count, 4)), "types": np.full(count, b"Default"), **self._table}
         self._indices = np.arange(count) if indices is None else np.asarray(indices, dtype=np.int64)
+        if len(self._indices) and not (0 <= self._indices.min() and self._indices.max() < count):
+            raise ValueError(f"{path} holds {count} structures. Received indices up to {self._indices.max()}.")
 
     def __len__(self):
         return len(self._indices)
@@ -167,8 +165,8 @@ class CachedStructures(collections.abc.Sequence):
 
     def cells(self) -> np.ndarray:
         """Return the cells of all structures, (structures, 3, 3) in Å, with rows of zeros where a structure does not repeat."""
-        floats, pbc = self._array("floats"), self._table["pbc"][self._indices]
-        cells = np.array([floats[start : start + 9] for start in self._table["offsets"][self._indices, 0]]).reshape(-1, 3, 3)
+        starts, pbc = self._table["offsets"][self._indices, 0], self._table["pbc"][self._indices]
+        cells = np.array([self._read("floats", start, start + 9) for start in starts]).reshape(-1, 3, 3)
         return cells * pbc[:, :, None]
 
     def record(self, index: int) -> dict:
@@ -179,13 +177,19 @@ class CachedStructures(collections.abc.Sequence):
 
         Returns:
             Dict as from `keras_ff.data.records.labelled_record`, without `species`, `distance` and `placement`.
+
+        Raises:
+            ValueError: If the structure is damaged.
         """
         number = self._indices[index]
         (f0, i0, n0, p0), (f1, i1, n1, p1) = self._table["offsets"][number : number + 2]
         n_atoms, n_pairs = n1 - n0, p1 - p0
-        floats, integers = self._array("floats")[f0:f1], self._array("integers")[i0:i1]
+        floats, integers = self._read("floats", f0, f1), self._read("integers", i0, i1)
         numbers, counts, j, S = np.split(integers, np.cumsum([n_atoms, n_atoms, n_pairs]))
         forces = floats[9 + 3 * n_atoms :].reshape(-1, 3) if self._table["has_forces"][number] else np.full((n_atoms, 3), np.nan)
+        problem = checked_record(floats, numbers, counts, j, self._table["elements"], self._table["n_neighbors"][number])
+        if problem:
+            raise ValueError(f"{self.path} is damaged: structure {number} has {problem}. Write it anew with write_cache.")
         return {
             "cell": floats[:9].reshape(3, 3),
             "pbc": self._table["pbc"][number].astype(bool),
@@ -205,6 +209,12 @@ class CachedStructures(collections.abc.Sequence):
         if self._file is None:
             self._file = h5py.File(self.path, "r")
         return self._file
+
+    def _read(self, name, start, end):
+        try:
+            return self._array(name)[start:end]
+        except Exception as error:
+            raise ValueError(f"{self.path} is damaged ({error}). Write it anew with write_cache.") from error
 
     def _array(self, name):
         # Looking it up in the file takes as long as reading a small structure.
@@ -244,11 +254,12 @@ def write_cache(
             data = kff.data.Dataset("huge.h5", model)
     """
     batcher = Batcher(species, cutoff)
-    with replace_when_complete(path) as part:
-        with h5py.File(part, "w") as file:
+    with exclusive_file(path), replace_when_complete(path) as part:
+        # Since version 1.10 HDF5 has checksums of its own structures; those of the data are added here.
+        with h5py.File(part, "w", libver="v110") as file:
             file.attrs.update({"keras_ff_cache": VERSION, "cutoff": batcher.cutoff, "units": "eV, Å, eV/Å³"})
-            floats = file.create_dataset("floats", (0,), np.float64, maxshape=(None,), chunks=(65536,))
-            integers = file.create_dataset("integers", (0,), np.int32, maxshape=(None,), chunks=(65536,))
+            floats = file.create_dataset("floats", (0,), np.float64, maxshape=(None,), chunks=(65536,), fletcher32=True)
+            integers = file.create_dataset("integers", (0,), np.int32, maxshape=(None,), chunks=(65536,), fletcher32=True)
             offsets, energies, stresses, has_forces, pbc = [np.zeros(4, dtype=np.int64)], [], [], [], []
             most, compositions, set_aside, weights, types = [], [], [], [], []
             for index, atoms in enumerate(structures):
@@ -273,8 +284,10 @@ def write_cache(
             elements = sorted(set().union(*compositions))
             counts = [[composition[element] for element in elements] for composition in compositions]
             columns = (offsets, most, energies, stresses, set_aside, has_forces, pbc, elements, counts, weights, types)
-            for name, values in zip(TABLE + IN_LOSS, columns, strict=True):
-                file[name] = np.array(values)
+            table = {name: np.array(values) for name, values in zip(TABLE, columns, strict=True)}
+            for name, values in table.items():
+                file[name] = values
+            file.attrs["checksum"] = checksum_of_table(file.attrs, table)
     return CachedStructures(path)
 
 

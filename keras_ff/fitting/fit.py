@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,9 @@ import scipy.optimize
 from keras import ops
 from tqdm import tqdm
 
-from keras_ff.files.state import read_state, write_state
+from keras_ff.files import checksum_of, differences, exclusive
+from keras_ff.files.state import DamagedFile, read_state, write_state
+from keras_ff.fitting.job import described, same_weights
 from keras_ff.properties.base import derivative
 
 if TYPE_CHECKING:
@@ -41,7 +45,8 @@ class Fit:
         keras_ff.plots.fit_history(fit.history)
 
     With a folder the best model so far and the history are on disk at any time, and a fit that was killed continues from there when
-    the same script runs again.
+    the same script runs again. The folder belongs to this model with these starting weights, these targets and their data; those of
+    another fit are refused. The best weights in it are evaluated again before they count. One process at a time fits in a folder.
 
     Args:
         model: `ForceField` with trainable weights, in float64 if a property is a second derivative of the energy.
@@ -53,7 +58,8 @@ class Fit:
         best: Tuple of the losses of the best weights so far and these weights; None before the first evaluation.
 
     Raises:
-        ValueError: If the model has no trainable weights, or the folder holds a fit of weights of other shapes.
+        ValueError: If the model has no trainable weights, or the folder holds another fit or a damaged file.
+        OSError: If another process fits in the folder.
 
     Example:
         A potential with bonds that are 10 % too weak, and the cohesive energy that it should have:
@@ -76,8 +82,10 @@ class Fit:
         self.folder = Path(folder) if folder else None
         self.history, self.best = [], None
         self._derivative = derivative(model, self._losses, has_aux=True)
+        self._job, self._start, self._seen = described(model, self.targets), _values(model.trainable_weights), None
         if self.folder and (self.folder / STATE).exists():
-            self._resume()
+            with exclusive(self.folder):
+                self._resume()
 
     def _losses(self, inputs):
         losses = {name: target.loss(inputs[name]) for name, target in self.targets.items()}
@@ -126,7 +134,7 @@ class Fit:
             for weight, shape, first, last in zip(weights, shapes, ends[:-1], ends[1:]):
                 weight.assign(x[first:last].reshape(shape))
 
-        with tqdm(total=steps, desc="fit", disable=not verbose, leave=False) as bar:
+        with self._alone(), tqdm(total=steps, desc="fit", disable=not verbose, leave=False) as bar:
             start = np.concatenate([ops.convert_to_numpy(weight).ravel() for weight in weights]).astype("float64")
 
             def evaluated(x):
@@ -168,13 +176,14 @@ class Fit:
             UserWarning: If the loss is no longer finite, which ends the training.
         """
         optimizer.build(self.model.trainable_weights)
-        for _ in (bar := tqdm(range(steps), "fit", disable=not verbose, leave=False)):
-            losses, gradients = self._checked(bar)
-            if not np.isfinite(losses["total"]):
-                warnings.warn(f"The loss is no longer finite: {losses}. The best weights so far are kept.", stacklevel=2)
-                break
-            optimizer.apply([gradient.astype(self.model.compute_dtype) for gradient in gradients], self.model.trainable_weights)
-        self._checked(bar)
+        with self._alone():
+            for _ in (bar := tqdm(range(steps), "fit", disable=not verbose, leave=False)):
+                losses, gradients = self._checked(bar)
+                if not np.isfinite(losses["total"]):
+                    warnings.warn(f"The loss is no longer finite: {losses}. The best weights so far are kept.", stacklevel=2)
+                    break
+                optimizer.apply([gradient.astype(self.model.compute_dtype) for gradient in gradients], self.model.trainable_weights)
+            self._checked(bar)
         self.restore()
         return self.best[0]
 
@@ -199,25 +208,64 @@ class Fit:
         self.history.append(losses)
         bar.set_postfix_str("  ".join(f"{name} {loss:.5g}" for name, loss in losses.items()))
         if self.best is None or losses["total"] < self.best[0]["total"]:
-            self.best = (losses, [ops.convert_to_numpy(weight).copy() for weight in weights])
+            self.best = (losses, _values(weights))
             if self.folder:
                 self._keep()
         return losses, gradients
 
+    @contextlib.contextmanager
+    def _alone(self):
+        """Context in which no other process fits in the folder."""
+        if not self.folder:
+            yield
+            return
+        with exclusive(self.folder):
+            path = self.folder / STATE
+            if path.exists() and checksum_of(path) != self._seen:
+                raise ValueError(
+                    f"Another process has fitted in {self.folder} since this fit was made. Make it again to continue there."
+                )
+            yield
+
     def _keep(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.model.save(self.folder / "best.keras")
         losses, values = self.best
-        write_state(self.folder / STATE, {"losses": losses, "values": values, "history": self.history})
+        fixed = _values(self.model.non_trainable_weights)
+        job = {"job": json.dumps(self._job), "start": self._start, "fixed": fixed}
+        write_state(self.folder / STATE, {"losses": losses, "values": values, "history": self.history, **job})
+        self._seen = checksum_of(self.folder / STATE)
 
     def _resume(self):
-        state = read_state(self.folder / STATE)
-        values = state["values"]
-        shapes = [tuple(weight.shape) for weight in self.model.trainable_weights]
-        if [value.shape for value in values] != shapes:
+        path = self.folder / STATE
+        try:
+            state = read_state(path)
+            values, history = state["values"], state["history"]
+        except (DamagedFile, KeyError, TypeError) as error:
             raise ValueError(
-                f"{self.folder} holds a fit of weights of shapes {[value.shape for value in values]}, and this model has {shapes}. "
-                "Give the fit another folder."
+                f"{path} is no state of a fit, or damaged: {error} Remove it to begin anew; best.keras has the best weights."
+            ) from error
+        # Files of earlier versions do not say what they belong to.
+        job = json.loads(state.get("job", json.dumps(self._job)))
+        found = differences(job, self._job)
+        shapes = [[list(np.shape(value)) for value in array] for array in (values, self._start)]
+        if shapes[0] != shapes[1]:
+            found.append(f"shapes of the trained weights: {shapes[0]} then, {shapes[1]} now")
+        elif not any(same_weights(self._start, known) for known in (state.get("start", self._start), values)):
+            found.append("the weights that the fit starts from")
+        if not same_weights(_values(self.model.non_trainable_weights), state.get("fixed")):
+            found.append("the weights that are not trained")
+        if found:
+            raise ValueError(
+                f"{self.folder} holds another fit. What differs: {'; '.join(found)}. Give this fit another folder, or remove that."
             )
-        self.history, self.best = state["history"], (state["losses"], values)
+        if not all(np.isfinite(value).all() for value in values):
+            raise ValueError(f"{path} holds weights that are not finite. Remove it to begin anew.")
+        self._seen, self.history = checksum_of(path), history
+        self.best = ({}, values)
         self.restore()
+        # Averages over simulations differ each time, and a target may be a function that no file describes.
+        self.best = (self.evaluate()[0], values)
+
+
+def _values(weights):
+    return [ops.convert_to_numpy(weight).copy() for weight in weights]

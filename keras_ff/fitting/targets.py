@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from keras import ops
 
-from keras_ff.data import Dataset
+from keras_ff.data import Dataset, labels
+from keras_ff.files.fingerprint import of_structures
 from keras_ff.losses import with_trailing_axes
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class DataTarget:
         if not (data.labels_found["energy"] or data.labels_found["forces"]):
             raise ValueError(f"The structures have neither energies nor forces. {data.report()}")
         self._batch = data[0]
+        # What `Fit` compares when it continues.
+        self.data = of_structures(structures, map(labels, structures))
 
     def inputs(self) -> tuple[dict, dict]:
         """Return the inputs and labels of all structures, which `loss` takes."""

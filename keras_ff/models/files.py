@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
 # Keras finds the losses, metrics and optimizers of a compiled model once their modules are imported.
 from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
@@ -32,7 +34,8 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or damaged, no model of this library, or of a newer version.
+        ValueError: If the file is truncated or damaged, no model of this library, of a newer version, made of classes that are not
+            imported, or has weights that are not finite.
     """
     # Keras would hide the error of a layer.
     backend.check_process()
@@ -43,12 +46,18 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
     try:
         # For the learning rate of its optimizer, which has no dtype of its own.
         with backend.default_dtype(_dtype_of(config["config"])):
-            model = keras.saving.load_model(path)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+            model = keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # Whatever a damaged configuration or weights file raises in Keras and HDF5.
         raise ValueError(
-            f"{path} could not be read as a model of this library. It may come from an incompatible version "
-            f"(keras_ff {config.get('config', {}).get('library_version', 'unknown')}), or be damaged: {error}"
+            f"{path} could not be read as a model of this library. It was written by {writer(path)}, this is keras_ff "
+            f"{version('keras_ff')}; or it is damaged: {_short(error)}"
         ) from error
+    for weight in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise ValueError(
+                f"{path} holds a weight that is not finite, {weight.path}. It was written by {writer(path)}, after a training that "
+                "failed; take an earlier model of that run, such as its best.keras."
+            )
     return model if dtype is None else astype(model, dtype)
 
 
@@ -107,18 +116,70 @@ def _dtype_of(config):
     return keras.dtype_policies.get(config.get("dtype") or keras.config.dtype_policy()).variable_dtype
 
 
+def write_version(path: str | Path) -> None:
+    """Write the version of this library into a model file, where Keras does not look: the comment of the archive.
+
+    Args:
+        path: A complete `.keras` file.
+    """
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = f"keras_ff {version('keras_ff')}".encode()
+
+
+def writer(path: str | Path) -> str:
+    """Versions that wrote a model file, as far as it says, such as "keras_ff 0.1.0 with Keras 3.15.1".
+
+    Args:
+        path: A `.keras` file.
+    """
+    with zipfile.ZipFile(path) as archive:
+        ours = archive.comment.decode(errors="replace")[:40] or "an earlier version of keras_ff"
+        try:
+            return f"{ours} with Keras {str(json.loads(archive.read('metadata.json'))['keras_version'])[:20]}"
+        except (KeyError, TypeError, ValueError):
+            return ours
+
+
 def _read_config(path):
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
             config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, EOFError, json.JSONDecodeError) as error:
+    except Exception as error:  # zipfile has many for damaged archives.
         raise ValueError(
-            f"{path} is not a complete model file ({error}). A model is written in one piece by `model.save`; "
+            f"{path} is not a complete model file ({_short(error)}). A model is written in one piece by `model.save`; "
             "copy it again, or take the last checkpoint of the run."
         ) from error
     if broken:
         raise ValueError(f"{path} is damaged: the part {broken} does not match its checksum. Copy it again.")
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} holds no model: its configuration is {_short(config)}. It was written by {writer(path)}.")
     if config.get("registered_name") not in ("keras_ff>ForceField", "keras_ff>Ensemble"):
-        raise ValueError(f"{path} holds a {config.get('class_name', 'something else')}, not a ForceField.")
+        raise ValueError(f"{path} holds a {_short(config.get('class_name', 'something else'))}, not a ForceField.")
+    if not isinstance(config.get("config"), dict):
+        raise ValueError(f"{path} holds a ForceField without a configuration. It was written by {writer(path)}.")
+    if foreign := sorted(_foreign(config)):
+        raise ValueError(
+            f"{path} could not be read: it needs {', '.join(foreign)}, neither of keras nor of keras_ff. If you trust it, import "
+            "it before you load the model: a class with keras.saving.register_keras_serializable is known once it is imported."
+        )
     return config
+
+
+def _foreign(config):
+    """Names of classes and functions in a configuration that are of other packages and not registered, which Keras would import."""
+    if isinstance(config, (list, tuple)):
+        return set().union(*map(_foreign, config))
+    if not isinstance(config, dict):
+        return set()
+    found = set().union(*map(_foreign, config.values()))
+    module, name = config.get("module"), config.get("class_name")
+    if isinstance(module, str) and module.partition(".")[0] not in ("keras", "keras_ff", "builtins"):
+        known = keras.saving.get_registered_object(str(config.get("registered_name") or name))
+        found |= {f"{module}.{name}"} if known is None else set()
+    return found
+
+
+def _short(thing):
+    lines = str(thing).strip().splitlines() or [type(thing).__name__]
+    return lines[0][:200]

@@ -16,6 +16,7 @@ from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vect
 from keras_ff.layers.base import common_dtype
 from keras_ff.models.adaptation import AdaptableModel
 from keras_ff.models.chunks import at_once, in_chunks
+from keras_ff.models.files import write_version
 from keras_ff.potentials.base import energies_and_gradient, terms_with
 from keras_ff.potentials.long_range import LongRange
 
@@ -270,6 +271,7 @@ class ForceField(AdaptableModel):
             raise FileExistsError(f"{filepath} exists, and overwrite is False.")
         with replace_when_complete(filepath) as part:
             super().save(part, **kwargs)
+            write_version(part)
 
     def get_config(self) -> dict:
         """Return the arguments of the constructor and the format of the file, from which Keras makes it anew."""

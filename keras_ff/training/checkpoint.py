@@ -1,14 +1,19 @@
 """A callback by which a killed training run continues exactly."""
 
+import contextlib
+import json
 import random
 import re
 import warnings
+import weakref
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.files import differences, exclusive
+from keras_ff.files.fingerprint import fingerprint, of_config
 from keras_ff.files.state import DamagedFile, read_state, write_state
 from keras_ff.training.callbacks import explain_nan
 
@@ -18,6 +23,9 @@ _KERAS_CALLBACKS = {
     keras.callbacks.ReduceLROnPlateau: ("wait", "cooldown_counter", "best"),
     keras.callbacks.ModelCheckpoint: ("best",),
 }
+
+# What a state has; files of earlier versions have no configuration of the model.
+_PARTS = {"backend", "settings", "epochs", "history", "model", "optimizer", "callbacks", "random"}
 
 # An epoch that no run reaches.
 _NEVER = 2**62
@@ -58,6 +66,7 @@ class RunState(keras.callbacks.Callback):
         ValueError: When training begins, if all states in the folder are
             damaged, or belong to another model or optimizer, or if `callbacks`
             stand after this one in `fit`.
+        OSError: When training begins, if another process trains in the folder.
         FloatingPointError: Instead of writing weights that are NaN or infinite.
     """
 
@@ -76,6 +85,7 @@ class RunState(keras.callbacks.Callback):
         self.every = every
         self._epochs = []
         self._history = {}
+        self._release = lambda: None
 
     @property
     def latest(self):
@@ -99,6 +109,11 @@ class RunState(keras.callbacks.Callback):
                 "RunState needs a model that is built before `fit`, to find its weights when the run is resumed. "
                 "Call the model on one batch, or adapt it to the data, first."
             )
+        # The end of a training that fails is not told to callbacks.
+        self._release()
+        stack = contextlib.ExitStack()
+        stack.enter_context(exclusive(self.folder))
+        self._release = weakref.finalize(self, stack.close)
         self._epochs, self._history = [], {}
         self._settings = _settings(self.model.optimizer)
         path, state = self._read()
@@ -132,6 +147,7 @@ class RunState(keras.callbacks.Callback):
         # Keras' own record begins with the epoch that was resumed.
         self.model.history.epoch = list(self._epochs)
         self.model.history.history = {name: list(values) for name, values in self._history.items()}
+        self._release()
 
     def _write(self, done):
         model = self.model
@@ -140,6 +156,7 @@ class RunState(keras.callbacks.Callback):
             raise FloatingPointError(explain_nan(f"A weight became NaN or infinite in epoch {done}."))
         state = {
             "backend": keras.config.backend(),
+            "config": _config(model),
             "settings": self._settings,
             "epochs": self._epochs,
             "history": self._history,
@@ -173,6 +190,13 @@ class RunState(keras.callbacks.Callback):
 
     def _restore(self, path, state):
         model = self.model
+        if missing := sorted(_PARTS - set(state if isinstance(state, dict) else ())):
+            raise ValueError(
+                f"{path} is no state of a training: it has no {', '.join(missing)}. Remove it, or name another folder."
+            )
+        if state.get("config") and (config := _config(model)):
+            if changed := differences(json.loads(state["config"]), json.loads(config)):
+                raise ValueError(f"{path} belongs to another model. What differs: {'; '.join(changed)}. Name another folder.")
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         if state["backend"] != keras.config.backend():
@@ -209,6 +233,14 @@ class RunState(keras.callbacks.Callback):
                 name = type(callback).__name__
                 count[name] = count.get(name, 0) + 1
                 yield (name if count[name] == 1 else f"{name} {count[name]}"), callback
+
+
+def _config(model):
+    """Configuration of a model as text; None if it has none."""
+    try:
+        return json.dumps(of_config(model.get_config()), default=fingerprint)
+    except (NotImplementedError, TypeError):
+        return None
 
 
 def _begin_after(model, epochs):

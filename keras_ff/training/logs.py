@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_ff.files import replace_when_complete
+from keras_ff.files import replace_when_complete, sentence_of_the_disk
 from keras_ff.training import event_file
 
 
@@ -79,7 +79,7 @@ class CSVLog(EpochLog):
         row = {"epoch": str(epoch), **{name: repr(value) for name, value in values.items()}}
         self._rows.append(row)
         if set(row) <= set(self._columns):
-            with open(self.path, "a", newline="", encoding="utf-8") as file:
+            with sentence_of_the_disk(self.path), open(self.path, "a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self._columns, restval="", lineterminator="\n").writerow(row)
         else:
             self._rewrite()
@@ -135,7 +135,8 @@ class TensorBoardLog(EpochLog):
         validation = {name.removeprefix("val_"): value for name, value in values.items() if name.startswith("val_")}
         for part, scalars in (("train", training), ("validation", validation)):
             if scalars:
-                event_file.append(self._path(part), epoch, scalars)
+                with sentence_of_the_disk(self._path(part)):
+                    event_file.append(self._path(part), epoch, scalars)
 
     def _path(self, part):
         return self.folder / part / "events.out.tfevents.0.keras_ff"

@@ -1,12 +1,15 @@
 """The loop of active learning, also when it is killed."""
 
+import json
+
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
 from small_data import copper
 
 import keras_ff as kff
-from keras_ff.active import ActiveLearning, pick
+from keras_ff.active import ActiveLearning
 from keras_ff.data import Dataset, labels
 from keras_ff.potentials import NeuralIL
 
@@ -106,6 +109,34 @@ def test_bad_input_is_named(tmp_path):
         ActiveLearning(EMT(), trainer([]), copper(2), bare, 1, tmp_path)
     with pytest.raises(ValueError, match="pool is empty"):
         ActiveLearning(EMT(), trainer([]), [], copper(1), 1, tmp_path)
+
+
+def test_a_folder_of_another_loop_is_refused_and_the_difference_named(tmp_path):
     loop(tmp_path, EMT(), trainer([]))
-    with pytest.raises(ValueError, match="another start or count. Give this loop another folder"):
-        ActiveLearning(EMT(), trainer([]), copper(2), copper(2), 5, tmp_path, select=pick)
+    loop(tmp_path, EMT(), trainer([]))
+    given = {"oracle": EMT(), "candidates": copper(6, seed=4), "start": copper(2), "count": 2}
+    other = copper(2)
+    other[1].calc.results["forces"] = other[1].calc.results["forces"] + 0.1
+    for change, text in (
+        ({"count": 5}, "count: 2 then, 5 now"),
+        ({"start": copper(3)}, "start: .* then"),
+        ({"start": other}, "start: .* then"),
+        ({"candidates": copper(5, seed=4)}, "candidates: .* then"),
+        ({"candidates": lambda model, number: []}, "candidates: .* then, function now"),
+        ({"oracle": LennardJones()}, "oracle class: EMT then, LennardJones now"),
+        ({"select": lambda *_: [1]}, "select: pick then, <lambda> now"),
+    ):
+        with pytest.raises(ValueError, match=f"holds another loop. What differs: {text}.*another folder"):
+            ActiveLearning(train=trainer([]), folder=tmp_path, **{**given, **change})
+    record = tmp_path / "loop.json"
+    for content in ("", "[1", "[1]", "null"):
+        record.write_text(content)
+        with pytest.raises(ValueError, match="loop.json is damaged or missing.*Restore it"):
+            loop(tmp_path, EMT(), trainer([]))
+    # As an earlier version wrote it.
+    energies = [round(float(labels(atoms)["energy"]), 6) for atoms in copper(2)]
+    record.write_text(json.dumps({"count": 2, "start": energies}))
+    loop(tmp_path, EMT(), trainer([]))
+    record.write_text(json.dumps({"count": 2, "start": [energies[0], 0.0]}))
+    with pytest.raises(ValueError, match="What differs: start"):
+        loop(tmp_path, EMT(), trainer([]))

@@ -1,11 +1,10 @@
 """Weights of structures and labels: names, errors, what a data set makes of them, caches."""
 
-import h5py
 import numpy as np
 import pytest
 from ase import Atoms
 
-from keras_ff.data import CachedStructures, Dataset, label_weights, read, read_with_report, unweighted, weigh_types, write_cache
+from keras_ff.data import Dataset, label_weights, read, read_with_report, unweighted, weigh_types, write_cache
 
 
 class Model:
@@ -125,12 +124,3 @@ def test_a_cache_has_the_weights_types_and_labels_of_its_structures(tmp_path):
     for one, other in zip(from_file[0], in_memory[0], strict=True):
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
-
-
-def test_a_cache_of_version_2_has_no_weights(tmp_path):
-    path = tmp_path / "old.h5"
-    write_cache(dimers({"config_weight": 2.0}, {}), path, Model.cutoff)
-    with h5py.File(path, "a") as file:
-        file.attrs["keras_ff_cache"] = 2
-        del file["weights"], file["types"]
-    assert CachedStructures(path).weights.tolist() == [[1.0] * 4] * 2 and len(Dataset(path, Model)[0]) == 2

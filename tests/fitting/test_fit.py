@@ -1,5 +1,6 @@
 """Fits to several targets, and after a kill."""
 
+import keras
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -7,6 +8,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 import keras_ff as kff
 from keras_ff import plots
+from keras_ff.files.state import read_state, write_state
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import ElasticConstants, EnergyPerAtom, cubic, mandel, relax
@@ -90,3 +92,59 @@ def test_several_targets_find_the_parameters_that_made_them():
     assert set(losses) == {"energy", "data", "total"} and losses["total"] < 1e-8
     found = one.potential.parameters()
     assert [float(found[name].ravel()[0]) for name in ("epsilon", "lam")] == pytest.approx([2.0, 24.0], rel=1e-5)
+
+
+def fitted_to_energies(folder, value=-4.2, a=5.43, start=2.0, weight=1.0, energy=-8.5, forces_error=0.1, **parameters):
+    """A fit to an energy per atom and to the label of a structure, without compilation until it is evaluated."""
+    potential = StillingerWeber.silicon(train=["epsilon"])
+    if parameters:
+        potential = StillingerWeber(["Si"], {**potential.parameters(), **parameters}, train=["epsilon"])
+    potential.set_parameters(epsilon=start)
+    one = kff.ForceField(potential)
+    labeled = bulk("Si", a=5.5)
+    labeled.calc = SinglePointCalculator(labeled, energy=energy)
+    energy = Target(EnergyPerAtom(one, bulk("Si", a=a)), value, weight=weight)
+    return Fit(one, {"energy": energy, "data": DataTarget([labeled], one, forces_error=forces_error)}, folder)
+
+
+def test_a_folder_of_another_fit_is_refused_and_the_difference_named(tmp_path):
+    fit = fitted_to_energies(tmp_path)
+    fit.train(keras.optimizers.Adam(0.01), 1, verbose=0)
+    for change, text in (
+        ({"value": -4.3}, "target energy value: -4.2 then, -4.3 now"),
+        ({"a": 5.44}, "target energy property atoms"),
+        ({"weight": 2.0}, "target energy weight: 1.0 then, 2.0 now"),
+        ({"energy": -8.4}, "target data data"),
+        ({"forces_error": 0.2}, "target data errors forces"),
+        ({"lam": 22.0}, "model potential config parameters lam"),
+        ({"start": 2.1}, "the weights that the fit starts from"),
+    ):
+        with pytest.raises(ValueError, match=f"holds another fit. What differs: {text}.*another folder"):
+            fitted_to_energies(tmp_path, **change)
+    # The same script again, one that loads the best weights, and more steps.
+    again = fitted_to_energies(tmp_path)
+    assert again.history == fit.history[: len(again.history)]
+    best = float(fit.model.potential.parameters()["epsilon"].item())
+    assert fitted_to_energies(tmp_path, start=best).best[0]["total"] == again.best[0]["total"]
+    assert again.minimize(3, verbose=0)["total"] < fit.best[0]["total"]
+    with pytest.raises(ValueError, match="Another process has fitted.*Make it again"):
+        fit.minimize(1, verbose=0)
+
+
+def test_a_stored_best_is_evaluated_again_and_damaged_states_are_refused(tmp_path):
+    fit = fitted_to_energies(tmp_path)
+    losses = fit.train(keras.optimizers.Adam(0.01), 1, verbose=0)
+    path = tmp_path / "fit.state"
+    state = read_state(path)
+    write_state(path, {**state, "losses": {"total": 1e-9}})
+    assert fitted_to_energies(tmp_path).best[0] == pytest.approx(losses, rel=1e-12)
+    write_state(path, {**state, "values": [value * np.nan for value in state["values"]]})
+    with pytest.raises(ValueError, match="not finite"):
+        fitted_to_energies(tmp_path)
+    for content in (path.read_bytes()[:100], b"", b"text"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="no state of a fit, or damaged.*begin anew"):
+            fitted_to_energies(tmp_path)
+    write_state(path, {"epochs": [1]})
+    with pytest.raises(ValueError, match="no state of a fit"):
+        fitted_to_energies(tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from toy_training import ToyData, ToyModel, compiled, weights
 
+from keras_ff.files.state import write_state
 from keras_ff.models.epochs import SetEpoch
 from keras_ff.training import EvaluateAverage, RunState
 
@@ -66,7 +67,7 @@ def test_a_run_whose_length_a_callback_sets_trains_nothing_when_it_is_over(six_e
 
 def test_a_state_every_second_epoch_resumes_exactly(six_epochs, tmp_path):
     train(tmp_path, interrupt=5, every=2)
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["epoch-000002.state", "epoch-000004.state"]
+    assert [path.name for path in sorted(tmp_path.glob("*.state"))] == ["epoch-000002.state", "epoch-000004.state"]
     assert same(train(tmp_path, every=2), six_epochs)
 
 
@@ -83,7 +84,7 @@ def test_a_damaged_state_is_refused_and_the_one_before_it_is_used(six_epochs, tm
 
 def test_a_run_of_which_every_state_is_damaged_does_not_silently_begin_anew(tmp_path):
     train(tmp_path, epochs=2)
-    for path in tmp_path.iterdir():
+    for path in tmp_path.glob("*.state"):
         path.write_bytes(path.read_bytes()[:-100])
     with pytest.warns(UserWarning), pytest.raises(ValueError, match="remove the folder to begin anew"):
         train(tmp_path)
@@ -147,6 +148,25 @@ def test_a_state_of_another_optimizer_is_refused(tmp_path):
     train(tmp_path, epochs=1)
     with pytest.raises(ValueError, match="belongs to another optimizer"):
         train(tmp_path, model=compiled(average=False))
+
+
+def test_a_state_of_another_configuration_or_kind_is_refused(tmp_path):
+    train(tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="belongs to another model. What differs: dropout: .* then, 0.25 now"):
+        train(tmp_path, model=compiled(model=ToyModel(0.25)))
+    write_state(RunState(tmp_path).latest, {"values": [1.0]})
+    with pytest.raises(ValueError, match="no state of a training: it has no backend"):
+        train(tmp_path)
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path):
+    train(tmp_path, epochs=1)
+    (tmp_path / "in_use.lock").write_text('{"host": "node-7", "process": 12, "since": "yesterday"}')
+    with pytest.raises(OSError, match="in use by process 12 on node-7 since yesterday"):
+        train(tmp_path, epochs=2)
+    (tmp_path / "in_use.lock").unlink()
+    train(tmp_path, epochs=2)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".state", ".state"]
 
 
 def test_another_schedule_is_warned_of(tmp_path):

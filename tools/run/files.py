@@ -24,9 +24,19 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """Content of a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def read_json(path: str | os.PathLike) -> dict:
+    """Dictionary of a JSON file.
+
+    Raises:
+        ValueError: If the file is damaged or holds something else.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it is no JSON ({error}). Restore it from a copy, or begin a new run.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds {str(content)[:60]!r}, no dictionary. Restore it from a copy.")
+    return content
 
 
 def write_csv(path: str | os.PathLike, columns: Iterable[str], rows: Iterable[dict]) -> None:
@@ -40,10 +50,22 @@ def write_csv(path: str | os.PathLike, columns: Iterable[str], rows: Iterable[di
 
 
 def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
-    """The log of a run as a dictionary of lists, one number for each epoch; NaN where a cell is empty."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else [])}
+    """The log of a run as a dictionary of lists, one number for each epoch; NaN where a cell is empty.
+
+    A last line that a kill has cut is left out.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    log = {}
+    for number, row in enumerate(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline="")), 2):
+        for name, cell in row.items():
+            try:
+                log.setdefault(name, []).append(float(cell or "nan"))
+            except (TypeError, ValueError):
+                raise ValueError(f"{path} is damaged: line {number} has {str(cell)[:60]!r} for {name}. Remove that line.") from None
+    return log
 
 
 def source_files(source: str | os.PathLike) -> list[str]:

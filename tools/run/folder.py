@@ -11,6 +11,9 @@ from typing import Any
 from keras_ff_tools.run.files import read_json, source_files, write_json
 from keras_ff_tools.run.settings import Settings
 
+# Settings that may change while a run continues: its length, and where it is computed.
+FREE = ("epochs", "minutes", "backend", "devices")
+
 
 class RunFolder:
     """Names of the files of a run.
@@ -58,7 +61,8 @@ class RunFolder:
             settings: Settings of the run. Files are stored with absolute paths, so that it can be resumed from anywhere.
             data: What is known of the data, a dictionary for each of "train", "valid", "test", stored with the checksums.
         """
-        from keras_ff.files import checksum_of  # Chooses a backend, before --backend is read if it stood above.
+        # Chooses a backend, before --backend is read if it stood above.
+        from keras_ff.files import checksum_of, replace_when_complete
 
         self.refuse_if_used()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -66,11 +70,14 @@ class RunFolder:
         sums = {file: checksum_of(file) for name in files for source in files[name] for file in source_files(source)}
         start = settings.start
         if start:
-            shutil.copyfile(model_file(start), self.start)
+            with replace_when_complete(self.start) as part:
+                shutil.copyfile(model_file(start), part)
             start = os.path.abspath(start)
-        write_json(self.data_file, {"sets": data, "sha256": sums})
+        settings = settings.replaced(**files, start=start)
+        job = {"settings": settings.to_dict(), "start": checksum_of(self.start) if start else None}
+        write_json(self.data_file, {"sets": data, "sha256": sums, "job": job})
         write_json(self.versions_file, versions())
-        write_json(self.settings_file, settings.replaced(**files, start=start).to_dict())
+        write_json(self.settings_file, settings.to_dict())
 
     def settings(self) -> Settings:
         """Settings of the run.
@@ -89,20 +96,60 @@ class RunFolder:
             raise ValueError(f"{self.settings_file} cannot be used: {error}") from error
 
     def plan(self) -> dict[str, int] | None:
-        """The epochs that the minutes of the run were turned into: dictionary of "epochs" and "measured", or None."""
-        return read_json(self.plan_file) if self.plan_file.exists() else None
+        """The epochs that the minutes of the run were turned into: dictionary of "epochs" and "measured", or None.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        if not self.plan_file.exists():
+            return None
+        plan = read_json(self.plan_file)
+        if set(plan) != {"epochs", "measured"} or not all(type(count) is int and count >= 0 for count in plan.values()):
+            raise ValueError(f"{self.plan_file} is damaged: it holds {plan}, not the numbers of epochs. Restore it from a copy.")
+        return plan
 
     def write_plan(self, epochs: int, measured: int) -> None:
         """Keep the number of epochs that were planned, and of those that were measured before."""
         write_json(self.plan_file, {"epochs": epochs, "measured": measured})
 
     def data(self) -> dict[str, dict]:
-        """What `create` was given as `data` under "sets", and the checksums of the files under "sha256"."""
-        return read_json(self.data_file)
+        """What `create` was given as `data` under "sets", and the checksums of the files under "sha256".
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        data = read_json(self.data_file)
+        if not all(isinstance(data.get(name), dict) for name in ("sets", "sha256")):
+            raise ValueError(f"{self.data_file} is damaged: it has no sets or checksums. Restore it from a copy.")
+        return data
 
     def versions(self) -> dict[str, Any]:
         """Versions and machine of the beginning of the run, see `versions`."""
         return read_json(self.versions_file)
+
+    def check_job(self) -> None:
+        """Compare settings and starting model with those of the beginning of the run; it may become longer, or move.
+
+        Raises:
+            ValueError: If they have changed.
+        """
+        from keras_ff.files import checksum_of, differences
+
+        job = self.data().get("job")
+        if not isinstance(job, dict) or not isinstance(job.get("settings"), dict):
+            return  # The folder of an earlier version.
+        then, now = (dict(settings) for settings in (job["settings"], self.settings().to_dict()))
+        for name in FREE:
+            then.pop(name, None)
+            now.pop(name, None)
+        found = differences(then, now)
+        if job.get("start") and (not self.start.exists() or checksum_of(self.start) != job["start"]):
+            found.append(f"{self.start} is another model or gone")
+        if found:
+            raise ValueError(
+                f"The run in {self.path} began with other settings, and its state is not one of these. What differs: "
+                f"{'; '.join(found)}. Put the old ones back, or begin a new run with another --out."
+            )
 
     def check_data(self) -> None:
         """Compare the data files with those of the beginning of the run.

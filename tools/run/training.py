@@ -7,6 +7,7 @@ import time
 
 import keras_ff as kff
 from keras_ff import backend
+from keras_ff.files import exclusive
 from keras_ff_tools.run import evaluation, report
 from keras_ff_tools.run.data import RunData
 from keras_ff_tools.run.files import cache_folder, read_log
@@ -61,12 +62,15 @@ def resume(folder: str | os.PathLike) -> Result:
 
     Raises:
         FileNotFoundError: If there is no run in the folder, or its data is gone.
-        ValueError: If the data has changed.
+        ValueError: If the data or settings have changed, or a file is damaged.
+        OSError: If another process trains in the folder.
     """
     folder = RunFolder(folder)
     settings = folder.settings()
-    folder.check_data()
-    return _finished(settings, folder)
+    with exclusive(folder.path):
+        folder.check_job()
+        folder.check_data()
+        return _finished(settings, folder)
 
 
 def _finished(settings, folder):
@@ -120,8 +124,13 @@ class TrainingRun:
 
     def finish(self) -> Result:
         """Begin the folder if there is none, train to the end from the last state in it, evaluate, and write the report."""
-        if not self.folder.exists:
-            self.folder.create(self.settings, self.describe_data())
+        began = self.folder.exists
+        with exclusive(self.folder.path):
+            if not began:
+                self.folder.create(self.settings, self.describe_data())
+            return self._finished()
+
+    def _finished(self):
         self._print_summary()
         history = self._fit()
         model = kff.load(self.folder.best)

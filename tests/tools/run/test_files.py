@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from keras_ff_tools.run.files import read_json, read_log, source_files, write_csv, write_json
 
 
@@ -26,3 +28,13 @@ def test_sources_are_files_frames_of_files_folders_and_patterns(tmp_path):
     assert source_files(names[2]) == [names[2]]
     assert source_files(tmp_path) == source_files(tmp_path / "*.xyz") == names
     assert source_files(tmp_path / "nowhere.xyz") == []
+
+
+def test_a_damaged_log_is_named_and_a_line_that_a_kill_has_cut_is_left_out(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss\n1,0.5\n2,0.2")
+    assert read_log(path) == {"epoch": [1.0], "loss": [0.5]}
+    for line in ("2,0.x", "2,0.1,0.2", "2,\x00"):
+        path.write_text(f"epoch,loss\n1,0.5\n{line}\n")
+        with pytest.raises(ValueError, match="log.csv is damaged: line 3"):
+            read_log(path)

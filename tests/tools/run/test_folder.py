@@ -47,3 +47,43 @@ def test_changed_data_is_no_resumption(tmp_path, keras_ff):
     data.unlink()
     done = keras_ff("train", "--resume", folder)
     assert done.status == 2 and "not there any more" in done.err
+
+
+def test_changed_settings_are_no_resumption_but_a_longer_run_is(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(Settings(train=str(SILICON)), {})
+    kept = json.loads(folder.settings_file.read_text())
+    for change in ({"epochs": 200}, {"backend": "tensorflow"}, {"devices": 2}):
+        folder.settings_file.write_text(json.dumps({**kept, **change}))
+        folder.check_job()
+    folder.settings_file.write_text(json.dumps({**kept, "cutoff": 4.0, "forces_weight": 2.0}))
+    with pytest.raises(ValueError, match="began with other settings.*cutoff: 5.0 then, 4.0 now; forces_weight: 1.0 then, 2.0 now"):
+        folder.check_job()
+
+
+def test_another_starting_model_is_no_resumption(tmp_path):
+    (tmp_path / "silicon.keras").write_bytes(b"one")
+    folder = RunFolder(tmp_path / "run")
+    folder.create(Settings(train=str(SILICON), start=str(tmp_path / "silicon.keras")), {})
+    folder.check_job()
+    folder.start.write_bytes(b"other")
+    with pytest.raises(ValueError, match="start.keras is another model or gone"):
+        folder.check_job()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", "3", "\x00\x00", '{"epochs": "ten", "measured": 0}'])
+def test_damaged_files_of_a_run_are_named(tmp_path, content, keras_ff):
+    folder = RunFolder(tmp_path)
+    for file, read in ((folder.plan_file, folder.plan), (folder.data_file, folder.data), (folder.settings_file, folder.settings)):
+        file.write_text(content)
+        with pytest.raises(ValueError, match=file.name):
+            read()
+    done = keras_ff("train", "--resume", tmp_path)
+    assert done.status == 2 and "settings.json" in done.err and "Error" not in done.err
+
+
+def test_a_run_in_use_is_refused(tmp_path, keras_ff):
+    RunFolder(tmp_path).create(Settings(train=str(SILICON)), {})
+    (tmp_path / "in_use.lock").write_text('{"host": "node-7", "process": 12, "since": "yesterday"}')
+    done = keras_ff("train", "--resume", tmp_path)
+    assert done.status == 2 and "in use by process 12 on node-7" in done.err and "remove" in done.err
