@@ -103,8 +103,8 @@ def _plain(value):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        kind = {"b": "|b1", "f": "<f8"}.get(value.dtype.kind, "<i8")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufS":
+        kind = {"b": "|b1", "f": "<f8", "S": value.dtype}.get(value.dtype.kind, "<i8")
         array = np.ascontiguousarray(value, dtype=kind)
         if kind == "<f8":
             array = np.where(np.isnan(array), np.nan, array)

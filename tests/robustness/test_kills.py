@@ -79,7 +79,7 @@ def results(folders):
 
 def test_train(server, tmp_path):
     def check(folder):
-        for path in (folder / "run").glob("*.keras"):
+        for path in (folder / "run").glob("[!.]*.keras"):
             kff.load(path)
         newest = RunState(folder / "run" / "state")._read()[1]
         assert newest is None or all(np.isfinite(values).all() for values in newest["model"])

@@ -138,11 +138,10 @@ class RunFolder:
         job = self.data().get("job")
         if not isinstance(job, dict) or not isinstance(job.get("settings"), dict):
             return  # The folder of an earlier version.
-        then, now = (dict(settings) for settings in (job["settings"], self.settings().to_dict()))
-        for name in FREE:
-            then.pop(name, None)
-            now.pop(name, None)
-        found = differences(then, now)
+        # A later version may have more settings, with defaults.
+        then = {name: value for name, value in job["settings"].items() if name not in FREE}
+        now = self.settings().to_dict()
+        found = differences(then, {name: now.get(name) for name in then})
         if job.get("start") and (not self.start.exists() or checksum_of(self.start) != job["start"]):
             found.append(f"{self.start} is another model or gone")
         if found:
