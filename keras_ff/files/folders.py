@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from keras_ff.files.processes import host, is_dead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,28 +46,21 @@ def folder_beside(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    machine = platform.node().replace(".", "-")
     for left in path.parent.glob(f".{path.name}.*.*.*.part"):
-        if _is_left_behind(left, machine):
+        if _is_left_behind(left):
             shutil.rmtree(left, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.{machine}.{os.getpid()}.", suffix=".part"))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.{host()}.{os.getpid()}.", suffix=".part"))
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _is_left_behind(folder, machine):
+def _is_left_behind(folder):
     """Whether the process that made a temporary folder is dead."""
-    *_, its_machine, process, _, _ = folder.name.split(".")
-    if its_machine == machine and process.isdecimal() and os.name != "nt":
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return True
-        except (PermissionError, OverflowError):
-            pass
-        return False
+    *_, machine, process, _, _ = folder.name.split(".")
+    if machine == host() and process.isdecimal():
+        return is_dead(machine, int(process))
     with contextlib.suppress(OSError):
         return time.time() - folder.stat().st_mtime > OLD
     return False

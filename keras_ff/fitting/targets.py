@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from keras import ops
 
-from keras_ff.data import Dataset, labels
+from keras_ff.data import Dataset, label_weights, labels
 from keras_ff.files.fingerprint import of_structures
 from keras_ff.losses import with_trailing_axes
 
@@ -147,7 +147,9 @@ class DataTarget:
             raise ValueError(f"The structures have neither energies nor forces. {data.report()}")
         self._batch = data[0]
         # What `Fit` compares when it continues.
-        self.data = of_structures(structures, map(labels, structures))
+        self.data = of_structures(
+            structures, [labels(atoms) | {"weights": list(label_weights(atoms).values())} for atoms in structures]
+        )
 
     def inputs(self) -> tuple[dict, dict]:
         """Return the inputs and labels of all structures, which `loss` takes."""

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from keras_ff.files import folders
 from keras_ff.files.folders import folder_beside
 
 
@@ -35,7 +34,7 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(tmp_path):
 
 def test_folders_of_other_machines_are_removed_after_a_day(tmp_path, monkeypatch):
     with folder_beside(tmp_path / "silicon") as temporary:
-        monkeypatch.setattr(folders.platform, "node", lambda: "another.machine")
+        monkeypatch.setattr("platform.node", lambda: "another.machine")
         with folder_beside(tmp_path / "silicon"):
             assert temporary.exists()
         os.utime(temporary, (0, time.time() - 100_000))
