@@ -136,7 +136,8 @@ def _comment(comment):
     for name in names:
         if names.count(name) > 1 and (name in LABELS or name in KEYWORDS.values()):
             raise ValueError(f"{name!r} stands there twice.")
-    for name, value in re.findall(r"(\S*(?:energy|force|stress|virial|lattice)\S*?)\s*=\s*(\"[^\"]*\"|\S+)", comment, re.I):
+    numbers = r"(\S*(?:energy|force|stress|virial|lattice)\S*?)\s*=\s*(\"[^\"]*\"|\S+)"
+    for name, value in re.findall(numbers, comment, re.I) if UNDERSCORE.search(comment) else ():
         if any(UNDERSCORE.search(word) and _is_number(word) for word in value.strip('"').split()):
             raise ValueError(f"{name!r} is {value[:60]}, which is no number.")
     info = key_val_str_to_dict(comment)
