@@ -200,7 +200,7 @@ def describe(model: ForceField, folder: Path, to: str) -> None:
         "species": list(model.species),
         "cutoff": float(model.cutoff),
         "dtype": model.compute_dtype,
-        "units": descriptions.UNITS,
+        "units": descriptions.EXPORTED_UNITS,
         "inputs": descriptions.INPUTS,
         "outputs": [*descriptions.OUTPUTS, *(["energies_std"] if isinstance(model, Ensemble) else [])],
         "versions": {"keras_ff": keras_ff.__version__, **versions()},

@@ -75,7 +75,7 @@ class Calculator(ASECalculator):
         self.force_field = force_field
         self.skin = float(skin)
         self._batcher = Batcher.of(force_field, skin=self.skin)
-        self._record = None
+        self._record, self._lock = None, RLock()
         self._compile()
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
@@ -90,7 +90,6 @@ class Calculator(ASECalculator):
             return super().get_property(name, atoms, allow_calculation)
 
     def _compile(self):
-        self._lock = RLock()
         names = ["energies", "forces", "stress", "virial", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
 
         def function(batch):
@@ -193,4 +192,5 @@ class Calculator(ASECalculator):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self._lock = RLock()
         self._compile()

@@ -24,7 +24,7 @@ FORMAT = 1
 DESCRIPTION = "artifact.json"
 KINDS = {"saved_model": "saved_model/saved_model.pb", "stablehlo": "model.stablehlo"}
 DTYPES = ("float32", "float64")
-UNITS = {"length": "Å", "energy": "eV", "gradient": "eV/Å"}
+EXPORTED_UNITS = {"length": "Å", "energy": "eV", "gradient": "eV/Å"}
 INPUTS = ["vectors", "mask", "center_species", "neighbor_species"]
 OUTPUTS = ["energies", "gradient"]
 
@@ -113,7 +113,7 @@ def problem_of(description: dict[str, Any]) -> str | None:
         (type(get("format")) is int and get("format") >= 1, f"the format {get('format')!r}, which is no number of a format"),
         (kind in KINDS, f"the kind {get('kind')!r}, which is none of {', '.join(KINDS)}"),
         (get("dtype") in DTYPES, f"the dtype {get('dtype')!r}, which is none of {', '.join(DTYPES)}"),
-        (get("units") == UNITS, f"the units {get('units')!r}, which are not {UNITS}"),
+        (get("units") == EXPORTED_UNITS, f"the units {get('units')!r}, which are not {EXPORTED_UNITS}"),
         (
             type(cutoff) in (int, float) and math.isfinite(cutoff) and 0 < cutoff <= LONGEST_CUTOFF,
             f"the cutoff {cutoff!r}, which is not between 0 and {LONGEST_CUTOFF:g} Å",

@@ -23,10 +23,16 @@ def defaults():
 
 def test_preparing_changes_no_default():
     before = defaults()
-    for dtype in ("float64", keras.dtype_policies.DTypePolicy("float64"), "float32", "mixed_bfloat16", None):
+    for dtype in ("float64", keras.dtype_policies.DTypePolicy("float64"), "float32", None):
         backend.prepare(dtype)
     assert defaults() == before
     assert keras.backend.standardize_dtype(ops.convert_to_tensor(np.ones(2)).dtype) == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16", "float16", keras.dtype_policies.DTypePolicy("bfloat16")])
+def test_half_precision_is_refused(dtype):
+    with pytest.raises(ValueError, match="compute in float32 or float64"):
+        backend.prepare(dtype)
 
 
 def test_a_backend_that_cannot_is_an_error_that_says_what_to_call(monkeypatch):

@@ -26,7 +26,7 @@ def folder(tmp_path):
         "species": ["Si", "O"],
         "cutoff": 3.77118,
         "dtype": "float64",
-        "units": descriptions.UNITS,
+        "units": descriptions.EXPORTED_UNITS,
         "inputs": descriptions.INPUTS,
         "outputs": descriptions.OUTPUTS,
         "versions": {"keras_ff": "0.1.0"},
