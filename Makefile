@@ -22,7 +22,7 @@ demo: $(ENV)/.installed-$(BACKEND)
 
 # Two processes at a time, each of one backend. All tests are run even if some fail.
 test: $(ENV)/.installed-test
-	@echo "== tests on both backends, about 25 minutes on two cores"
+	@echo "== tests on both backends, about 45 minutes on two cores"
 	$(ENV)/bin/python tests/in_parts.py -m "not slow"
 
 # For work in progress: one backend, the tests that notice most.
@@ -31,7 +31,7 @@ QUICK = tests/test_imports.py tests/test_geometry.py tests/test_doors.py tests/d
 	$(addprefix tests/models/,test_force_field.py test_data_model.py test_old_files.py) tests/interfaces/test_ase.py
 
 quick: $(ENV)/.installed-test
-	@echo "== the tests of $(BACKEND) that matter most, under 3 minutes on two cores"
+	@echo "== the tests of $(BACKEND) that matter most, about 3 minutes on two cores"
 	ONLY_BACKEND=$(BACKEND) $(ENV)/bin/python tests/in_parts.py -m "not slow" $(QUICK)
 
 test-slow: $(ENV)/.installed-test
