@@ -158,7 +158,7 @@ def test_doctests():
 
 
 def test_gaussian_likelihood_is_that_of_the_formula_and_leaves_out_missing_labels():
-    """With beta = 0; at the best variance the derivative by it is 0, whatever beta."""
+    """With beta = 0; at the best variance the derivative with respect to it is 0, whatever beta."""
     true = np.array([[[1.0, 2.0, 3.0], [np.nan, np.nan, np.nan]]])
     predicted = np.array([[[1.5, 2.0, 2.0, 0.25], [9.0, 9.0, 9.0, 0.0]]])
     expected = 0.5 * ((0.25 + 0.0 + 1.0) / 3 / 0.25 + np.log(0.25))

@@ -253,10 +253,8 @@ class Batcher:
         Args:
             cells: Cells of crystals, (3, 3) each, in Å.
         """
-        self._wave_shape, self._last_waves = (
-            tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist()),
-            None,
-        )
+        self._wave_shape = tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist())
+        self._last_waves = None
 
 
 def structure_batch(model: Any, atoms: Atoms, cutoff: float | None = None) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 
 from keras_ff.data.label_values import KEYS
-from keras_ff.files.text import open_text
+from keras_ff.files.text import is_number, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,7 @@ def _comment(comment):
             raise ValueError(f"{name!r} stands there twice.")
     numbers = r"(\S*(?:energy|force|stress|virial|lattice)\S*?)\s*=\s*(\"[^\"]*\"|\S+)"
     for name, value in re.findall(numbers, comment, re.I) if UNDERSCORE.search(comment) else ():
-        if any(UNDERSCORE.search(word) and _is_number(word) for word in value.strip('"').split()):
+        if any(UNDERSCORE.search(word) and is_number(word) for word in value.strip('"').split()):
             raise ValueError(f"{name!r} is {value[:60]}, which is no number.")
     info = key_val_str_to_dict(comment)
     if "pbc" in info and not _are_flags(info["pbc"]):
@@ -166,7 +166,7 @@ def _rows(rows, properties):
             raise ValueError(f"The line of atom {index} has {len(parts)} columns, {announced}.")
         if "_" in row:
             for column, part in enumerate(parts):
-                if UNDERSCORE.search(part) and not any(column in one for one in texts) and _is_number(part):
+                if UNDERSCORE.search(part) and not any(column in one for one in texts) and is_number(part):
                     raise ValueError(f"The line of atom {index} has {part!r}, which is no number.")
         if species is not None:
             word = parts[species]
@@ -210,11 +210,3 @@ def _with_species(atoms, words):
         atoms.set_masses([mass or normal for mass, normal in zip(masses, atoms.get_masses(), strict=True)])
     atoms.set_array("species_labels", np.array(words))
     return atoms
-
-
-def _is_number(word):
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

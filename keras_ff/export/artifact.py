@@ -16,7 +16,7 @@ import keras_ff
 from keras_ff import backend
 from keras_ff.data.batches import structure_batch
 from keras_ff.export.standalone import calculator_source
-from keras_ff.files import folder_beside, sync
+from keras_ff.files import checksum_of, folder_beside, sync
 from keras_ff.geometry import Neighborhood
 from keras_ff.interfaces import description as descriptions
 from keras_ff.models.ensemble import Ensemble
@@ -204,7 +204,7 @@ def describe(model: ForceField, folder: Path, to: str) -> None:
         "inputs": descriptions.INPUTS,
         "outputs": [*descriptions.OUTPUTS, *(["energies_std"] if isinstance(model, Ensemble) else [])],
         "versions": {"keras_ff": keras_ff.__version__, **versions()},
-        "files": {path.relative_to(folder).as_posix(): descriptions.checksum(path) for path in files},
+        "files": {path.relative_to(folder).as_posix(): checksum_of(path) for path in files},
     }
     if to == "saved_model":
         # Deferred: it needs TensorFlow.

@@ -97,3 +97,20 @@ def _encoding(head):
     if len(head) == 4 and head[1] and head[0] == 0 == head[2]:
         return "utf-16-be"
     return "utf-8-sig"
+
+
+def is_number(word: str) -> bool:
+    """Whether Python reads a word as a floating-point number.
+
+    Args:
+        word: The word.
+
+    Example:
+        >>> is_number("-1.5e3"), is_number("Si")
+        (True, False)
+    """
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, checked_cutoff, closest
+from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, closest
 from keras_ff.data.neighbors import pairs_within
 from keras_ff.data.placement import Placement
 from keras_ff.interfaces.description import INPUTS, read_description
@@ -198,7 +198,7 @@ class ArtifactCalculator(Calculator):
         cell, periodic = atoms.cell.array, np.array(atoms.pbc)
         check_geometry(atoms.positions, cell, periodic)
         points = Placement.of(atoms.positions, cell, periodic).near(atoms.positions, cell)
-        i, j, S = pairs_within(points, cell, periodic, checked_cutoff(self.artifact.cutoff))
+        i, j, S = pairs_within(points, cell, periodic, self.artifact.cutoff)
         check_resolution(atoms.positions, i, np.float64)
         vectors = points[j] - points[i] + S @ cell
         check_contact(atoms.get_chemical_formula, i, j, *closest(vectors))

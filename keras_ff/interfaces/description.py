@@ -6,7 +6,6 @@ The file `calculator.py` of each artifact contains this code. The plugin of LAMM
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ase.data import atomic_numbers
+
+from keras_ff.files.checksums import checksum, checksum_of
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +47,7 @@ def write_description(folder: str | os.PathLike, description: dict[str, Any]) ->
     """
     text = json.dumps({**description, "checksum": BLANK.decode()}, indent=2, ensure_ascii=False) + "\n"
     content = text.encode()
-    (Path(folder) / DESCRIPTION).write_bytes(content.replace(BLANK, hashlib.sha256(content).hexdigest().encode()))
+    (Path(folder) / DESCRIPTION).write_bytes(content.replace(BLANK, checksum(content).encode()))
 
 
 def read_description(folder: str | os.PathLike) -> dict[str, Any]:
@@ -79,18 +80,6 @@ def read_description(folder: str | os.PathLike) -> dict[str, Any]:
         raise _damaged(path, f"has {problem}")
     _compare_files(Path(folder), description)
     return description
-
-
-def checksum(file: str | os.PathLike) -> str:
-    """SHA-256 checksum of the content of a file, as 64 hexadecimal digits.
-
-    Args:
-        file: Path of the file.
-
-    Returns:
-        The digits.
-    """
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def problem_of(description: dict[str, Any]) -> str | None:
@@ -162,7 +151,7 @@ def _is_sealed(content, digits):
     """Whether the content of a description has the checksum that stands in it."""
     if not _is(CHECKSUM, digits):
         return False
-    return hashlib.sha256(content.replace(digits.encode(), BLANK)).hexdigest() == digits
+    return checksum(content.replace(digits.encode(), BLANK)) == digits
 
 
 def _compare_files(folder, description):
@@ -173,7 +162,7 @@ def _compare_files(folder, description):
             raise _damaged(file, "is missing")
         if not file.resolve().is_relative_to(home):
             raise _damaged(file, "is a link that leads out of the folder")
-        if checksum(file) != expected:
+        if checksum_of(file) != expected:
             raise _damaged(file, "is not as it was written")
     # What TensorFlow would read beside them.
     for file in sorted((folder / "saved_model").rglob("*")) if description["kind"] == "saved_model" else ():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_ff.files import replace_when_complete
-from keras_ff.files.text import read_text
+from keras_ff.files.text import is_number, read_text
 from keras_ff.potentials.classical import ClassicalPotential
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def read_entries(path: str | Path, columns: Sequence[str]) -> dict[tuple, Entry]
     index = 0
     while index < len(words):
         line, names, numbers = words[index][1], [], []
-        while index < len(words) and not _is_number(words[index][0]) and len(names) < 3:
+        while index < len(words) and not is_number(words[index][0]) and len(names) < 3:
             names.append(words[index][0])
             index += 1
-        while index < len(words) and _is_number(words[index][0]):
+        while index < len(words) and is_number(words[index][0]):
             word, place = words[index]
             numbers.append(float(word))
             # Python alone reads 1_000 as a number.
@@ -224,11 +224,3 @@ def _problem(entry, tables):
         if (table.rank == 3 or pair) and (not np.isfinite(value) or (table.positive and value < 0)):
             return f"{name} is {value:g}, and must be {'finite and not negative' if table.positive else 'finite'}."
     return None
-
-
-def _is_number(word):
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

@@ -56,7 +56,7 @@ def single_precision(probe, tolerance=32.0):
 
     Args:
         probe: The `Probe`.
-        tolerance: Largest deviation that passes, in these units. A potential adds up some hundred rounded terms; those of this
+        tolerance: Largest deviation that passes, in these units. A potential adds up a few hundred rounded terms; those of this
             library, trained ones among them, stay below 10. TF32 or half precision anywhere exceed 1000.
 
     Returns:

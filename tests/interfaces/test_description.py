@@ -5,8 +5,9 @@ import re
 
 import pytest
 
+from keras_ff.files import checksum_of
 from keras_ff.interfaces import description as descriptions
-from keras_ff.interfaces.description import DESCRIPTION, checksum, read_description, write_description
+from keras_ff.interfaces.description import DESCRIPTION, read_description, write_description
 
 TENSORS = {name: f"serving_default_{name}:0" for name in descriptions.INPUTS}
 TENSORS |= {"energies": "StatefulPartitionedCall:0", "gradient": "StatefulPartitionedCall:1"}
@@ -30,7 +31,7 @@ def folder(tmp_path):
         "inputs": descriptions.INPUTS,
         "outputs": descriptions.OUTPUTS,
         "versions": {"keras_ff": "0.1.0"},
-        "files": {name: checksum(folder / name) for name in names},
+        "files": {name: checksum_of(folder / name) for name in names},
         "tensors": TENSORS,
     }
     write_description(folder, content)
@@ -135,7 +136,7 @@ def test_what_cannot_be_is_refused_with_and_without_a_checksum(folder, change, m
 def test_no_name_leaves_the_folder(folder, name):
     (folder.parent / "secret").write_text("secret")
     content = content_of(folder)
-    content["files"][name] = checksum(folder.parent / "secret")
+    content["files"][name] = checksum_of(folder.parent / "secret")
     write_description(folder, content)
     with pytest.raises(ValueError, match="has a name of a file that leaves the folder"):
         read_description(folder)

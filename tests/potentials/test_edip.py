@@ -1,4 +1,4 @@
-"""EDIP: LAMMPS' numbers, and derivatives by its parameters."""
+"""EDIP: LAMMPS' numbers, and derivatives with respect to its parameters."""
 
 import pytest
 from ase.build import bulk

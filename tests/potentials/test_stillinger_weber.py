@@ -1,4 +1,4 @@
-"""Stillinger-Weber: LAMMPS' numbers, derivatives by its parameters, a fit that finds them again."""
+"""Stillinger-Weber: LAMMPS' numbers, derivatives with respect to its parameters, a fit that finds them again."""
 
 import keras
 import numpy as np

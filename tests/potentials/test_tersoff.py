@@ -1,4 +1,4 @@
-"""Tersoff: LAMMPS' numbers for one and two elements, derivatives by its parameters also where a power would overflow."""
+"""Tersoff: LAMMPS' numbers for one and two elements, derivatives with respect to its parameters also where a power overflows."""
 
 import ctypes
 import functools

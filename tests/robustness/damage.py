@@ -22,6 +22,19 @@ def damaged(content: bytes, seed: int) -> bytes:
     return gzip.compress(inside) if packed and inside[:2] != b"\x1f\x8b" and random.random() < 0.9 else inside
 
 
+def flipped(content: bytes, count: int, random: np.random.Generator, end: int | None = None) -> bytes:
+    """Content of a file with some bits flipped, anywhere before its byte `end`."""
+    data = bytearray(content)
+    for position in random.integers(len(data) if end is None else end, size=count):
+        data[position] ^= 1 << random.integers(8)
+    return bytes(data)
+
+
+def beginnings(content: bytes, count: int, random: np.random.Generator) -> list[bytes]:
+    """Content of a file that was cut off, nothing and one byte among them."""
+    return [content[:length] for length in [0, 1, *random.integers(len(content), size=count - 2)]]
+
+
 def _once(content, random):
     if content[:1] in b"[{" and random.random() < 0.6:
         try:

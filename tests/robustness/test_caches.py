@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from damage import beginnings, flipped
 
 from keras_ff.data import CachedStructures, write_cache
 from keras_ff.data.labels import Labels
@@ -60,13 +61,10 @@ def test_flipped_bits_and_truncated_files(good, tmp_path):
     # Most of the file is padding and free space: half of the flips hit its used beginning.
     ends = [len(whole), 6000]
     for turn in range(FLIPS):
-        damaged = bytearray(whole)
-        for position in rng.integers(ends[turn % 2], size=1 + turn % 3):
-            damaged[position] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
+        path.write_bytes(flipped(whole, 1 + turn % 3, rng, ends[turn % 2]))
         refused += check(path, known) is not None
-    for length in [0, 1, *rng.integers(len(whole), size=CUTS - 2)]:
-        path.write_bytes(whole[:length])
+    for part in beginnings(whole, CUTS, rng):
+        path.write_bytes(part)
         assert check(path, known) is not None
     assert refused > 3
 

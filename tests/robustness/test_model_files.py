@@ -8,6 +8,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from damage import beginnings, flipped
 
 import keras_ff as kff
 from keras_ff.potentials import StillingerWeber
@@ -43,13 +44,10 @@ def test_flipped_bits_and_truncated_files(good, tmp_path):
     rng = np.random.default_rng(16)
     path, refused = tmp_path / "damaged.keras", 0
     for turn in range(FLIPS):
-        damaged = bytearray(whole)
-        for position in rng.integers(len(whole), size=1 + turn % 3):
-            damaged[position] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
+        path.write_bytes(flipped(whole, 1 + turn % 3, rng))
         refused += check(path, known) is not None
-    for length in [0, 1, *rng.integers(len(whole), size=CUTS - 2)]:
-        path.write_bytes(whole[:length])
+    for part in beginnings(whole, CUTS, rng):
+        path.write_bytes(part)
         assert check(path, known) is not None
     assert refused > FLIPS // 2
 
