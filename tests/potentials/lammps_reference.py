@@ -44,7 +44,7 @@ def compare(potential, structures, energy=1e-9, forces=1e-8, stress=1e-9):
 
 
 def check_parameter_derivatives(potential, structures):
-    """Assert that reverse-mode derivatives with respect to every entry of every weight are finite and agree with five-point differences.
+    """Assert that derivatives with respect to all entries of weights, in reverse mode, are finite and five-point differences.
 
     For each structure the function is its energy plus a random sum of its forces, so that its gradient goes through second
     derivatives.
