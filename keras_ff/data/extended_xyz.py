@@ -101,8 +101,9 @@ def _lines_of(lines, n_atoms):
     frame = list(itertools.islice(lines, n_atoms + 1))
     for index, line in enumerate(frame):
         # Lines of atoms have several words.
-        if index and (line.isspace() or _is_count(line)):
-            return frame[:index], itertools.chain(frame[index + line.isspace() :], lines)
+        text = line.strip()
+        if index and (not text or (text.isdecimal() and _is_count(text))):
+            return frame[:index], itertools.chain(frame[index + (not text) :], lines)
     return frame, lines
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHORTEST = 0.1
 
 # Number of atoms up to which all pairs are compared, which takes less time than a tree.
-FEW = 60
+FEW = 90
 
 
 class Labels(SinglePointCalculator):
@@ -293,7 +293,7 @@ def closest_pair(atoms: Atoms, distance: float) -> tuple[int, int, float] | None
     else:
         fractions -= np.floor(fractions) * periodic
         # In fractional coordinates a sphere is an ellipsoid, which this ball contains.
-        radius = min(distance * np.linalg.norm(inverse, 2), 0.499)
+        radius = min(distance * np.linalg.norm(inverse), 0.499)
         # Rounding may leave 1, which is 0; a tree takes no negative numbers where another direction repeats.
         points = np.where(periodic, fractions % 1.0, fractions - fractions.min(axis=0))
         first, second = KDTree(points, boxsize=np.where(periodic, 1.0, 0.0)).query_pairs(radius, output_type="ndarray").T
