@@ -13,7 +13,6 @@ The exit status is 1 if a law fails.
 """
 
 import argparse
-from pathlib import Path
 
 # Displacement in Å that takes crystals away from positions where forces vanish by symmetry.
 RATTLE = 0.01
@@ -62,10 +61,10 @@ def run(args):
     for name in args.modules:
         importlib.import_module(name)
     from keras_ff import load
+    from keras_ff.models.files import model_file
     from keras_ff.testing import Probe
 
-    path = Path(args.model)
-    path = path / "best.keras" if path.is_dir() else path
+    path = model_file(args.model)
     model = load(path)
     structures = _structures(args.structures, args.frames, model.species)
     probe = Probe(model, structures, rattle=RATTLE)

@@ -13,7 +13,6 @@ import argparse
 from pathlib import Path
 
 from keras_ff_tools.arguments import add_force, add_reading, reading
-from keras_ff_tools.run.folder import model_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the table of errors, and write files if asked for."""
     from keras_ff import data, load
+    from keras_ff.models.files import model_file
     from keras_ff_tools.run import evaluation
     from keras_ff_tools.run.doubts import CHECKED, print_doubts
 

@@ -13,7 +13,6 @@ In Python, without keras_ff:  from calculator import ArtifactCalculator;  atoms.
 """
 
 import argparse
-from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +32,11 @@ def run(args: argparse.Namespace) -> None:
     """Write the artifact, and print how it compares with the model."""
     from keras_ff import data, load
     from keras_ff.export import export
+    from keras_ff.models.files import model_file
 
-    folder = args.out or Path(args.model).with_suffix("")
-    model = load(args.model, dtype=args.dtype)
+    path = model_file(args.model)
+    folder = args.out or path.with_suffix("")
+    model = load(path, dtype=args.dtype)
     structures = data.read(args.structures) if args.structures else ()
     difference = export(model, folder, to=args.to, structures=structures)
     print(f"{folder}: {args.to}, {model.compute_dtype}, species {' '.join(model.species)}, cutoff {model.cutoff:g} Å")

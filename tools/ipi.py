@@ -11,7 +11,6 @@ The input of i-PI:  <ffsocket name="keras_ff" mode="unix"> <address> silicon </a
 """
 
 import argparse
-from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,17 +26,11 @@ def run(args: argparse.Namespace) -> None:
     """Serve forces until i-PI has finished."""
     import ase.io
 
+    from keras_ff import Calculator
     from keras_ff.interfaces.ipi import serve
 
     atoms = ase.io.read(args.structure)
-    if Path(args.model).is_dir():
-        from keras_ff.interfaces.artifact import ArtifactCalculator
-
-        atoms.calc = ArtifactCalculator(args.model)
-    else:
-        from keras_ff import Calculator, load
-
-        atoms.calc = Calculator(load(args.model))
+    atoms.calc = Calculator(args.model)
     # Compiled before i-PI waits for it.
     atoms.get_forces()
     print("Ready for i-PI.", flush=True)

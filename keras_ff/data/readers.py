@@ -304,7 +304,7 @@ def _frames(source, index, stress, keep_unconverged):
         yield "The structure", _copy(source), stress
     elif isinstance(source, (str, os.PathLike)):
         yield from _frames_of_files(os.fspath(source), index, stress, keep_unconverged)
-    elif _is_pymatgen(source):
+    elif is_pymatgen(source):
         from keras_ff.data import pymatgen
 
         for number, atoms in enumerate(pymatgen.iter_atoms(source, stress)):
@@ -345,5 +345,10 @@ def _copy(atoms):
     return copy
 
 
-def _is_pymatgen(item):
+def is_pymatgen(item: Any) -> bool:
+    """Whether an object is one of pymatgen, which need not be imported.
+
+    Args:
+        item: Any object.
+    """
     return any(base.__module__.split(".")[0] == "pymatgen" for base in type(item).__mro__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +14,16 @@ from ase.calculators.calculator import all_changes
 from keras_ff import backend
 from keras_ff.data.batches import Batcher, list_holds, pair_vectors
 from keras_ff.data.geometry_checks import check_contact, closest
+from keras_ff.interfaces.artifact import ArtifactCalculator
+from keras_ff.interfaces.description import DESCRIPTION
+from keras_ff.models import ForceField, load
 from keras_ff.models.ensemble import Ensemble
+from keras_ff.potentials.base import Potential
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ase import Atoms
-
-    from keras_ff.models import ForceField
 
 SPREADS = ("energy_std", "forces_std", "stress_std")
 
@@ -39,15 +43,19 @@ class Calculator(ASECalculator):
     Processes are started by `multiprocessing.get_context("spawn")`: the fork of a process that has computed gets an error.
 
     Args:
-        force_field: `keras_ff.ForceField` or `keras_ff.Ensemble`.
+        force_field: `keras_ff.ForceField` or `keras_ff.Ensemble`, or a potential; or the path of a model file, of the folder of a
+            run, or of an artifact, which gets a `keras_ff.interfaces.artifact.ArtifactCalculator`.
         skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed.
         calibrated: Whether the standard deviations of an ensemble are converted to expected errors by its calibration. Quantities
             without a calibration, such as the stress, are left out then; the forces must have one.
         **kwargs: Arguments of `ase.calculators.calculator.Calculator`.
 
     Raises:
-        ValueError: If `calibrated` is set for a model without a calibration of the forces on all its elements. In a calculation
-            if the structure has no atoms, elements that the model does not know, two atoms at the same position or a broken cell.
+        FileNotFoundError: If there is no such file, or no model in the folder.
+        TypeError: If it is neither a model, a potential nor a path.
+        ValueError: If the file is no model, or `calibrated` is set for a model without a calibration of the forces on all its
+            elements. In a calculation if the structure has no atoms, elements that the model does not know, two atoms at the same
+            position or a broken cell.
         RuntimeError: In a calculation in the fork of a process that has computed.
 
     Example:
@@ -61,8 +69,21 @@ class Calculator(ASECalculator):
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
 
-    def __init__(self, force_field: ForceField, skin: float = 0.5, calibrated: bool = False, **kwargs: Any):
+    def __new__(cls, force_field: Any = None, *args: Any, **kwargs: Any) -> ASECalculator:
+        """Make the calculator of an artifact where the path is one."""
+        if isinstance(force_field, (str, os.PathLike)) and (Path(force_field) / DESCRIPTION).exists():
+            return ArtifactCalculator(force_field, *args, **kwargs)
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        force_field: ForceField | Potential | str | os.PathLike,
+        skin: float = 0.5,
+        calibrated: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
+        force_field = _force_field(force_field)
         if isinstance(force_field, Ensemble):
             self.implemented_properties = [*self.implemented_properties, *SPREADS]
         if calibrated:
@@ -194,3 +215,14 @@ class Calculator(ASECalculator):
         self.__dict__.update(state)
         self._lock = RLock()
         self._compile()
+
+
+def _force_field(given):
+    """The model itself, of a potential, or from a file."""
+    if isinstance(given, (str, os.PathLike)):
+        return load(given)
+    if isinstance(given, Potential):
+        return ForceField(given)
+    if isinstance(given, ForceField):
+        return given
+    raise TypeError(f"A Calculator takes a ForceField, a potential, or the path of a model. Received a {type(given).__name__}.")

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_ff.models.data_model import DataModel
 from keras_ff.models.mapping import in_order, mapped
+from keras_ff.models.own_data import check_data
 from keras_ff.models.spline_domains import spline_domains
 from keras_ff.models.statistics import Summary
 from keras_ff.potentials.base import terms_with
@@ -41,12 +42,13 @@ class AdaptableModel(DataModel):
             samples: Number of atoms whose descriptors are used.
 
         Raises:
-            ValueError: If the data set has neither energies nor forces.
+            ValueError: If the data set was made for another model, or has neither energies nor forces.
 
         Warns:
             UserWarning: If data lie outside the knots of splines (see `spline_domains`), their compositions do not determine the
                 reference energies, or no atom has a neighbor.
         """
+        check_data(self, dataset)
         spline_domains(self, dataset)
         learned = terms_with(self.potential, Learned)
         if not learned:
@@ -130,6 +132,7 @@ class AdaptableModel(DataModel):
             UserWarning: If data lie outside the knots of splines, see `spline_domains`.
         """
         spline_domains(self, dataset)
+        check_data(self, dataset)
         dataset.require_labels("energy")
         summary = Summary(self, len(self.species)).of(dataset)
         self.reference_energies.assign_add(summary.reference_energies(self.species))

@@ -15,11 +15,15 @@ from keras_ff.models.epochs import SetEpoch
 from keras_ff.models.good_weights import KeepGoodWeights
 from keras_ff.models.mapping import PER_ATOM, in_order, mapped
 from keras_ff.models.missing_labels import for_outputs, known_loss, known_metric
+from keras_ff.models.own_data import are_structures, as_dataset, check_data, check_labels
 from keras_ff.models.own_precision import in_dtype, own_precision
 from keras_ff.training.callbacks import separate_averages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+# What the batches of a `Dataset` decide.
+OF_BATCHES = ("y", "batch_size", "sample_weight", "class_weight", "validation_split")
 
 # Names of the integer arrays of a batch.
 INTEGERS = ("species", "neighbors", "waves")
@@ -38,10 +42,13 @@ class DataModel(keras.Model):
         super().__init__(**kwargs)
         backend.prepare(self.dtype_policy)
         self._replicas = backend.replicas()
+        self._learned_outputs = ()
 
     def __call__(self, *args, **kwargs):
-        """Call the model with a batch, as Keras does."""
+        """Call the model with a batch, as Keras does; a TypeError tells how structures are computed."""
         backend.check_process()
+        if args and are_structures(args[0]):
+            raise TypeError("A model is called with a batch. Structures, lists and files of them: model.predict(structures).")
         return super().__call__(*args, **kwargs)
 
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
@@ -68,6 +75,7 @@ class DataModel(keras.Model):
         if self._replicas > 1:
             # TensorFlow cannot compile across devices, and Keras knows.
             kwargs["jit_compile"] = "auto"
+        self._learned_outputs = sorted(name for name, each in loss.items() if each) if isinstance(loss, dict) else ()
         with backend.default_dtype(self.variable_dtype):
             loss = for_outputs(loss, known_loss)
             metrics, weighted_metrics = (for_outputs(nest, known_metric) for nest in (metrics, weighted_metrics))
@@ -100,10 +108,19 @@ class DataModel(keras.Model):
             The `keras.callbacks.History`.
 
         Raises:
-            ValueError: If the devices of `keras_ff.training.data_parallel` do not divide a batch, or the model was made outside.
+            TypeError: If structures are given in place of a data set, or arguments that the batches of a data set decide.
+            ValueError: If a data set was made for another model, has no label for one of the losses, the devices of
+                `keras_ff.training.data_parallel` do not divide a batch, or the model was made outside of it.
             FloatingPointError: If the loss or a weight is not finite.
+
+        Warns:
+            UserWarning: If the validation data have no label for one of the losses.
         """
+        if isinstance(x, Dataset) and (given := [name for name in OF_BATCHES if kwargs.get(name) is not None]):
+            raise TypeError(f"A Dataset decides its batches, labels and weights: leave out {', '.join(given)}.")
         x, validation_data = self._divided(x), self._divided(validation_data)
+        check_labels(x, self._learned_outputs, training=True)
+        check_labels(validation_data, self._learned_outputs, training=False)
         if hasattr(x, "epoch"):
             kwargs["shuffle"] = False
             callbacks = [SetEpoch(x), *(callbacks or [])]
@@ -124,29 +141,42 @@ class DataModel(keras.Model):
             x: `keras_ff.data.Dataset`, or what Keras takes.
             args: Further positional arguments of `keras.Model.evaluate`.
             kwargs: Further arguments of `keras.Model.evaluate`, such as `return_dict`.
+
+        Raises:
+            TypeError: If structures are given in place of a data set.
+            ValueError: If the data set was made for another model.
+
+        Warns:
+            UserWarning: If the data have no label for one of the losses.
         """
-        return super().evaluate(self._divided(x), *args, **kwargs)
+        x = self._divided(x)
+        check_labels(x, self._learned_outputs, training=False)
+        return super().evaluate(x, *args, **kwargs)
 
     @own_precision
     def predict(self, x, *args, verbose="auto", **kwargs):
-        """Compute the outputs for all structures of a data set, in their order.
+        """Compute the outputs for structures, or all structures of a data set, in their order.
 
-            outputs = model.predict(data)
+            outputs = model.predict(structures)
             outputs["forces"][7, : len(structures[7])]
 
         Args:
-            x: `keras_ff.data.Dataset`, or what `keras.Model.predict` takes.
+            x: An `ase.Atoms`, a pymatgen object, the path of a file, or a list of these; a `keras_ff.data.Dataset`; or what
+                `keras.Model.predict` takes.
             args: Further positional arguments of `keras.Model.predict`, not for a `Dataset`.
             verbose: 0 shows no progress.
             kwargs: Further arguments of `keras.Model.predict`, not for a `Dataset`.
 
         Returns:
-            For a `Dataset` a dict of arrays `(structures, ...)`. The axis of the atoms has the length of the largest batch; zeros
+            For structures a dict of arrays `(structures, ...)`. The axis of the atoms has the length of the largest batch; zeros
             follow the atoms of a structure.
 
         Raises:
             TypeError: If a `Dataset` comes with arguments that its batches decide.
+            ValueError: If a structure cannot be read, the model does not know an element, or a `Dataset` was made for another
+                model.
         """
+        x = as_dataset(self, x)
         if not isinstance(x, Dataset):
             return super().predict(x, *args, verbose=verbose, **kwargs)
         if args or kwargs:
@@ -193,6 +223,7 @@ class DataModel(keras.Model):
 
     def _divided(self, data):
         """The `Dataset` as several devices take it: each process makes its own fraction of the structures of a batch."""
+        check_data(self, data)
         replicas = backend.replicas()
         if replicas != self._replicas:
             raise ValueError(

@@ -17,6 +17,9 @@ from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
 if TYPE_CHECKING:
     from keras_ff.models.force_field import ForceField
 
+# The model of a run folder.
+BEST = "best.keras"
+
 
 def load(path: str | Path, dtype: str | None = None) -> ForceField:
     """Model from a file that `ForceField.save` wrote, on either backend.
@@ -26,20 +29,20 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
         model = kff.load("silicon.keras")
 
     Args:
-        path: The `.keras` file.
+        path: The `.keras` file, or the folder of a run of `keras-ff train`, whose best model is taken.
         dtype: "float32" or "float64" to convert the model; by default it keeps its own.
 
     Returns:
         The `ForceField` or `Ensemble`, compiled if it was; a converted one is not.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such file, or the folder has no model.
         ValueError: If the file is truncated or damaged, no model of this library, of a newer version, made of classes that are not
             imported, or has weights that are not finite.
     """
     # Keras would hide the error of a layer.
     backend.check_process()
-    path = Path(path)
+    path = model_file(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
     config = _read_config(path)
@@ -59,6 +62,24 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
                 "failed; take an earlier model of that run, such as its best.keras."
             )
     return model if dtype is None else astype(model, dtype)
+
+
+def model_file(path: str | Path) -> Path:
+    """The file that a user means: the path itself, or the best model in the folder of a run.
+
+    Args:
+        path: Path of a file or a folder.
+
+    Raises:
+        FileNotFoundError: If the folder has no model.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    if not (path / BEST).exists():
+        what = "an artifact, which keras_ff.Calculator takes" if (path / "artifact.json").exists() else "no best.keras"
+        raise FileNotFoundError(f"The folder {path} has {what}. Give a .keras file or the folder of a run of keras-ff train.")
+    return path / BEST
 
 
 def astype(model: ForceField, dtype: str) -> ForceField:

@@ -265,8 +265,11 @@ class ForceField(AdaptableModel):
             kwargs: Further arguments of `keras.Model.save`.
 
         Raises:
+            ValueError: If the name has another ending.
             FileExistsError: If the file exists and `overwrite` is False.
         """
+        if not os.fspath(filepath).endswith(".keras"):
+            raise ValueError(f"The name of a model file ends with .keras. Received {os.fspath(filepath)!r}.")
         if not overwrite and os.path.exists(filepath):
             raise FileExistsError(f"{filepath} exists, and overwrite is False.")
         with replace_when_complete(filepath) as part:

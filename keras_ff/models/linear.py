@@ -9,6 +9,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.models.own_data import check_data
 from keras_ff.models.spline_domains import spline_domains
 from keras_ff.stateless import with_weights
 
@@ -59,12 +60,13 @@ def fit_linear(
         verbose: 0 shows no progress.
 
     Raises:
-        ValueError: If the data set has neither energies nor forces, or the model is not linear in the weights, which then keep
-            their values.
+        ValueError: If the data set was made for another model or has neither energies nor forces, or the model is not linear in
+            the weights, which then keep their values.
 
     Warns:
         UserWarning: If data lie outside the knots of splines, see `spline_domains`.
     """
+    check_data(model, dataset)
     if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
     spline_domains(model, dataset)

@@ -9,6 +9,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.models.own_data import check_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ PER_ATOM = ("energies", "forces", "forces_std")
 
 
 def mapped(
-    model: DataModel,
+    model: DataModel | None,
     function: Callable,
     dataset: Dataset,
     per_atom: Sequence[str] = PER_ATOM,
@@ -32,7 +33,7 @@ def mapped(
     """Results of a function of batches for one structure after the other, in the order of the batches.
 
     Args:
-        model: Model whose weights the function uses.
+        model: Model whose weights the function uses; None if it uses none.
         function: From a batch and its labels (dicts of arrays as `dataset[index]` has them) to a dict of arrays whose first axis
             is that of the structures of the batch.
         dataset: `keras_ff.data.Dataset`.
@@ -43,7 +44,12 @@ def mapped(
 
     Yields:
         Tuples of the index of the structure and its results, a dict of NumPy arrays.
+
+    Raises:
+        ValueError: If the data set was made for another model.
     """
+    if model is not None:
+        check_data(model, dataset)
     function = backend.jit(function, layer=model)
     batches = range(len(dataset)) if batches is None else batches
     for number in tqdm(batches, desc=name, unit=" batches", delay=2.0, disable=not verbose, leave=False):

@@ -324,3 +324,22 @@ def test_atoms_that_meet_after_the_search_are_named():
         pair.get_potential_energy()
     with pytest.raises(ValueError, match="A skin is a thickness in Å"):
         kff.Calculator(repulsive(), skin=-1.0)
+
+
+def test_it_takes_potentials_files_and_folders_of_runs(tmp_path):
+    model, crystal = repulsive(), copper()
+    crystal.calc = kff.Calculator(model)
+    expected = crystal.get_potential_energy()
+    (tmp_path / "run").mkdir()
+    for path in (tmp_path / "copper.keras", tmp_path / "run" / "best.keras"):
+        model.save(path)
+    for given in (model.potential, tmp_path / "copper.keras", str(tmp_path / "copper.keras"), tmp_path / "run"):
+        crystal.calc = kff.Calculator(given)
+        assert crystal.get_potential_energy() == expected
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty has no best.keras"):
+        kff.Calculator(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match="no model file"):
+        kff.Calculator(tmp_path / "other.keras")
+    with pytest.raises(TypeError, match="Received a NoneType"):
+        kff.Calculator(None)

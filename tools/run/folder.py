@@ -63,6 +63,7 @@ class RunFolder:
         """
         # Chooses a backend, before --backend is read if it stood above.
         from keras_ff.files import checksum_of, replace_when_complete
+        from keras_ff.models.files import model_file
 
         self.refuse_if_used()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -173,23 +174,6 @@ class RunFolder:
                 f"The data has changed since the run in {self.path} began, and a resumed run would not be the same: "
                 f"{', '.join(changed)}. Put the old files back, or begin a new run with another --out."
             )
-
-
-def model_file(name: str | os.PathLike) -> Path:
-    """The model that a user means: the file, or the best model in a run folder.
-
-    Raises:
-        FileNotFoundError: If the folder has no model.
-    """
-    path = Path(name)
-    if not path.is_dir():
-        return path
-    best = RunFolder(path).best
-    if not best.exists():
-        raise FileNotFoundError(
-            f"The folder {path} has no {best.name}. Give a .keras file or the folder of a run of keras-ff train."
-        )
-    return best
 
 
 def versions() -> dict[str, Any]:

@@ -8,10 +8,11 @@ import time
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.files import exclusive
+from keras_ff.models.files import model_file
 from keras_ff_tools.run import evaluation, report
 from keras_ff_tools.run.data import RunData
 from keras_ff_tools.run.files import cache_folder, read_log
-from keras_ff_tools.run.folder import RunFolder, model_file
+from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
 from keras_ff_tools.run.schedule import OneCycle
 from keras_ff_tools.run.settings import Settings
