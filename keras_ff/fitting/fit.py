@@ -58,7 +58,8 @@ class Fit:
         best: Tuple of the losses of the best weights so far and these weights; None before the first evaluation.
 
     Raises:
-        ValueError: If the model has no trainable weights, or the folder holds another fit or a damaged file.
+        ValueError: If the model has no trainable weights, a target is of another model, or the folder holds another fit or a
+            damaged file.
         OSError: If another process fits in the folder.
 
     Example:
@@ -79,6 +80,9 @@ class Fit:
         if not model.trainable_weights:
             raise ValueError("The model has no trainable weights. Make the potential with train=True, or the names of parameters.")
         self.model, self.targets = model, dict(targets)
+        foreign = sorted(name for name, target in self.targets.items() if getattr(target, "model", model) is not model)
+        if foreign:
+            raise ValueError(f"The targets {foreign} are of another model, and no weight of this one moves them.")
         self.folder = Path(folder) if folder else None
         self.history, self.best = [], None
         self._derivative = derivative(model, self._losses, has_aux=True)

@@ -71,9 +71,15 @@ class Target:
         if self.before.shape != self.value.shape or not np.isfinite(self.value).all():
             name = type(property).__name__
             raise ValueError(
-                f"A target for {name} has finite values of shape {self.before.shape}. Received shape {self.value.shape}."
+                f"A target for {name} has finite values of shape {self.before.shape}. Received "
+                f"{np.array2string(self.value, threshold=9)} of shape {self.value.shape}."
             )
         self.scale = float(scale if scale is not None else np.sqrt(np.mean(self.value**2)) or 1.0)
+
+    @property
+    def model(self) -> ForceField:
+        """Model of the property."""
+        return self.property.model
 
     def current(self) -> np.ndarray:
         """Return what is compared with the value, with the weights as they are now, NumPy in the shape of the value."""

@@ -10,6 +10,7 @@ from keras_ff import backend
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.properties.structure import Relaxation, free_directions, newton_step
+from keras_ff.simulation.start import check_model
 from keras_ff.stateless import values_of, with_weights
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Property:
         batch: The structure as a batch of one: dict of arrays that `compute` takes.
 
     Raises:
+        TypeError: If the model is no `ForceField`.
         ValueError: If `free` is none of the three, the structure has elements that the model does not know, or a free structure
             cannot be relaxed, also for its constraints.
 
@@ -67,6 +69,7 @@ class Property:
     reach = 1.0
 
     def __init__(self, model: keras.Model, atoms: Atoms | Structure, free: str | None = None):
+        check_model(model)
         if free not in FREE:
             raise ValueError(f"free is one of {FREE}. Received {free!r}.")
         self.model, self.free = model, free

@@ -19,6 +19,7 @@ from keras_ff.data.pymatgen import to_atoms, to_structure
 from keras_ff.interfaces.ase import Calculator
 from keras_ff.simulation.constraints import HONORED, FreeDirections, Held, others
 from keras_ff.simulation.ensembles import positive, whole
+from keras_ff.simulation.start import check_model
 
 if TYPE_CHECKING:
     import keras
@@ -305,6 +306,7 @@ def relax(
         The relaxed structure, of the type of `atoms`.
 
     Raises:
+        TypeError: If the model is no `ForceField`.
         ValueError: If the search does not reach `force` within `steps` or leaves what the model knows, the structure is broken, or
             `cell` is True and the structure is not periodic in three directions or has atoms that are held.
 
@@ -320,6 +322,7 @@ def relax(
         >>> crystal.cell.lengths().round(4).tolist()
         [5.4309, 5.4309, 5.4309]
     """
+    check_model(model)
     structure = to_atoms(atoms)
     if cell is None:
         cell = structure.pbc.all() and {type(one).__name__ for one in structure.constraints} <= {SYMMETRY}

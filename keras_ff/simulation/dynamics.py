@@ -11,14 +11,16 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.data.batches import Batcher
+from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.constraints import FreeDirections
 from keras_ff.simulation.ensembles import numbers_of, positive, whole, with_numbers
-from keras_ff.simulation.start import checked_free, with_velocities
+from keras_ff.simulation.start import check_ensemble, check_model, checked_free, with_velocities
 from keras_ff.simulation.trajectory import Trajectory
 
 if TYPE_CHECKING:
     import keras
     from ase import Atoms
+    from pymatgen.core import Structure
 
     from keras_ff.simulation.ensembles import NVE
 
@@ -41,7 +43,8 @@ class Dynamics:
 
     Args:
         model: `ForceField`.
-        atoms: `ase.Atoms` with velocities; if all are zero they are drawn for the temperature of the ensemble.
+        atoms: `ase.Atoms` with velocities, or a `Structure` of pymatgen. Velocities that are all zero are drawn for the
+            temperature of the ensemble.
         ensemble: `NVE`, `Langevin`, `NoseHoover` or `NPT`.
         timestep: Time step in fs.
         skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed. A thicker one makes steps slower and
@@ -54,6 +57,7 @@ class Dynamics:
         trajectory: `Trajectory` of the last run, also of one that was interrupted or ended in an error.
 
     Raises:
+        TypeError: If the model is no `ForceField`, or the ensemble none.
         ValueError: If the structure has no atoms or a constraint of another kind, time step or skin are not positive, or the
             ensemble has a pressure and the structure is not periodic in three directions or has constraints.
 
@@ -66,7 +70,12 @@ class Dynamics:
             trajectory.temperatures.mean(), trajectory[-1]
     """
 
-    def __init__(self, model: keras.Model, atoms: Atoms, ensemble: NVE, timestep: float = 1.0, skin: float = 0.5, seed: int = 0):
+    def __init__(
+        self, model: keras.Model, atoms: Atoms | Structure, ensemble: NVE, timestep: float = 1.0, skin: float = 0.5, seed: int = 0
+    ):
+        check_model(model)
+        atoms = to_atoms(atoms)
+        check_ensemble(ensemble)
         self._free = checked_free(atoms, ensemble)
         self.model, self._ensemble = model, ensemble
         self.timestep, self.skin = positive("timestep", timestep, "fs"), positive("skin", skin, "Å")

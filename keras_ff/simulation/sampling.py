@@ -12,6 +12,7 @@ from keras_ff import backend
 from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import Dynamics
 from keras_ff.simulation.ensembles import positive, whole
+from keras_ff.simulation.start import check_ensemble, check_model
 from keras_ff.stateless import bound
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Sampling:
         seed: int = 0,
         verbose: int = 1,
     ):
+        check_model(model)
+        check_ensemble(ensemble)
         if not ensemble.temperature > 0:
             raise ValueError(f"{type(ensemble).__name__} has no temperature. Sample with Langevin, NoseHoover or NPT.")
         if not 0 < smallest < 1:

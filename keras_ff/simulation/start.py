@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
 
 from keras_ff.simulation.constraints import FreeDirections
+from keras_ff.simulation.ensembles import NVE
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from keras_ff.simulation.ensembles import NVE
+
+def check_model(model: Any) -> None:
+    """Raise an error if a simulation or a property is given something else than a force field.
+
+    Args:
+        model: What was given.
+
+    Raises:
+        TypeError: If it is no `ForceField`; the message says how to make one.
+    """
+    if hasattr(model, "atomic"):
+        return
+    make = "keras_ff.ForceField(potential)" if hasattr(model, "species") else 'keras_ff.load("model.keras")'
+    raise TypeError(f"A ForceField computes energies and forces. Received a {type(model).__name__}; make one with {make}.")
+
+
+def check_ensemble(ensemble: Any) -> None:
+    """Raise an error if a simulation is given something else than an ensemble.
+
+    Args:
+        ensemble: What was given.
+
+    Raises:
+        TypeError: If it is neither `NVE`, `Langevin`, `NoseHoover` nor `NPT`.
+    """
+    if not isinstance(ensemble, NVE):
+        raise TypeError(f"An ensemble is NVE(), Langevin(300), NoseHoover(300) or NPT(300). Received {ensemble!r}.")
 
 
 def checked_free(atoms: Atoms, ensemble: NVE) -> FreeDirections:

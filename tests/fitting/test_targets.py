@@ -19,7 +19,7 @@ def model(**parameters):
 
 def test_what_cannot_be():
     one = model()
-    with pytest.raises(ValueError, match=r"finite values of shape \(\). Received shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"finite values of shape \(\). Received \[1. 2.\] of shape \(2,\)"):
         Target(EnergyPerAtom(one, bulk("Si")), [1.0, 2.0])
     with pytest.raises(ValueError, match="neither energies nor forces"):
         DataTarget([bulk("Si")], one)
