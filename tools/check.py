@@ -43,23 +43,10 @@ def add_arguments(parser):
         help="number of derivatives of the energy that must be continuous at the cutoff: 1 for the forces, 2 for force constants "
         "too, -1 for a potential that is defined to end with a jump, as BKS is (default: 1)",
     )
-    parser.add_argument(
-        "--import", dest="modules", action="append", default=[], metavar="MODULE", help="a module with classes of yours"
-    )
 
 
 def run(args):
     """Print the table of laws; returns 1 if one fails."""
-    import importlib
-    import os
-    import sys
-
-    if args.modules:
-        # As `python` itself looks for them; and the process of the other backend too.
-        sys.path.insert(0, os.getcwd())
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
-    for name in args.modules:
-        importlib.import_module(name)
     from keras_ff import load
     from keras_ff.models.files import model_file
     from keras_ff.testing import Probe

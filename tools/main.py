@@ -1,6 +1,7 @@
 """The program `keras-ff`: finds the verb, sets the backend, and prints errors as sentences."""
 
 import argparse
+import difflib
 import importlib
 import os
 import re
@@ -8,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 
 # Modules are imported when their verb is used, so that help appears at once.
 VERBS = {
@@ -64,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if args.backend:
             _set_backend(args.backend)
+        _import(args.modules)
         return args.run(args) or 0
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -82,9 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser(arguments):
     parser = argparse.ArgumentParser("keras-ff", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"keras_ff {version('keras_ff')}")
     parser.set_defaults(verb=None)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb")
     wanted = next((word for word in arguments if not word.startswith("-")), None)
+    if wanted and wanted not in VERBS and (near := difflib.get_close_matches(wanted, VERBS, 1)):
+        parser.error(f"there is no verb {wanted!r}. Did you mean {near[0]!r}?")
     for name, summary in VERBS.items():
         verb = verbs.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == wanted:
@@ -94,6 +100,9 @@ def _parser(arguments):
             verb.set_defaults(run=module.run)
         common = verb.add_argument_group("every verb")
         common.add_argument("--backend", metavar="NAME", help="jax or tensorflow; by default KERAS_BACKEND, or the installed one")
+        common.add_argument(
+            "--import", dest="modules", action="append", default=[], metavar="MODULE", help="a module with classes of yours"
+        )
         common.add_argument("--debug", action="store_true", help="show the Python traceback of an error")
     return parser
 
@@ -115,6 +124,15 @@ def _set_backend(name):
         if before is not None:
             os.environ["KERAS_BACKEND"] = before
         raise
+
+
+def _import(modules):
+    """Import modules of the user, which Python looks for in the present folder too, also in processes that follow."""
+    if modules:
+        sys.path.insert(0, os.getcwd())
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    for name in modules:
+        importlib.import_module(name)
 
 
 def _explain(error):

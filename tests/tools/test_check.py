@@ -38,6 +38,7 @@ def precision():
 def run(*words):
     parser = argparse.ArgumentParser()
     check.add_arguments(parser)
+    parser.set_defaults(modules=[])
     return check.run(parser.parse_args([str(word) for word in words]))
 
 

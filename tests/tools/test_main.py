@@ -50,3 +50,32 @@ def test_unknown_backend_in_the_environment_is_refused():
 def test_debug_shows_the_traceback(keras_ff):
     assert "Traceback" in keras_ff("info", "nowhere.xyz", "--debug").err
     assert "Traceback" not in keras_ff("info", "nowhere.xyz").err
+
+
+def test_version_and_near_verbs(capsys):
+    from keras_ff_tools.main import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out.startswith("keras_ff ")
+    with pytest.raises(SystemExit) as ended:
+        main(["trian", "--train", "x.xyz"])
+    assert ended.value.code == 2 and "Did you mean 'train'?" in capsys.readouterr().err
+
+
+def test_classes_of_a_module_of_the_user_are_known_to_every_verb(keras_ff, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "import keras\nfrom keras_ff.potentials import RepulsiveMorse\n\n\n"
+        "@keras.saving.register_keras_serializable('mine')\nclass Mine(RepulsiveMorse):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    program = "import keras_ff as kff, mine; kff.ForceField(mine.Mine(['Cu'], cutoff=3.0)).save('mine.keras')"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, stderr=subprocess.DEVNULL)
+    unknown = keras_ff("info", "mine.keras")
+    assert unknown.status == 2 and "it needs mine.Mine" in unknown.err
+    monkeypatch.setenv("PYTHONPATH", "")
+    done = keras_ff("info", "mine.keras", "--import", "mine")
+    assert done.status == 0 and "Mine" in done.out, done.err
+    sys.modules.pop("mine")
