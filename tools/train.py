@@ -1,8 +1,8 @@
 """Train a force field on energies, forces and, if asked for, stresses: a new NeuralIL, or any saved model.
 
 Everything lands in one folder: settings, versions and checksums of the data, the log as CSV and for TensorBoard, plots, a report
-page, the best model (best.keras, by the loss on the validation set) and the last one. A run that was interrupted, or killed at any
-moment, continues with --resume and ends with the weights that it would have had.
+page, and best.keras: the last model, or that with the lowest validation loss if it is better beyond doubt. A run that was interrupted,
+or killed at any moment, continues with --resume and ends with the weights that it would have had.
 
   keras-ff train --train data.xyz                            a tenth of the data validates; 100 epochs
   keras-ff train --train data.xyz --minutes 5                as many epochs as fit in 5 minutes
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, or continue a run."""
-    given = {name: value for name, value in vars(args).items() if name not in ("verb", "run", "backend", "debug")}
+    given = {name: value for name, value in vars(args).items() if name not in ("verb", "run", "backend", "debug", "modules")}
     if "resume" in given:
         folder = RunFolder(given.pop("resume"))
         if given:

@@ -18,7 +18,7 @@ from keras_ff.data.batches import Batcher
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
-from keras_ff.data.filters import selected
+from keras_ff.data.filters import as_sequence, selected
 from keras_ff.data.labels import KINDS
 from keras_ff.data.records import labelled_record
 from keras_ff.data.summary import summary
@@ -127,7 +127,7 @@ class Dataset(keras.utils.PyDataset):
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
         self.max_memory = max_memory
-        self.structures = _sequence(structures, self.cutoff)
+        self.structures = as_sequence(structures, self.cutoff)
         self._leave_out()
         if not len(self.structures):
             raise ValueError("The data set is empty: there is no structure to make batches of.")
@@ -241,6 +241,25 @@ class Dataset(keras.utils.PyDataset):
             Integers, (S,), with -1 for padding.
         """
         return self._batches()[index][1][self._part].copy()
+
+    def shape(self, index: int) -> tuple[int, int, int]:
+        """Return the shape (S, A, K) of a batch: structures, atoms and neighbors.
+
+        Args:
+            index: Index of the batch in the present epoch.
+        """
+        return (self.batch_size, *self.buckets.shapes[self._batches()[index][0]])
+
+    def in_shapes(self, most: int) -> Dataset:
+        """Return the same data set with at most so many padded shapes; nothing is searched anew.
+
+        Args:
+            most: Highest number of distinct padded shapes.
+        """
+        data = copy.copy(self)
+        data.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("most", most))
+        data._order, data._ahead = None, Ahead()
+        return data
 
     def part(self, index: int, count: int) -> Dataset:
         """Return the share of each batch that one of several processes computes: every `count`-th structure, from `index`.
@@ -369,24 +388,6 @@ class Dataset(keras.utils.PyDataset):
     def report(self) -> str:
         """Return a table of the structures, labels, weights, neighbors, batches and padding of the data set, as text."""
         return summary(self)
-
-
-def _sequence(structures, cutoff):
-    if isinstance(structures, Atoms):
-        return [structures]
-    if isinstance(structures, (str, os.PathLike)):
-        structures = CachedStructures(structures)
-    if isinstance(structures, CachedStructures):
-        structures.check_cutoff(cutoff)
-        return structures
-    structures = list(structures)
-    wrong = [type(item).__name__ for item in structures if not isinstance(item, Atoms)]
-    if wrong:
-        raise TypeError(
-            f"A Dataset takes a list of ase.Atoms. Received a list with {wrong[0]}. "
-            "Read files and other objects with keras_ff.data.read."
-        )
-    return structures
 
 
 def _positive(name, value):

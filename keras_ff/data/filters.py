@@ -1,17 +1,19 @@
-"""Selection of structures: random splits, and filters by forces, energies and elements."""
+"""Sequences of structures, and their selection: random splits, and filters by forces, energies and elements."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
+from ase import Atoms
 
+from keras_ff.data.cache import CachedStructures
 from keras_ff.data.labels import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from ase import Atoms
 
 
 def split(structures: Sequence[Atoms], fractions: Sequence[float] = (0.9, 0.1), seed: int = 0) -> list[Sequence[Atoms]]:
@@ -123,3 +125,39 @@ def highest_force(atoms: Atoms) -> float:
 def _composition(atoms):
     counts = np.bincount(atoms.numbers)
     return tuple(counts // max(np.gcd.reduce(counts), 1))
+
+
+def as_sequence(structures: Any, cutoff: float) -> Sequence[Atoms]:
+    """Structures as `Dataset` takes them, checked.
+
+    Args:
+        structures: An `ase.Atoms`, an iterable of them, a `CachedStructures`, or the path of a cache.
+        cutoff: Radius in Å that a cache must have.
+
+    Returns:
+        List of `ase.Atoms`, or `CachedStructures`.
+
+    Raises:
+        TypeError: If an item is no `ase.Atoms`.
+        ValueError: If the path is not that of a cache, or the cache has another cutoff.
+    """
+    if isinstance(structures, Atoms):
+        return [structures]
+    if isinstance(structures, (str, os.PathLike)):
+        if not os.fspath(structures).endswith((".h5", ".hdf5")) and not h5py.is_hdf5(structures):
+            raise ValueError(
+                f"A Dataset takes the path of a cache, which ends with .h5. Received {os.fspath(structures)!r}. Read other files: "
+                "Dataset(keras_ff.data.read(path), model)."
+            )
+        structures = CachedStructures(structures)
+    if isinstance(structures, CachedStructures):
+        structures.check_cutoff(cutoff)
+        return structures
+    structures = list(structures)
+    wrong = [type(item).__name__ for item in structures if not isinstance(item, Atoms)]
+    if wrong:
+        raise TypeError(
+            f"A Dataset takes a list of ase.Atoms. Received a list with {wrong[0]}. "
+            "Read files and other objects with keras_ff.data.read."
+        )
+    return structures

@@ -8,6 +8,9 @@ from keras_ff_tools.run.settings import Settings
 
 Structures = list | CachedStructures
 
+# Seconds that the programs of one shape of batches, for training and validation, take to compile.
+COMPILATION = 15.0
+
 
 class RunData:
     """Structures of a run, read from the files of its settings.
@@ -74,8 +77,10 @@ class RunData:
                 has a label that the loss asks for.
         """
         most = self.settings.max_shapes
-        train = self._dataset(self.train, model, "training", most)
-        valid = None if self.valid is None else self._dataset(self.valid, model, "validation", min(most, 2), shuffle=False)
+        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, self.settings.minutes)
+        valid = (
+            None if self.valid is None else self._dataset(self.valid, model, "validation", min(len(train.shapes), 2), shuffle=False)
+        )
         if self.test is not None:
             self._dataset(self.test, model, "test", 1, shuffle=False)
         for kind, weight in self.settings.weights.items():
@@ -99,6 +104,20 @@ class RunData:
     def species(self) -> list[str]:
         """Chemical symbols of the training set, in alphabetical order."""
         return species_of(self.train)
+
+
+def in_good_shapes(data: kff.data.Dataset, most: int, minutes: float | None) -> kff.data.Dataset:
+    """The data set in as many shapes as leave the most time for training: one more pads less, and takes a compilation.
+
+    Args:
+        data: The training set.
+        most: Highest number of shapes.
+        minutes: Wall time of the run; without it all shapes that save padding are taken.
+    """
+    if minutes is None:
+        return data
+    choices = [data.in_shapes(count) for count in range(1, most + 1)]
+    return max(choices, key=lambda one: max(60 * minutes - COMPILATION * len(one.shapes), 1.0) * (1.0 - one.padding_waste))
 
 
 def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:

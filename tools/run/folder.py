@@ -36,6 +36,7 @@ class RunFolder:
         self.start = self.path / "start.keras"
         self.best = self.path / "best.keras"
         self.last = self.path / "last.keras"
+        self.lowest = self.path / "lowest_loss.keras"
         self.plots = self.path / "plots"
         self.report = self.path / "report.html"
 

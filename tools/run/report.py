@@ -74,6 +74,7 @@ def write_run(result: Result, simulation: dict[str, Any] | None = None) -> None:
         errors=result.predictions.errors() if result.predictions is not None else None,
         pictures={name: _picture(figure) for name, figure in figures.items()},
         training=_training(result),
+        notes=result.notes,
         simulation=simulation and simulation["text"],
         best=folder.best,
         species=", ".join(model.species),
@@ -86,11 +87,9 @@ def write_run(result: Result, simulation: dict[str, Any] | None = None) -> None:
 
 
 def _training(result):
-    monitor = result.history.get("val_loss", result.history["loss"])
-    best = min(range(len(monitor)), key=lambda epoch: (monitor[epoch] != monitor[epoch], monitor[epoch])) + 1
     return (
-        f"{len(monitor)} epochs; the best model is that of epoch {best}. It has {result.model.count_params()} parameters and a "
-        f"cutoff of {result.model.cutoff:g} Å."
+        f"{len(result.history['loss'])} epochs. The model has {result.model.count_params()} parameters and a cutoff of "
+        f"{result.model.cutoff:g} Å."
     )
 
 

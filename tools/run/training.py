@@ -3,13 +3,21 @@
 import contextlib
 import dataclasses
 import os
+import shutil
 import time
+
+import keras
+import numpy as np
 
 import keras_ff as kff
 from keras_ff import backend
-from keras_ff.files import exclusive
+from keras_ff.files import exclusive, replace_when_complete
 from keras_ff.models.files import model_file
+from keras_ff.potentials.base import terms_with
+from keras_ff.potentials.learned import Learned
 from keras_ff_tools.run import evaluation, report
+from keras_ff_tools.run.choice import choose
+from keras_ff_tools.run.compilations import Compilations
 from keras_ff_tools.run.data import RunData
 from keras_ff_tools.run.files import cache_folder, read_log
 from keras_ff_tools.run.folder import RunFolder
@@ -20,18 +28,22 @@ from keras_ff_tools.run.settings import Settings
 # Number of lines that a run prints while it trains.
 LINES = 30
 
+# Steps in which no new network converges, whatever its data.
+FEWEST_STEPS = 2000
+
 
 @dataclasses.dataclass
 class Result:
     """What a finished run gives.
 
     Attributes:
-        model: The best model.
+        model: The model that is delivered, `best.keras`.
         history: Dictionary of lists: the log, one number for each epoch.
-        predictions: `Predictions` of the best model, of the test set or else the validation set; None if there is neither.
+        predictions: `Predictions` of that model, of the test set or else the validation set; None if there is neither.
         which: "test", "validation" or None.
         folder: Folder of the run.
         seconds: Wall time of this process in the run, in s.
+        notes: Sentences: which model is delivered and why, and warnings.
     """
 
     model: kff.ForceField
@@ -40,6 +52,7 @@ class Result:
     which: str | None
     folder: RunFolder
     seconds: float
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 def train(settings: Settings, folder: str | os.PathLike) -> Result:
@@ -134,7 +147,8 @@ class TrainingRun:
     def _finished(self):
         self._print_summary()
         history = self._fit()
-        model = kff.load(self.folder.best)
+        doubts = self._doubts(history)
+        model, choice = self._chosen(history)
         which, structures = ("test", self.test) if self.test is not None else ("validation", self.valid and self.valid.structures)
         predictions = None
         if structures is not None:
@@ -142,16 +156,57 @@ class TrainingRun:
             rows = predictions.errors()
             evaluation.write_errors(self.folder.path / f"errors_{which}.csv", rows)
             evaluation.write_structures(self.folder.path / f"structures_{which}.csv", predictions)
-            print(f"\nBest model on the {which} set ({len(structures)} structures)\n{evaluation.error_table(rows)}")
-        result = Result(model, history, predictions, which if predictions else None, self.folder, time.monotonic() - self.began)
+            print(f"\nErrors on the {which} set ({len(structures)} structures)\n{evaluation.error_table(rows)}")
+        seconds = time.monotonic() - self.began
+        notes = [choice, *doubts]
+        result = Result(model, history, predictions, which if predictions else None, self.folder, seconds, notes)
         try:
             report.write_run(result)
         except ImportError as error:
             print(f"\nNo plots and no report: {error}")
-        print(f"\nbest model  {self.folder.best}")
+        print("\n" + "\n".join(notes))
+        print(f"\nmodel       {self.folder.best}")
         if self.folder.report.exists():
             print(f"report      {self.folder.report}")
         return result
+
+    def _chosen(self, history):
+        """The model that is delivered as `best.keras`, and a sentence that says why."""
+        folder, epochs = self.folder, len(history["loss"])
+        losses = np.nan_to_num(history.get("val_loss", history["loss"]), nan=np.inf)
+        epoch = int(np.argmin(losses)) + 1
+        model = kff.load(folder.best)
+        if epoch == epochs:
+            return model, f"Delivered is the model of the last epoch, {epochs}, which has the lowest loss."
+        sentence = f"Delivered is the model of the last epoch, {epochs}, at the end of the schedule; there is no validation set."
+        if self.valid is not None:
+            # In one model, which is compiled once.
+            best = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+            lowest = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
+            _assign(model, [keras.ops.convert_to_numpy(weight) for weight in self.model.weights])
+            last = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
+            choice = choose(lowest, last, epoch, epochs)
+            sentence = choice.sentence
+            if not choice.last:
+                _assign(model, best)
+                return model, sentence
+        for source, target in ((folder.best, folder.lowest), (folder.last, folder.best)):
+            with replace_when_complete(target) as part:
+                shutil.copyfile(source, part)
+        return kff.load(folder.best), sentence
+
+    def _doubts(self, history):
+        """Sentences about a training that was too short for its result to say anything."""
+        learned = terms_with(self.model.potential, Learned)
+        steps = len(history["loss"]) * len(self.train)
+        if not learned or self.settings.start or steps >= FEWEST_STEPS:
+            return []
+        needed = -(-FEWEST_STEPS // len(self.train))
+        return [
+            f"Warning: the training had {steps} steps ({len(history['loss'])} epochs of {len(self.train)} batches), too few for a "
+            f"network to converge: its errors are those of an unfinished training. About {FEWEST_STEPS} steps are needed, "
+            f"{needed} epochs here: give --epochs {needed}, or more --minutes."
+        ]
 
     def _print_summary(self):
         model, settings = self.model, self.settings
@@ -177,6 +232,9 @@ class TrainingRun:
     def _fit(self):
         settings, folder = self.settings, self.folder
         progress = kff.training.Progress(every=10**9)
+        if folder.lowest.exists():
+            # The choice at the end is made anew.
+            os.replace(folder.lowest, folder.best)
         state = kff.training.RunState(folder.state)
         if state.latest is None and not settings.start:
             self.model.adapt(self.train)
@@ -207,7 +265,12 @@ class TrainingRun:
             epochs=cycle.most_epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[*state.callbacks, state],
+            callbacks=[Compilations(self.train), *state.callbacks, state],
         )
         self.model.save(folder.last)
         return read_log(folder.log)
+
+
+def _assign(model, arrays):
+    for weight, array in zip(model.weights, arrays, strict=True):
+        weight.assign(array)

@@ -2,8 +2,10 @@
 
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
-from keras_ff_tools.run.data import species_of, split
+import keras_ff as kff
+from keras_ff_tools.run.data import in_good_shapes, species_of, split
 
 
 @pytest.mark.parametrize(("count", "fraction", "sizes"), [(10, 0.2, (8, 2)), (2, 0.01, (1, 1)), (3, 0.999, (1, 2))])
@@ -21,3 +23,12 @@ def test_one_structure_cannot_be_divided():
 
 def test_species_are_sorted():
     assert species_of([Atoms("SiC"), Atoms("O2"), Atoms("C")]) == ["C", "O", "Si"]
+
+
+@pytest.mark.parametrize(("minutes", "shapes"), [(0.5, 1), (60.0, 3), (None, 3)])
+def test_a_short_run_has_one_shape_and_a_long_one_pads_less(minutes, shapes):
+    model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
+    structures = [bulk("Si", cubic=True) * (1, 1, count) for count in (1, 1, 2, 2, 4, 4)]
+    data = in_good_shapes(kff.data.Dataset(structures, model, batch_size=2, max_shapes=3), 3, minutes)
+    assert len(data.shapes) == shapes
+    assert sorted(index for batch in range(len(data)) for index in data.indices(batch) if index >= 0) == list(range(6))
