@@ -1,8 +1,8 @@
 """Train a force field on energies, forces and, if asked for, stresses: a new NeuralIL, or any saved model.
 
 Everything lands in one folder: settings, versions and checksums of the data, the log as CSV and for TensorBoard, plots, a report
-page, and best.keras: the last model, or that with the lowest validation loss if it is better beyond doubt. A run that was interrupted,
-or killed at any moment, continues with --resume and ends with the weights that it would have had.
+page, and best.keras: the last model, or that with the lowest validation loss if it is better beyond doubt. A run that was
+interrupted, or killed at any moment, continues with --resume and ends with the weights that it would have had.
 
   keras-ff train --train data.xyz                            a tenth of the data validates; 100 epochs
   keras-ff train --train data.xyz --minutes 5                as many epochs as fit in 5 minutes
