@@ -1,5 +1,8 @@
 """Fits to several targets, and after a kill."""
 
+import copy
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -107,9 +110,25 @@ def fitted_to_energies(folder, value=-4.2, a=5.43, start=2.0, weight=1.0, energy
     return Fit(one, {"energy": energy, "data": DataTarget([labeled], one, forces_error=forces_error)}, folder)
 
 
-def test_a_folder_of_another_fit_is_refused_and_the_difference_named(tmp_path):
-    fit = fitted_to_energies(tmp_path)
+@pytest.fixture(scope="module")
+def first_fit(tmp_path_factory):
+    """A fit after one step."""
+    kff.enable_float64()
+    fit = fitted_to_energies(tmp_path_factory.mktemp("fit"))
     fit.train(keras.optimizers.Adam(0.01), 1, verbose=0)
+    return fit
+
+
+@pytest.fixture
+def fit(first_fit, tmp_path):
+    """The same in a folder of its own."""
+    shutil.copytree(first_fit.folder, tmp_path, dirs_exist_ok=True)
+    fit = copy.copy(first_fit)
+    fit.folder = tmp_path
+    return fit
+
+
+def test_a_folder_of_another_fit_is_refused_and_the_difference_named(fit, tmp_path):
     for change, text in (
         ({"value": -4.3}, "target energy value: -4.2 then, -4.3 now"),
         ({"a": 5.44}, "target energy property atoms"),
@@ -131,10 +150,8 @@ def test_a_folder_of_another_fit_is_refused_and_the_difference_named(tmp_path):
         fit.minimize(1, verbose=0)
 
 
-def test_a_stored_best_is_evaluated_again_and_damaged_states_are_refused(tmp_path):
-    fit = fitted_to_energies(tmp_path)
-    losses = fit.train(keras.optimizers.Adam(0.01), 1, verbose=0)
-    path = tmp_path / "fit.state"
+def test_a_stored_best_is_evaluated_again_and_damaged_states_are_refused(fit, tmp_path):
+    losses, path = fit.best[0], tmp_path / "fit.state"
     state = read_state(path)
     write_state(path, {**state, "losses": {"total": 1e-9}})
     assert fitted_to_energies(tmp_path).best[0] == pytest.approx(losses, rel=1e-12)
