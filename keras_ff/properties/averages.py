@@ -164,7 +164,7 @@ class Density(Average):
     Example:
         >>> import keras_ff as kff
         >>> from ase.build import bulk
-        >>> model = kff.ForceField(kff.potentials.RepulsiveMorse(["Si"]))
+        >>> model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
         >>> frames = [bulk("Si", a=a) for a in (5.43, 5.44)]
         >>> sampling = kff.simulation.Sampling.of_frames(model, frames, temperature=300.0)
         >>> round(float(kff.properties.Density(sampling)()), 2)
