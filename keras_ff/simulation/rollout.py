@@ -95,6 +95,10 @@ class Rollout:
         noise = random.normal(size=(self.segments, self.length, rows, 3))
         self._noise = (self._free.project(noise) if rows else noise).astype(model.compute_dtype)
         self._skin, self.version, self._pairs = 0.5, 0, {}
+        # Each skin is compiled for. Forces turn the fastest atom back before it has gone as far as it would without them.
+        fastest = np.linalg.norm(self._velocities, axis=-1).max()
+        while self._skin < min(1.4 * fastest * self.length * self.timestep * units.fs, LARGEST_SKIN):
+            self._skin *= GROWTH
         self._batcher = Batcher.of(model, skin=self._skin)
         self._begin = backend.jit(self._first, layer=model)
         self._go_on = backend.jit(self._segment, layer=model)

@@ -1,5 +1,8 @@
 """Fits to several targets, and after a kill."""
 
+import copy
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -41,13 +44,6 @@ def test_the_experiment_of_the_paper(tmp_path):
     assert losses["total"] == pytest.approx(22.536002, rel=1e-6)
     assert [found["epsilon"], found["lam"]] == pytest.approx([1.935160954811, 33.786738320322], rel=1e-6)
     assert len(plots.fit_history(fit.history).axes[0].lines) == 1
-
-    # What a kill leaves behind: another process goes on from the best weights.
-    other = model(epsilon=2.16826)
-    again = fitted_to_elastic_constants(other, tmp_path)
-    kept = [losses["total"] for losses in again.history]
-    assert min(kept) == kept[-1] == losses["total"] and kept == [losses["total"] for losses in fit.history[: len(kept)]]
-    assert again.evaluate()[0]["total"] == pytest.approx(losses["total"], rel=1e-12)
     loaded = kff.load(tmp_path / "best.keras")
     assert float(loaded.potential.parameters()["lam"].ravel()[0]) == found["lam"]
 
@@ -107,9 +103,25 @@ def fitted_to_energies(folder, value=-4.2, a=5.43, start=2.0, weight=1.0, energy
     return Fit(one, {"energy": energy, "data": DataTarget([labeled], one, forces_error=forces_error)}, folder)
 
 
-def test_a_folder_of_another_fit_is_refused_and_the_difference_named(tmp_path):
-    fit = fitted_to_energies(tmp_path)
+@pytest.fixture(scope="module")
+def first_fit(tmp_path_factory):
+    """A fit after one step."""
+    kff.enable_float64()
+    fit = fitted_to_energies(tmp_path_factory.mktemp("fit"))
     fit.train(keras.optimizers.Adam(0.01), 1, verbose=0)
+    return fit
+
+
+@pytest.fixture
+def fit(first_fit, tmp_path):
+    """The same in a folder of its own."""
+    shutil.copytree(first_fit.folder, tmp_path, dirs_exist_ok=True)
+    fit = copy.copy(first_fit)
+    fit.folder = tmp_path
+    return fit
+
+
+def test_a_folder_of_another_fit_is_refused_and_the_difference_named(fit, tmp_path):
     for change, text in (
         ({"value": -4.3}, "target energy value: -4.2 then, -4.3 now"),
         ({"a": 5.44}, "target energy property atoms"),
@@ -123,7 +135,8 @@ def test_a_folder_of_another_fit_is_refused_and_the_difference_named(tmp_path):
             fitted_to_energies(tmp_path, **change)
     # The same script again, one that loads the best weights, and more steps.
     again = fitted_to_energies(tmp_path)
-    assert again.history == fit.history[: len(again.history)]
+    kept = [losses["total"] for losses in again.history]
+    assert again.history == fit.history[: len(kept)] and min(kept) == kept[-1] == fit.best[0]["total"]
     best = float(fit.model.potential.parameters()["epsilon"].item())
     assert fitted_to_energies(tmp_path, start=best).best[0]["total"] == again.best[0]["total"]
     assert again.minimize(3, verbose=0)["total"] < fit.best[0]["total"]
@@ -131,10 +144,8 @@ def test_a_folder_of_another_fit_is_refused_and_the_difference_named(tmp_path):
         fit.minimize(1, verbose=0)
 
 
-def test_a_stored_best_is_evaluated_again_and_damaged_states_are_refused(tmp_path):
-    fit = fitted_to_energies(tmp_path)
-    losses = fit.train(keras.optimizers.Adam(0.01), 1, verbose=0)
-    path = tmp_path / "fit.state"
+def test_a_stored_best_is_evaluated_again_and_damaged_states_are_refused(fit, tmp_path):
+    losses, path = fit.best[0], tmp_path / "fit.state"
     state = read_state(path)
     write_state(path, {**state, "losses": {"total": 1e-9}})
     assert fitted_to_energies(tmp_path).best[0] == pytest.approx(losses, rel=1e-12)

@@ -52,7 +52,7 @@ def test_distributions_at_two_temperatures(tmp_path):
     fitted, targets = model(3.2), {}
     samplings = []
     for temperature in (600.0, 1200.0):
-        frames = Dynamics(model(2.1683), crystal, Langevin(temperature, relaxation=50.0)).run(6000, every=10, verbose=0)
+        frames = Dynamics(model(2.1683), crystal, Langevin(temperature, relaxation=50.0)).run(3000, every=10, verbose=0)
         known = radial_distribution(frames, RADII, width=0.05)
         samplings.append(
             Sampling(
@@ -62,7 +62,7 @@ def test_distributions_at_two_temperatures(tmp_path):
         )  # fmt: skip
         targets[f"{temperature:.0f} K"] = Target(RadialDistribution(samplings[-1], RADII, width=0.05), known)
     fit = Fit(fitted, targets, folder=tmp_path)
-    fit.train(keras.optimizers.Adam(0.03), 25, verbose=0)
+    fit.train(keras.optimizers.Adam(0.05), 15, verbose=0)
     assert fit.best[0]["total"] < 0.3 * fit.history[0]["total"]
     assert epsilon(fitted) == pytest.approx(2.1683, rel=0.15)
     assert all(sampling.simulations > 1 for sampling in samplings)

@@ -21,10 +21,13 @@ pytestmark = pytest.mark.usefixtures("float64")
 CUTOFF = 4.45
 
 
-def neuralil():
+@pytest.fixture(scope="module")
+def alloys():
+    """Calculator of a network for two elements."""
+    kff.enable_float64()
     model = kff.ForceField(NeuralIL(["Cu", "Au"], cutoff=4.0, n_max=2))
     model.reference_energies.assign([-3.0, -2.0])
-    return model
+    return kff.Calculator(model)
 
 
 def repulsive():
@@ -67,11 +70,11 @@ def predict(model, atoms):
     return {name: value[0] for name, value in model.predict(Dataset([atoms], model, batch_size=1), verbose=0).items()}
 
 
-def test_numbers_are_those_of_predict():
-    model, atoms = neuralil(), copper()
+def test_numbers_are_those_of_predict(alloys):
+    atoms = copper()
     atoms.symbols[1] = "Au"
-    expected = predict(model, atoms)
-    atoms.calc = kff.Calculator(model)
+    expected = predict(alloys.force_field, atoms)
+    atoms.calc = alloys
     assert atoms.get_potential_energy() == pytest.approx(expected["energy"][0], rel=1e-13)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
     np.testing.assert_allclose(atoms.get_forces(), expected["forces"], atol=1e-13)
@@ -203,9 +206,9 @@ def test_nothing_is_compiled_as_neighbors_come_and_go():
 
 
 @pytest.mark.slow_on_tensorflow
-def test_atoms_may_cross_the_boundary_of_the_cell():
-    atoms, model = copper(), neuralil()
-    atoms.calc = kff.Calculator(model)
+def test_atoms_may_cross_the_boundary_of_the_cell(alloys):
+    atoms = copper()
+    atoms.calc = alloys
     energy, forces = atoms.get_potential_energy(), atoms.get_forces()
     atoms.positions += [0.9 * atoms.cell[0, 0], -1.3, 0.2]
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-12)
@@ -215,13 +218,12 @@ def test_atoms_may_cross_the_boundary_of_the_cell():
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-12)
 
 
-def test_other_atoms_may_follow():
-    calculator = kff.Calculator(neuralil())
+def test_other_atoms_may_follow(alloys):
     for symbols in ("Cu4", "Au4", "CuAu3"):
         atoms = copper()
         atoms.symbols = symbols
-        atoms.calc = calculator
-        assert atoms.get_potential_energy() == pytest.approx(predict(calculator.force_field, atoms)["energy"][0], rel=1e-13)
+        atoms.calc = alloys
+        assert atoms.get_potential_energy() == pytest.approx(predict(alloys.force_field, atoms)["energy"][0], rel=1e-13)
 
 
 def test_weights_that_change_are_seen():
@@ -296,7 +298,7 @@ def results_of(calculator, seed):
 
 
 def test_threads_may_share_a_calculator():
-    calculator, model = kff.Calculator(repulsive()), repulsive()
+    calculator = kff.Calculator(repulsive())
     function = calculator._function
 
     def slow(batch):
@@ -308,9 +310,9 @@ def test_threads_may_share_a_calculator():
     calculator._function = slow
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda seed: results_of(calculator, seed), range(24)))
-    alone = kff.Calculator(model)
+    calculator._function = function
     for seed, results in enumerate(found):
-        for result, expected in zip(results, results_of(alone, seed)):
+        for result, expected in zip(results, results_of(calculator, seed)):
             np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-12)
 
 

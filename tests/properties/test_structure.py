@@ -10,6 +10,7 @@ import keras_ff as kff
 from keras_ff.data import to_atoms, to_structure
 from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import ElasticConstants, EnergyPerAtom, Phonons, relax
+from keras_ff.properties.structure import Relaxation
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -44,7 +45,8 @@ def held_silicon():
 
 def test_constraints_hold_to_the_last_digit_while_the_rest_relaxes():
     model, atoms = kff.ForceField(StillingerWeber.silicon()), held_silicon()
-    relaxed = relax(model, atoms)
+    relaxation = Relaxation(model, cell=False)
+    relaxed = relaxation(atoms)
     moved = relaxed.positions - atoms.positions
     assert not moved[[0, 1, 6]].any() and moved[3, 0] == 0.0
     assert abs(moved[4] @ [1, 1, 0]) < 1e-14 and np.abs(np.cross(moved[5], [1, 2, 3])).max() < 1e-14
@@ -58,7 +60,7 @@ def test_constraints_hold_to_the_last_digit_while_the_rest_relaxes():
     with pytest.raises(ValueError, match="constraints .*clamped-ion constants with relaxed=False"):
         ElasticConstants(model, atoms)
     atoms.set_constraint(FixAtoms(range(8)))
-    np.testing.assert_array_equal(relax(model, atoms).positions, atoms.positions)
+    np.testing.assert_array_equal(relaxation(atoms).positions, atoms.positions)
 
 
 def test_constraints_of_several_atoms_are_those_of_the_search_of_ase():
@@ -86,20 +88,18 @@ def test_a_property_of_held_atoms_follows_the_weights():
     assert gradient.item() == pytest.approx((energies[0] - energies[1]) / 2e-4, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    "atoms",
-    [
+def test_motions_that_cost_no_energy_are_not_made():
+    model = kff.ForceField(StillingerWeber.silicon())
+    relaxation, calculator = Relaxation(model, cell=False), kff.Calculator(model)
+    for atoms in (
         Atoms("Si"),
         Atoms("Si3", [[0, 0, 0], [0, 0, 3e4], [1e7, 0, 0]]),
+        # Two molecules.
         Atoms("Si4", [[0, 0, 0], [0.3, 1.2, 2.0], [50, 0, 0], [52, 1, 1]]),
-    ],
-    ids=["atom", "isolated atoms", "two molecules"],
-)
-def test_motions_that_cost_no_energy_are_not_made(atoms):
-    model = kff.ForceField(StillingerWeber.silicon())
-    relaxed = relax(model, atoms)
-    relaxed.calc = kff.Calculator(model)
-    assert np.abs(relaxed.get_forces()).max() < 1e-10 and np.abs(relaxed.positions - atoms.positions).max() < 0.1
+    ):
+        relaxed = relaxation(atoms)
+        relaxed.calc = calculator
+        assert np.abs(relaxed.get_forces()).max() < 1e-10 and np.abs(relaxed.positions - atoms.positions).max() < 0.1
 
 
 def test_what_cannot_relax_is_a_sentence():
@@ -108,8 +108,9 @@ def test_what_cannot_relax_is_a_sentence():
         relax(model, Atoms())
     with pytest.raises(ValueError, match="Atom 0 and atom 1 are 0.000 Å apart"):
         relax(model, Atoms("Si2", [[0, 0, 0], [0, 0, 0]]))
+    relaxation = Relaxation(model, cell=False)
     with pytest.raises(ValueError, match="has not relaxed within 1 steps: a force component is .* on atom"):
-        relax(model, held_silicon(), steps=1)
+        relaxation(held_silicon(), steps=1)
     with pytest.raises(ValueError, match="force is a positive number"):
         relax(model, bulk("Si"), force=0.0)
     steep = Atoms("Si3", [[0, 0, 0], [0, 0, 0.05], [5, 5, 5]], cell=[10] * 3)
@@ -117,4 +118,4 @@ def test_what_cannot_relax_is_a_sentence():
         relax(model, steep)
     model.reference_energies.assign([np.nan])
     with pytest.raises(ValueError, match="energy or the forces of Si8 are not finite"):
-        relax(model, held_silicon())
+        relaxation(held_silicon())

@@ -41,9 +41,7 @@ def _scan_graph(function, init, xs, length, checkpoint):
     """`tf.while_loop` with a known number of steps, which XLA can differentiate."""
     length = _steps(xs, length)
     step = _checked(function, init)
-    outputs = _output_spec(step, init, xs)
-    if checkpoint:
-        step = _recomputed(step, init, xs, outputs)
+    step, outputs = _recomputed(step, init, xs) if checkpoint else (step, _output_spec(step, init, xs))
     stacks = [tf.TensorArray(spec.dtype, size=length, element_shape=spec.shape) for spec in _leaves(outputs)]
 
     def body(index, carry, stacks):
@@ -54,11 +52,17 @@ def _scan_graph(function, init, xs, length, checkpoint):
     return carry, _rebuild(outputs, [stack.stack() for stack in stacks])
 
 
-def _recomputed(step, init, xs, outputs):
-    """Checkpointed step, converted to lists of tensors and back, which `recomputed` needs."""
-    arguments = (init, _map(_slice_spec, xs))
-    flat_step = recomputed(lambda *leaves: _leaves(step(*_rebuild(arguments, leaves))), _leaves(arguments))
-    return lambda carry, x: _rebuild((init, outputs), flat_step(*_leaves((carry, x))))
+def _recomputed(step, init, xs):
+    """Checkpointed step, as `recomputed` needs lists of tensors; and shapes and dtypes of its output, which its trace finds."""
+    arguments, outputs = (init, _map(_slice_spec, xs)), []
+
+    def flat_step(*leaves):
+        carry, y = step(*_rebuild(arguments, leaves))
+        outputs.append(_map(lambda x: tf.TensorSpec(x.shape, x.dtype), y))
+        return _leaves((carry, y))
+
+    flat_step = recomputed(flat_step, _leaves(arguments))
+    return lambda carry, x: _rebuild((init, outputs[0]), flat_step(*_leaves((carry, x)))), outputs[0]
 
 
 def _checked(function, init):

@@ -22,20 +22,20 @@ def recomputed(function, example):
     Raises:
         NotImplementedError: If a variable is used in another way than by its value.
     """
-    *_, captured = _trace(function, example)
+    trace = _trace(function, example)
+    captured = trace[-1]
     surroundings = [outer for outer, _ in captured]
     # Variables are read before the loop, and their gradient leaves the loop by these tensors.
     values = [
         tf.raw_ops.ReadVariableOp(resource=outer, dtype=inner[0].dtype) if outer.dtype == tf.resource else outer
         for outer, inner in captured
     ]
-    return lambda *arguments: _call(function, arguments, surroundings, values)
+    return lambda *arguments: _call(function, trace, arguments, surroundings, values)
 
 
-def _call(function, arguments, surroundings, values):
+def _call(function, trace, arguments, surroundings, values):
+    """Outputs of a function by its trace; a trace inside `call` would read variables, for which custom_gradient needs gradients."""
     count = len(arguments)
-    # Traced here, since custom_gradient needs a gradient for every variable that is read within it.
-    trace = _trace(function, arguments)
 
     @tf.custom_gradient
     def call(*inputs):
@@ -65,7 +65,8 @@ def _call(function, arguments, surroundings, values):
                 ]
 
             cotangents = [cotangents[index] for index in kept]
-            gradients = _call(reverse, (*arguments, *cotangents), surroundings, values)
+            given = (*arguments, *cotangents)
+            gradients = _call(reverse, _trace(reverse, given), given, surroundings, values)
             gradients = dict(zip(floating, gradients, strict=True))
             return [gradients.get(index) for index in range(len(inputs))]
 

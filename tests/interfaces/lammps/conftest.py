@@ -19,9 +19,9 @@ def library():
 
 
 @pytest.fixture(scope="session")
-def silicon(exported):
+def silicon(silicon_of):
     """Folder of an exported Stillinger-Weber potential."""
-    return exported(StillingerWeber.silicon(), "saved_model")
+    return silicon_of("saved_model")
 
 
 @pytest.fixture(scope="session")
