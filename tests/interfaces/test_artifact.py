@@ -142,3 +142,9 @@ def test_a_function_of_another_dtype_is_seen(silicon_artifact, tmp_path):
     (folder / "artifact.json").write_text(json.dumps({**description, "dtype": "float32"}))
     with pytest.raises(ValueError, match="has vectors .*float64.* where artifact.json says .*float32"), pytest.warns(UserWarning):
         Artifact(folder)
+
+
+def test_the_calculator_of_models_takes_its_folder(silicon_artifact):
+    assert isinstance(kff.Calculator(silicon_artifact), ArtifactCalculator)
+    with pytest.raises(FileNotFoundError, match="an artifact, which keras_ff.Calculator takes"):
+        kff.load(silicon_artifact)
