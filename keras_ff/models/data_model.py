@@ -21,6 +21,9 @@ from keras_ff.training.callbacks import separate_averages
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# Labels of a `Dataset`, of one atom.
+LABELS = {"energy": np.zeros((1, 1)), "energy_per_atom": np.zeros((1, 1)), "forces": np.zeros((1, 1, 3)), "stress": np.zeros((1, 6))}
+
 # Names of the integer arrays of a batch.
 INTEGERS = ("species", "neighbors", "waves")
 
@@ -104,6 +107,7 @@ class DataModel(keras.Model):
             FloatingPointError: If the loss or a weight is not finite.
         """
         x, validation_data = self._divided(x), self._divided(validation_data)
+        self._make_variables(x)
         if hasattr(x, "epoch"):
             kwargs["shuffle"] = False
             callbacks = [SetEpoch(x), *(callbacks or [])]
@@ -125,7 +129,9 @@ class DataModel(keras.Model):
             args: Further positional arguments of `keras.Model.evaluate`.
             kwargs: Further arguments of `keras.Model.evaluate`, such as `return_dict`.
         """
-        return super().evaluate(self._divided(x), *args, **kwargs)
+        x = self._divided(x)
+        self._make_variables(x, training=False)
+        return super().evaluate(x, *args, **kwargs)
 
     @own_precision
     def predict(self, x, *args, verbose="auto", **kwargs):
@@ -208,6 +214,21 @@ class DataModel(keras.Model):
             )
         index, count = backend.process()
         return data.part(index, count) if count > 1 else data
+
+    def _make_variables(self, data, training=True):
+        """Make the variables of the optimizer, the losses and the metrics, before Keras does while it traces a step on a `Dataset`.
+
+        A function of TensorFlow whose first trace makes variables is traced once more. On JAX, Keras would trace the model once
+        more to make them.
+        """
+        if not isinstance(data, Dataset) or not self.compiled or self._replicas > 1:
+            return
+        if training and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        # Private API of Keras. Without it, the first step takes twice as long to trace.
+        for part in (self._compile_loss, self._compile_metrics):
+            if part is not None and not part.built:
+                part.build(LABELS, LABELS)
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         # Private API of Keras. Without it, `fit` on several devices of TensorFlow fails at its first batch; on one device nothing
