@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # Labels of a `Dataset`, of one atom.
-LABELS = {"energy": np.zeros((1, 1)), "energy_per_atom": np.zeros((1, 1)), "forces": np.zeros((1, 1, 3)), "stress": np.zeros((1, 6))}
+LABELS = {
+    "energy": np.zeros((1, 1)),
+    "energy_per_atom": np.zeros((1, 1)),
+    "forces": np.zeros((1, 1, 3)),
+    "stress": np.zeros((1, 6)),
+}
 
 # Names of the integer arrays of a batch.
 INTEGERS = ("species", "neighbors", "waves")
