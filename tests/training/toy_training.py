@@ -107,22 +107,30 @@ def compiled(steps=100, rate=None, model=None, average=True, labels=("energy_per
     return model
 
 
+def restarts(model):
+    """Function that returns a compiled model as it is now, whatever it has learned since; Keras keeps its traced steps."""
+    model.optimizer.build(model.trainable_variables)
+    start = [(variable, _array(variable)) for variable in (*model.variables, *model.optimizer.variables)]
+
+    def again():
+        for variable, value in start:
+            variable.assign(value)
+        model.stop_training = False
+        # `fit` that is interrupted leaves the one of its validation data behind.
+        model._eval_epoch_iterator = None
+        return model
+
+    return again
+
+
 @functools.cache
 def _toy(**options):
-    model = compiled(**options)
-    model.optimizer.build(model.trainable_variables)
-    return model, [(variable, _array(variable)) for variable in (*model.variables, *model.optimizer.variables)]
+    return restarts(compiled(**options))
 
 
 def toy(**options):
-    """The model of `compiled(**options)` as it is made: one object, put back to its start, whose traced steps Keras keeps."""
-    model, start = _toy(**options)
-    for variable, value in start:
-        variable.assign(value)
-    model.stop_training = False
-    # `fit` that is interrupted leaves the one of its validation data behind.
-    model._eval_epoch_iterator = None
-    return model
+    """The model of `compiled(**options)` as it is made: one object, put back to its start."""
+    return _toy(**options)()
 
 
 def weights(model):
