@@ -4,7 +4,6 @@ A missing label is NaN: the stress of a structure that only has an energy, or th
 forces of the atoms that pad a batch. These losses average over the labels that exist.
 """
 
-import copy
 import math
 
 import keras
@@ -48,8 +47,9 @@ class LabelLoss(keras.losses.Loss):
 
     def of_data(self):
         """Return the loss as models use it: a copy that divides by the number of labels, also where these have weights."""
-        copied = copy.copy(self)
-        copied.divides_by_number = True
+        # Not `copy.copy`, for which Keras writes and reads a file.
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__, divides_by_number=True)
         return copied
 
     def penalty(self, error):

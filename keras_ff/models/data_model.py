@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 # What the batches of a `Dataset` decide.
 OF_BATCHES = ("y", "batch_size", "sample_weight", "class_weight", "validation_split")
 
+# Labels of a `Dataset`, of one atom.
+LABELS = {
+    "energy": np.zeros((1, 1)),
+    "energy_per_atom": np.zeros((1, 1)),
+    "forces": np.zeros((1, 1, 3)),
+    "stress": np.zeros((1, 6)),
+}
+
 # Names of the integer arrays of a batch.
 INTEGERS = ("species", "neighbors", "waves")
 
@@ -121,6 +129,7 @@ class DataModel(keras.Model):
         x, validation_data = self._divided(x), self._divided(validation_data)
         check_labels(x, self._learned_outputs, training=True)
         check_labels(validation_data, self._learned_outputs, training=False)
+        self._make_variables(x)
         if hasattr(x, "epoch"):
             kwargs["shuffle"] = False
             callbacks = [SetEpoch(x), *(callbacks or [])]
@@ -151,6 +160,7 @@ class DataModel(keras.Model):
         """
         x = self._divided(x)
         check_labels(x, self._learned_outputs, training=False)
+        self._make_variables(x, training=False)
         return super().evaluate(x, *args, **kwargs)
 
     @own_precision
@@ -239,6 +249,21 @@ class DataModel(keras.Model):
             )
         index, count = backend.process()
         return data.part(index, count) if count > 1 else data
+
+    def _make_variables(self, data, training=True):
+        """Make the variables of the optimizer, the losses and the metrics, before Keras does while it traces a step on a `Dataset`.
+
+        A function of TensorFlow whose first trace makes variables is traced once more. On JAX, Keras would trace the model once
+        more to make them.
+        """
+        if not isinstance(data, Dataset) or not self.compiled or self._replicas > 1:
+            return
+        if training and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        # Private API of Keras. Without it, the first step takes twice as long to trace.
+        for part in (self._compile_loss, self._compile_metrics):
+            if part is not None and not part.built:
+                part.build(LABELS, LABELS)
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         # Private API of Keras. Without it, `fit` on several devices of TensorFlow fails at its first batch; on one device nothing

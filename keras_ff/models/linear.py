@@ -169,7 +169,7 @@ class _Columns:
         matrix, right = np.zeros((self.size, self.size)), np.zeros(self.size)
         for weight, own in zip(self.weights, self.slices):
             if weight.regularizer is not None:
-                derivative = backend.grad(lambda x, weight=weight: weight.regularizer(ops.reshape(x, weight.shape)))
+                derivative = backend.jit(backend.grad(lambda x, weight=weight: weight.regularizer(ops.reshape(x, weight.shape))))
                 now = ops.convert_to_numpy(weight).reshape(-1)
                 at_start = ops.convert_to_numpy(derivative(now))
                 rows = [now + row for row in np.eye(len(now), dtype=now.dtype)]

@@ -5,7 +5,6 @@ Keras' losses, metrics and data adapters ask for `keras.config.floatx()`.
 
 from __future__ import annotations
 
-import copy
 import functools
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,9 @@ def in_dtype(nest, dtype: str):
     if not isinstance(nest, (keras.losses.Loss, keras.metrics.Metric)) or nest.dtype == dtype or _is_named(nest):
         return nest
     if isinstance(nest, keras.losses.Loss):
-        changed = copy.copy(nest)
+        # Not `copy.copy`, for which Keras writes and reads a file.
+        changed = object.__new__(type(nest))
+        changed.__dict__.update(nest.__dict__)
         keras.losses.Loss.__init__(changed, name=nest.name, reduction=nest.reduction, dtype=dtype)
         return changed
     # A metric has made its variables, in its dtype.

@@ -1,5 +1,5 @@
 import pytest
-from toy_training import ToyData, compiled
+from toy_training import ToyData, toy
 
 from keras_ff.models.epochs import SetEpoch
 
@@ -9,7 +9,7 @@ def test_the_data_see_the_epoch_that_trains(workers):
     data = ToyData()
     data.workers = workers
     data.seen.clear()
-    model = compiled()
+    model = toy()
     model.fit(data, epochs=3, initial_epoch=1, verbose=0, shuffle=False, callbacks=[SetEpoch(data)])
     # Before the first epoch Keras looks at a batch or two for their shapes.
     trained = data.seen[-2 * len(data) :]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import precision_run
 import pytest
 from every_potential import POTENTIALS, structure
 from keras import ops
@@ -20,15 +21,17 @@ from keras_ff.stateless import with_weights
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
-    """Results of new processes, of which one has float32 as its default and one has called `enable_float64`."""
-    folder, results = tmp_path_factory.mktemp("precision"), {}
+    """Results of a new process, which has float32 as its default, and of this one, after `enable_float64`."""
+    folder = tmp_path_factory.mktemp("precision")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    for mode in ("default", "enabled"):
-        program = [sys.executable, Path(__file__).with_name("precision_run.py"), mode, folder / f"{mode}.npz"]
-        done = subprocess.run(program, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr[-3000:]
-        results[mode] = dict(np.load(folder / f"{mode}.npz"))
-    return results
+    program = [sys.executable, Path(__file__).with_name("precision_run.py"), "default", folder / "default.npz"]
+    done = subprocess.run(program, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    precision_run.main("enabled", folder / "enabled.npz")
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+    return {mode: dict(np.load(folder / f"{mode}.npz")) for mode in ("default", "enabled")}
 
 
 def test_a_float64_model_needs_no_float64_default(fresh):

@@ -12,9 +12,16 @@ def test_model(run_folder, keras_ff):
     assert hashlib.sha256((run_folder / "best.keras").read_bytes()).hexdigest() in done.out
 
 
-def test_model_of_a_run_loads_in_a_process_of_its_own(run_folder):
-    program = f"import keras_ff as kff; assert kff.load({str(run_folder / 'best.keras')!r}).species == ['Si']"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+def test_model_of_a_run_loads_in_a_process_of_its_own(run_folder, tmp_path):
+    """And is saved again, on JAX without the import of TensorFlow."""
+    lines = [
+        "import sys, keras_ff as kff",
+        f"model = kff.load({str(run_folder / 'best.keras')!r})",
+        "assert model.species == ['Si']",
+        f"model.save({str(tmp_path / 'model.keras')!r})",
+        "assert kff.backend.backend_name() == 'tensorflow' or 'tensorflow' not in sys.modules",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-500:]
 
 

@@ -1,11 +1,7 @@
 """`keras-ff train --start`: saved models of any kind are trained further."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -51,13 +47,22 @@ def test_a_classical_potential_is_trained_and_reported(classical, classical_run,
     assert evaluated.status == 0 and "meV/atom" in evaluated.out
 
 
-def test_a_killed_run_resumes_to_the_same_weights_though_its_start_is_gone(classical, classical_run, tmp_path, keras_ff):
-    start, folder = tmp_path / "start.keras", tmp_path / "killed"
+def test_an_interrupted_run_resumes_to_the_same_weights_though_its_start_is_gone(
+    classical, classical_run, tmp_path, keras_ff, monkeypatch
+):
+    start, folder = tmp_path / "start.keras", tmp_path / "interrupted"
     start.write_bytes(classical.read_bytes())
-    program = [sys.executable, str(Path(__file__).parent / "killed_training.py"), "2"]
-    words = ["train", *DATA, "--start", str(start), "--adapt", "--learning-rate", "0.01", "--out", str(folder)]
-    done = subprocess.run([*program, *words], capture_output=True, text=True, env=dict(os.environ))
-    assert done.returncode == -9, done.stderr
+
+    def interrupt(self, epoch, values, add=kff.training.CSVLog.add):
+        add(self, epoch, values)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    # After the line of the second epoch, and before its state. The process is killed in test_train.py.
+    with monkeypatch.context() as patched:
+        patched.setattr(kff.training.CSVLog, "add", interrupt)
+        words = ["train", *DATA, "--start", start, "--adapt", "--learning-rate", "0.01", "--out", folder]
+        assert keras_ff(*words).status == 130
     start.unlink()
     resumed = keras_ff("train", "--resume", folder)
     assert resumed.status == 0 and "Continuing after epoch 1" in resumed.out, resumed.err

@@ -17,6 +17,14 @@ def weights(path):
     return [keras.ops.convert_to_numpy(weight.value) for weight in kff.load(path).weights]
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Options that train a pair potential, which is compiled in less time than a network."""
+    path = tmp_path_factory.mktemp("pairs") / "pairs.keras"
+    kff.ForceField(kff.potentials.RepulsiveMorse(["Si"], cutoff=3.5)).save(path)
+    return ["--start", path, "--max-shapes", "1"]
+
+
 def test_report_needs_no_network(run_folder):
     page = (run_folder / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") >= 4
@@ -61,8 +69,8 @@ def test_a_killed_run_on_two_devices_ends_like_one_on_a_single_device(run_folder
 
 
 @pytest.mark.slow_on_tensorflow
-def test_minutes_are_planned_and_kept(tmp_path, keras_ff):
-    done = keras_ff("train", "--train", *TRAIN, "--minutes", "0.15", "--out", tmp_path / "run")
+def test_minutes_are_planned_and_kept(pairs, tmp_path, keras_ff):
+    done = keras_ff("train", "--train", *TRAIN[:3], *pairs, "--minutes", "0.1", "--out", tmp_path / "run")
     assert done.status == 0, done.err
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
@@ -118,7 +126,7 @@ def test_labels_that_are_nowhere_are_an_error(tmp_path, keras_ff):
     assert not (tmp_path / "run").exists()
 
 
-def test_weights_of_types_are_settings_of_the_run_and_reported(keras_ff, tmp_path):
+def test_weights_of_types_are_settings_of_the_run_and_reported(pairs, keras_ff, tmp_path):
     import ase.io
 
     data, run = tmp_path / "typed.xyz", tmp_path / "run"
@@ -126,7 +134,7 @@ def test_weights_of_types_are_settings_of_the_run_and_reported(keras_ff, tmp_pat
     for number, atoms in enumerate(structures):
         atoms.info["config_type"] = "odd" if number % 2 else "even"
     ase.io.write(data, structures)
-    options = ("train", "--train", data, "--valid", f"{SILICON}@8:10", *TRAIN[3:], "--epochs", "1", "--out", run)
+    options = ("train", "--train", data, "--valid", f"{SILICON}@8:10", *pairs, "--epochs", "1", "--out", run)
     wrong = keras_ff(*options, "--config-type-weights", "{'strange': 2}")
     assert wrong.status == 2 and "No structure has one of the types ['strange']" in wrong.err and not run.exists()
     wrong = keras_ff(*options, "--config-type-weights", "odd: 2")
@@ -139,9 +147,9 @@ def test_weights_of_types_are_settings_of_the_run_and_reported(keras_ff, tmp_pat
     assert resumed.status == 0 and "3 structures with other weights than 1" in resumed.out
 
 
-def test_a_training_that_diverges_ends_with_a_sentence_and_status_1(keras_ff, tmp_path):
+def test_a_training_that_diverges_ends_with_a_sentence_and_status_1(pairs, keras_ff, tmp_path):
     run = tmp_path / "run"
-    result = keras_ff("train", "--train", *TRAIN, "--epochs", "3", "--learning-rate", "1e30", "--out", run)
+    result = keras_ff("train", "--train", *TRAIN[:3], *pairs, "--epochs", "3", "--learning-rate", "1e30", "--out", run)
     assert result.status == 1
     assert (
         "structures" in result.err and "The model has the weights of before epoch" in result.err and "Traceback" not in result.err

@@ -1,14 +1,14 @@
 import csv
 
 import pytest
-from toy_training import ToyData, compiled
+from toy_training import ToyData, toy
 
 from keras_ff.training import CSVLog, TensorBoardLog
 
 
 def record(log, epochs, first=0, lines=None):
     """Run `log` as `fit` does, without training."""
-    log.set_model(compiled())
+    log.set_model(toy())
     log.set_params({"epochs": epochs})
     log.on_train_begin()
     for epoch in range(first, epochs):
@@ -52,7 +52,7 @@ def test_a_new_run_begins_a_new_table(tmp_path):
 
 def test_numbers_that_appear_later_get_a_column(tmp_path):
     log = CSVLog(tmp_path / "log.csv")
-    log.set_model(compiled())
+    log.set_model(toy())
     log.on_train_begin()
     log.on_epoch_end(0, {"loss": 1.0})
     log.on_epoch_end(1, {"loss": 0.5, "val_loss": 2.0})
@@ -87,7 +87,7 @@ def test_resumed_events_have_neither_gaps_nor_repeated_steps(tmp_path, cut):
 
 def test_logs_of_a_training(tmp_path):
     log = CSVLog(tmp_path / "log.csv")
-    history = compiled().fit(ToyData(shuffle=False), epochs=2, verbose=0, shuffle=False, callbacks=[log])
+    history = toy().fit(ToyData(shuffle=False), epochs=2, verbose=0, shuffle=False, callbacks=[log])
     rows = read(tmp_path / "log.csv")
     assert [float(row["forces_mae"]) for row in rows] == history.history["forces_mae"]
     assert float(rows[0]["learning_rate"]) > 0

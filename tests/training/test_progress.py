@@ -3,7 +3,7 @@ import io
 from types import SimpleNamespace
 
 import pytest
-from toy_training import ToyData, compiled
+from toy_training import ToyData, toy
 
 from keras_ff.training import Progress, progress
 
@@ -12,7 +12,7 @@ def lines(logs, epochs=1, every=1):
     """What is printed for the logs of some epochs."""
     stream = io.StringIO()
     callback = Progress(every=every, stream=stream)
-    callback.set_model(compiled())
+    callback.set_model(toy())
     callback.set_params({"epochs": epochs})
     callback.on_train_begin()
     for epoch, values in enumerate(logs):
@@ -72,7 +72,7 @@ def test_time_left_leaves_out_the_first_epoch_which_compiles(monkeypatch):
 
 
 def test_progress_in_fit_prints_to_the_standard_output(capsys):
-    compiled().fit(ToyData(batches=2), validation_data=ToyData(batches=1), epochs=2, verbose=0, callbacks=[Progress()])
+    toy().fit(ToyData(batches=2), validation_data=ToyData(batches=1), epochs=2, verbose=0, callbacks=[Progress()])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split()[:2] == ["epoch", "loss"]
     assert printed[3].split()[0] == "2/2"

@@ -4,7 +4,7 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
-from toy_training import weights
+from toy_training import restarts, weights
 
 from keras_ff.data import Dataset
 from keras_ff.losses import ForceNorm, LogCosh
@@ -32,8 +32,9 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def train(structures, folder, *extra):
-    model = ForceField(NeuralIL(species=["Cu"], cutoff=4.0, n_max=2, seed=1))
+def adapted(structures):
+    """Compiled model and its data."""
+    model = ForceField(NeuralIL(species=["Cu"], cutoff=3.5, n_max=1, seed=1))
     data = Dataset(structures, model, batch_size=2, max_shapes=2)
     model.adapt(data)
     model.compile(
@@ -42,21 +43,29 @@ def train(structures, folder, *extra):
         loss_weights={"energy_per_atom": 0.5, "forces": 0.5},
         metrics=default_metrics(),
     )
+    return model, data
+
+
+def train(model, data, folder, *extra):
+    """Weights and history."""
     callbacks = [EvaluateAverage(), StopOnNaN(), BestModel(folder / "best.keras", monitor="val_forces_mae")]
     state = RunState(folder / "state", callbacks)
     try:
         model.fit(data, validation_data=data, epochs=4, verbose=0, callbacks=[*callbacks, state, *extra])
     except KeyboardInterrupt:
         return None
-    return model
+    return weights(model), model.history.history
 
 
 @pytest.mark.slow_on_tensorflow
 def test_an_interrupted_neuralil_ends_as_the_uninterrupted_one(structures, tmp_path):
-    whole = train(structures, tmp_path / "whole")
-    assert train(structures, tmp_path / "parts", Interrupt()) is None
-    resumed = train(structures, tmp_path / "parts")
-    assert all(np.array_equal(a, b) for a, b in zip(weights(resumed), weights(whole), strict=True))
-    assert repr(resumed.history.history) == repr(whole.history.history)
-    forces = whole.history.history["forces_mae"]
+    model, data = adapted(structures)
+    again = restarts(model)
+    whole, history = train(model, data, tmp_path / "whole")
+    assert train(again(), data, tmp_path / "parts", Interrupt()) is None
+    # A model of its own, as in a process of its own.
+    resumed, its_history = train(*adapted(structures), tmp_path / "parts")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
+    assert repr(its_history) == repr(history)
+    forces = history["forces_mae"]
     assert forces[-1] < forces[0]

@@ -1,5 +1,7 @@
 """A small model and data with the inputs, outputs and labels of a force field."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -91,12 +93,12 @@ class ToyData(keras.utils.PyDataset):
         return {k: v[chosen] for k, v in self.inputs.items()}, {k: v[chosen] for k, v in self.labels.items()}
 
 
-def compiled(steps=100, model=None, average=True, labels=("energy_per_atom", "forces"), **kwargs):
-    """A built and compiled `ToyModel` that measures its errors of `labels`."""
+def compiled(steps=100, rate=None, model=None, average=True, labels=("energy_per_atom", "forces"), **kwargs):
+    """A built and compiled `ToyModel` that measures its errors of `labels`; `toy` is the same for a fraction of the time."""
     model = model or ToyModel()
     model.build()
     model.compile(
-        optimizer=keras.optimizers.Adam(one_cycle(peak=0.02, steps=steps), use_ema=average, ema_momentum=0.9),
+        optimizer=keras.optimizers.Adam(rate or one_cycle(peak=0.02, steps=steps), use_ema=average, ema_momentum=0.9),
         loss={"energy_per_atom": LogCosh(p=5.0), "forces": ForceNorm(LogCosh(p=2.0))},
         loss_weights={"energy_per_atom": 0.5, "forces": 0.5},
         metrics=default_metrics(labels),
@@ -105,5 +107,35 @@ def compiled(steps=100, model=None, average=True, labels=("energy_per_atom", "fo
     return model
 
 
+def restarts(model):
+    """Function that returns a compiled model as it is now, whatever it has learned since; Keras keeps its traced steps."""
+    model.optimizer.build(model.trainable_variables)
+    start = [(variable, _array(variable)) for variable in (*model.variables, *model.optimizer.variables)]
+
+    def again():
+        for variable, value in start:
+            variable.assign(value)
+        model.stop_training = False
+        # `fit` that is interrupted leaves the one of its validation data behind.
+        model._eval_epoch_iterator = None
+        return model
+
+    return again
+
+
+@functools.cache
+def _toy(**options):
+    return restarts(compiled(**options))
+
+
+def toy(**options):
+    """The model of `compiled(**options)` as it is made: one object, put back to its start."""
+    return _toy(**options)()
+
+
 def weights(model):
-    return [ops.convert_to_numpy(ops.convert_to_tensor(variable)).copy() for variable in model.trainable_variables]
+    return [_array(variable) for variable in model.trainable_variables]
+
+
+def _array(variable):
+    return ops.convert_to_numpy(ops.convert_to_tensor(variable)).copy()

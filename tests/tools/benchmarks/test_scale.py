@@ -1,6 +1,7 @@
 import pytest
 
 
+@pytest.mark.slow_on_tensorflow
 def test_scale(mlearn, rows):
     from keras_ff_tools.benchmarks import scale
 

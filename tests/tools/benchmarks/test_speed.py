@@ -1,9 +1,12 @@
+import pytest
+
 import keras_ff as kff
 from keras_ff_tools.benchmarks import measure
 
 TINY = {"cutoff": 3.0, "n_max": 1}
 
 
+@pytest.mark.slow_on_tensorflow
 def test_speed(mlearn, rows):
     from keras_ff_tools.benchmarks import speed
 
