@@ -38,8 +38,7 @@ def saving(probe, tolerance=1e-12):
             return LawResult(name, np.nan, tolerance, f"{type(error).__name__}: {error}")
     if difference := _difference(probe.given, copy):
         return LawResult(name, np.nan, tolerance, difference)
-    batch = probe.hard_batch()
-    before, after = probe.uncompiled(batch), probe.uncompiled(batch, copy)
+    before, after = probe.uncompiled_hard_batch(), probe.uncompiled(probe.hard_batch(), copy)
     worst = Worst()
     worst.compare("energy", after["energy"], before["energy"], _of_structure)
     if "forces" in before:
@@ -69,8 +68,9 @@ def single_precision(probe, tolerance=32.0):
     found, expected = probe.outputs(batch, probe.single), probe.outputs(batch)
     n = len(probe.structure)
     worst = Worst()
+    errors = _rounding_errors(probe, batch, expected)
     for key, quantity, unit in (("energies", "energy", "eV"), ("forces", "forces", "eV/Å")):
-        error = _rounding_error(probe, batch, expected, key)
+        error = errors[key]
         size = np.abs(found[key][0, :n] - expected[key][0, :n])
         deviation = float(size.max() / error) if np.isfinite(size).all() else np.nan
         if not deviation <= worst.deviation:
@@ -104,7 +104,7 @@ def new_elements(probe, tolerance=1e-9):
     with_twins = {**batch, "species": batch["species"].copy()}
     twins = np.argwhere(batch["species"] == probe.species.index(twin))[::2]
     with_twins["species"][tuple(twins.T)] = larger.species.index(new)
-    before = probe.uncompiled(batch, probe.model)["energy"]
+    before = probe.uncompiled_hard_batch(probe.model)["energy"]
     worst = Worst()
     for changed, what in ((batch, ""), (with_twins, f" with {new} for {twin}")):
         worst.compare("energy", probe.energies(changed, larger), before, lambda index: _of_structure(index) + what)  # noqa: B023
@@ -115,15 +115,15 @@ def _of_structure(index):
     return f" of structure {index[0]}"
 
 
-def _rounding_error(probe, batch, expected, key):
-    """Size of the error of an output, in its unit, where inputs, weights and the output itself are rounded to float32."""
+def _rounding_errors(probe, batch, expected):
+    """Sizes of the errors of energies and forces, in their units, where inputs, weights and outputs are rounded to float32."""
     eps = float(np.finfo("float32").eps)
     rng = np.random.default_rng(0)
     n = len(probe.structure)
-    exact = expected[key][0, :n]
+    exact = {key: expected[key][0, :n] for key in ("energies", "forces")}
     length = max(np.abs(batch["positions"]).max(), np.abs(batch["cell"]).max())
     weights = [ops.convert_to_numpy(weight) for weight in probe.model.weights]
-    squares = np.zeros_like(exact)
+    squares = dict.fromkeys(exact, 0.0)
     for _ in range(DRAWS):
         rounded = dict(batch)
         for geometry in ("positions", "cell"):
@@ -132,8 +132,10 @@ def _rounding_error(probe, batch, expected, key):
         # A weight that is 0 is often the logarithm of a factor: it counts like the others of its array, or like 1.
         sizes = [np.where(w != 0, np.abs(w), np.abs(w).mean() if w.any() else 1.0) for w in weights]
         values = [w + eps * size * rng.normal(size=w.shape) for w, size in zip(weights, sizes)]
-        squares += (probe.outputs(rounded, values=values)[key][0, :n] - exact) ** 2
-    return float(np.sqrt(squares / DRAWS).max() + eps * max(1.0, np.abs(exact).max()))
+        found = probe.outputs(rounded, values=values)
+        for key, value in exact.items():
+            squares[key] = squares[key] + (found[key][0, :n] - value) ** 2
+    return {key: float(np.sqrt(squares[key] / DRAWS).max() + eps * max(1.0, np.abs(value).max())) for key, value in exact.items()}
 
 
 def _difference(model, copy):

@@ -20,8 +20,7 @@ def uncompiled(probe, tolerance=1e-9):
     Returns:
         `LawResult`.
     """
-    batch = probe.hard_batch()
-    found = probe.uncompiled(batch)
+    found = probe.uncompiled_hard_batch()
     n = len(probe.structure)
     [expected] = probe.evaluate([probe.structure], probe.given)
     # Energies in float32 differ by the order of their sums.
@@ -53,9 +52,8 @@ def repetition(probe, tolerance=0.0):
     Returns:
         `LawResult`.
     """
-    batch = probe.hard_batch()
     weights = [ops.convert_to_numpy(weight) for weight in probe.given.weights]
-    runs = [probe.uncompiled(batch) for _ in range(2)]
+    runs = probe.uncompiled_hard_batch(), probe.uncompiled(probe.hard_batch())
     compiled = [probe.evaluate([probe.structure])[0] for _ in range(2)]
     worst = Worst("Nothing differs.")
     for before, after in (runs, compiled):

@@ -211,8 +211,10 @@ class Probe:
         first, last, cutoff = self.species[0], self.species[-1], self.cutoff
         edges = Atoms([first, last, first], [[0, 0, 0], [cutoff, 0, 0], [0, 0, 5 * cutoff]])
         together = Atoms([first, last, first], [[0, 0, 0], [0.2 * cutoff, 0, 0], [0.5 * cutoff, 0, 0]])
-        tight = self.batch([self.structure])["neighbors"].shape
-        shape = (4, max(tight[1], 3) + 1, max(tight[2], 2) + 1)
+        _, atoms, neighbors = self.batch([self.structure])["neighbors"].shape
+        # Multiples, so that what is computed operation by operation is compiled for few shapes; another one than `shape`.
+        atoms, neighbors = 4 * (max(atoms, 3) // 4 + 1), 8 * (neighbors // 8 + 1)
+        shape = (4, atoms, neighbors + 8 * (neighbors == self.shape[2]))
         batch = self.batch([self.structure, edges], shape)
         batch["neighbors"][1, 0, 0], batch["neighbors"][1, 1, 0] = 1, 0
         if coincident:
@@ -239,7 +241,8 @@ class Probe:
             self._functions[model] = backend.jit(lambda values, batch: with_weights(model, values, model.atomic, batch))
         dtype = model.potential.compute_dtype
         with self.precision(dtype):
-            values = [weight.value for weight in model.weights] if values is None else values
+            # Arrays, as those that laws give: with variables TensorFlow would compile another function.
+            values = [ops.convert_to_numpy(weight) for weight in model.weights] if values is None else values
             outputs = self._functions[model](values, in_dtype(batch, dtype))
         return keras.tree.map_structure(_to_float64, outputs)
 
@@ -250,6 +253,19 @@ class Probe:
             self._functions[key] = backend.jit(model.total_energy, layer=model)
         with self.float64():
             return _to_float64(self._functions[key](batch))
+
+    def uncompiled_hard_batch(self, model=None):
+        """`uncompiled` of `hard_batch`, computed once for each structure: several laws compare with it.
+
+        Args:
+            model: A `ForceField` in place of the tested one, `given`; it is kept in memory.
+        """
+        key = ("uncompiled", model or self.given)
+        structure, outputs = self._functions.get(key, (None, None))
+        if structure is not self.structure:
+            outputs = self.uncompiled(self.hard_batch(), model)
+            self._functions[key] = self.structure, outputs
+        return outputs
 
     def uncompiled(self, batch, model=None):
         """Energies of the structures of a batch, operation by operation, as no compiler sees and simplifies them.

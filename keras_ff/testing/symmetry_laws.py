@@ -132,7 +132,7 @@ def padding(probe, tolerance=1e-9):
     n = len(atoms)
     [before] = probe.evaluate([atoms])
     after = probe.outputs(loose_batch(probe))
-    tight = probe.uncompiled(probe.hard_batch(), probe.model)
+    tight = probe.uncompiled_hard_batch(probe.model)
     worst = Worst()
     worst.compare("energy", after["energies"][0, :n], before["energies"], probe.label())
     worst.compare("forces", after["forces"][0, :n], before["forces"], probe.label())

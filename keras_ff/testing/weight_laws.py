@@ -68,7 +68,7 @@ def _slope(derivatives, weights, direction, batch, distance=0):
 
 
 def parameter_curvature(probe, tolerance=0.0):
-    """The second derivatives of energy and forces with respect to the trainable weights are finite, in the same batch.
+    """The second derivatives of the energy with respect to the trainable weights are finite, in the same batch.
 
     Args:
         probe: The `Probe`.
@@ -128,10 +128,10 @@ def _derivatives(probe):
     model = probe.model
     trainable = {id(weight) for weight in model.trainable_weights}
 
-    def outputs(values, batch):
+    def computed(function, values, batch):
         values = iter(values)
         values = [next(values) if id(weight) in trainable else weight.value for weight in model.weights]
-        return with_weights(model, values, model.atomic, batch)
+        return with_weights(model, values, function, batch)
 
     def selected(batch, x):
         # The last structure does not count, whatever its energy.
@@ -139,10 +139,10 @@ def _derivatives(probe):
         return ops.sum(ops.where(ops.reshape(first, (-1,) + (1,) * (len(x.shape) - 1)), x, 0.0))
 
     def energy(values, batch):
-        return selected(batch, outputs(values, batch)["energies"])
+        return selected(batch, computed(model.total_energy, values, batch))
 
     def loss(values, batch):
-        found = outputs(values, batch)
+        found = computed(model.atomic, values, batch)
         return selected(batch, found["energies"]) + 0.5 * selected(batch, found["forces"] ** 2)
 
     def derivatives(values, direction, batch):

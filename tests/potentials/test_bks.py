@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from keras import ops
-from lammps_reference import check_parameter_derivatives, compare, frames
+from lammps_reference import check_parameter_derivatives, compare, energies_of, frames
 
 from keras_ff import backend
 from keras_ff.potentials import BKS, DampedShiftedForce, Ewald
-from keras_ff.testing import Probe, check_potential
+from keras_ff.testing import check_potential
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -109,7 +109,7 @@ def test_a_dimer_has_the_energy_of_the_formula():
     r = np.array([0.7, 1.6, 3.0, 4.99, 5.0])
     potential = BKS.silica(D=29.0, cutoff=5.0).parts[0]
     dimers = [Atoms("SiO", [[0, 0, 0], [0, 0, distance]]) for distance in r]
-    found = [result["energy"] for result in Probe(potential, dimers[0], rattle=0).evaluate(dimers)]
+    found = energies_of(potential, dimers)
     expected = (18003.7572 * np.exp(-4.87318 * r) - 133.5381 / r**6 + 29.0 / r**24) * (r < 5.0)
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 

@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
-from lammps_reference import check_parameter_derivatives
+from lammps_reference import check_parameter_derivatives, energies_of
 
 import keras_ff as kff
 from keras_ff.data import Dataset
@@ -53,7 +53,7 @@ def test_madelung_constants():
 def test_a_charge_in_its_background_has_the_energy_of_a_wigner_crystal():
     # Of a simple cubic lattice: Nijboer and Ruijgrok, J. Stat. Phys. 53, 361 (1988)
     atoms = Atoms("Na", cell=np.eye(3) * 7.0, pbc=True)
-    energy = evaluate(Ewald(["Na"], [2.0], cutoff=6.0, accuracy=1e-12), atoms)["energy"]
+    [energy] = energies_of(Ewald(["Na"], [2.0], cutoff=6.0, accuracy=1e-12), [atoms])
     assert energy * 7.0 / COULOMB_CONSTANT / 4.0 == pytest.approx(-0.5 * 2.837297479480619, rel=1e-10)
 
 
@@ -95,16 +95,17 @@ def test_a_dimer_has_the_damped_shifted_force_of_the_formula():
     potential = DampedShiftedForce(["Na", "Cl"], [0.9, -0.8], alpha=alpha, cutoff=R, coulomb_constant=14.4)
     slope = -erfc(alpha * R) / R**2 - 2 * alpha / sqrt(pi) * exp(-((alpha * R) ** 2)) / R
     own = -0.5 * (erfc(alpha * R) / R - R * slope) - alpha / sqrt(pi)
-    for r in (1.5, 5.9, 6.0, 9.0):
+    lengths = (1.5, 5.9, 6.0, 9.0)
+    for r, energy in zip(lengths, energies_of(potential, [Atoms("NaCl", [[0, 0, 0], [0, 0, r]]) for r in lengths])):
         pair = erfc(alpha * r) / r - erfc(alpha * R) / R - (r - R) * slope if r < R else 0.0
-        energy = evaluate(potential, Atoms("NaCl", [[0, 0, 0], [0, 0, r]]))["energy"]
         assert energy == pytest.approx(14.4 * (-0.72 * pair + (0.81 + 0.64) * own), abs=1e-12)
 
 
 def test_long_damped_shifted_forces_approach_ewald():
     """The energy of a crystal, to two thousandths."""
-    exact = evaluate(Ewald(["Na", "Cl"], [1.0, -1.0]), SALT)["energy"]
-    assert evaluate(DampedShiftedForce(["Na", "Cl"], [1.0, -1.0], 0.2, 12.0), SALT)["energy"] == pytest.approx(exact, rel=2e-3)
+    [exact] = energies_of(Ewald(["Na", "Cl"], [1.0, -1.0]), [SALT])
+    [found] = energies_of(DampedShiftedForce(["Na", "Cl"], [1.0, -1.0], 0.2, 12.0), [SALT])
+    assert found == pytest.approx(exact, rel=2e-3)
 
 
 def test_parameter_derivatives_go_through_all_parts():

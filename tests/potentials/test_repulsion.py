@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from lammps_reference import energies_of
 
 from keras_ff.potentials import ZBL, RepulsiveMorse
-from keras_ff.testing import Probe, check_potential
+from keras_ff.testing import check_potential
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -15,7 +16,7 @@ SILICON_CARBIDE = bulk("SiC", "zincblende", a=4.36, cubic=True)
 
 def dimer_energy(potential, symbols, r):
     dimers = [Atoms(symbols, [[0, 0, 0], [0, 0, distance]]) for distance in r]
-    return np.array([result["energy"] for result in Probe(potential, dimers[0], rattle=0).evaluate(dimers)])
+    return energies_of(potential, dimers)
 
 
 def fade(r, cutoff):
@@ -24,12 +25,8 @@ def fade(r, cutoff):
 
 
 def test_laws_of_zbl():
+    """Those of the Morse term are part of the laws of a sum, in test_sum.py."""
     check_potential(ZBL(["Si", "C"], cutoff=2.5), SILICON_CARBIDE, smoothness=2)
-
-
-def test_laws_of_repulsive_morse():
-    potential = RepulsiveMorse(["Si", "C"], well_depth=[1.0, 2.0], stiffness=[1.5, 2.0], bond_length=[2.2, 1.5], cutoff=3.2)
-    check_potential(potential, SILICON_CARBIDE, smoothness=2)
 
 
 def test_zbl_equals_its_formula():

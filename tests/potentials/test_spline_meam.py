@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.neighborlist import neighbor_list
 from keras import ops
-from lammps_reference import FILES, check_parameter_derivatives
+from lammps_reference import FILES, check_parameter_derivatives, energies_of
 
 import keras_ff as kff
 from keras_ff import backend
@@ -41,7 +41,14 @@ def structures(name, count=None):
 def test_every_structure_of_lammps(name):
     atoms, known = structures(name)
     assert len(atoms) >= 93
-    for one, expected, found in zip(atoms, known, Probe(potential(name), atoms[0], rattle=0.0).evaluate(atoms), strict=True):
+    # Of two elements, small structures first, without the room for large ones: empty rows would take most of the time.
+    order = sorted(range(len(atoms)), key=lambda index: len(atoms[index]))
+    few = sum(len(one) <= 9 for one in atoms) if name == "TiO" else 0
+    probe, results = Probe(potential(name), min(atoms, key=len), rattle=0.0), {}
+    for some in filter(len, (order[:few], order[few:])):
+        results.update(zip(some, probe.evaluate([atoms[index] for index in some]), strict=True))
+    for index, (one, expected) in enumerate(zip(atoms, known, strict=True)):
+        found = results[index]
         assert abs(found["energy"] - expected["energy"]) <= 1e-9 * len(one)
         np.testing.assert_allclose(found["forces"], expected["forces"], rtol=0, atol=1e-8)
         np.testing.assert_allclose(found["stress"], expected["stress"] * PRESSURE, rtol=0, atol=1e-9)
@@ -55,7 +62,7 @@ def test_laws():
 
 @pytest.mark.slow_on_tensorflow
 def test_symmetries_of_two_elements():
-    probe = Probe(potential("TiO"), bulk("TiO", "rocksalt", a=4.2, cubic=True))
+    probe = Probe(potential("TiO"), bulk("TiO", "rocksalt", a=4.2))
     for law in (permutation, rotation, supercell, padding, saving):
         assert law(probe).passed
 
@@ -136,7 +143,7 @@ def test_a_function_that_does_not_vanish_reaches_to_the_cutoff():
     other = SplineMEAM("Ti", {**potential("Ti").functions, "f Ti": f})
     assert other.intermediates(48) == 48 * 47 // 2
     far = Atoms("Ti3", 4.8 * np.array([[0, 0, 0], [1, 0, 0], [0.5, 0.8, 0]]))
-    energies = [Probe(one, far, rattle=0.0).evaluate([far])[0]["energy"] for one in (known, other)]
+    energies = [energies_of(one, [far])[0] for one in (known, other)]
     assert abs(energies[0] - energies[1]) > 1e-3
 
 
@@ -161,7 +168,7 @@ def test_one_element_of_a_file_of_two():
     both, alone = potential("TiO"), SplineMEAM.from_lammps(FOLDER / "TiO.meam.spline", "Ti")
     assert alone.species == ["Ti"]
     crystal = bulk("Ti", "hcp", a=2.95, c=4.68)
-    results = [Probe(one, crystal, rattle=0.0).evaluate([crystal])[0]["energy"] for one in (both, alone)]
+    results = [energies_of(one, [crystal])[0] for one in (both, alone)]
     assert results[0] == pytest.approx(results[1], abs=1e-12)
 
 
@@ -170,7 +177,7 @@ def test_untrained_functions_bind_atoms_and_can_be_written(tmp_path):
     first.to_lammps(tmp_path / "TiO")
     assert SplineMEAM.from_lammps(tmp_path / "TiO").cutoff == first.cutoff == 5.0
     crystals = [bulk("Ti", "hcp", a=a, c=1.59 * a) for a in (2.6, 2.9, 3.2, 7.5)]
-    energies = np.array([result["energy"] for result in Probe(first, crystals[0], rattle=0.0).evaluate(crystals)])
+    energies = energies_of(first, crystals)
     # U(0) - U(0) of an atom without neighbors may round differently in its two places.
     assert (energies[:3] < -0.1).all() and abs(energies[3]) < 1e-15
     assert np.isfinite(energies).all()

@@ -13,7 +13,9 @@ SILICON = bulk("Si", cubic=True)
 
 
 def test_laws():
-    check_potential(Sum([RepulsiveMorse(["Si"], cutoff=4.0), ZBL(["Si"], cutoff=2.6)]), SILICON, smoothness=2)
+    morse = RepulsiveMorse(["Si", "C"], well_depth=[1.0, 2.0], stiffness=[1.5, 2.0], bond_length=[2.2, 1.5], cutoff=3.2)
+    carbide = bulk("SiC", "zincblende", a=4.36, cubic=True)
+    check_potential(Sum([morse, ZBL(["Si", "C"], cutoff=2.6)]), carbide, smoothness=2)
 
 
 def test_a_sum_is_the_sum_of_its_parts():

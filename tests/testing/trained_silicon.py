@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff.potentials import ZBL, NeuralIL, Sum
@@ -18,4 +19,4 @@ def trained(epochs):
     loss = {"energy_per_atom": kff.losses.LogCosh(p=50.0), "forces": kff.losses.LogCosh(p=10.0)}
     model.compile(keras.optimizers.Adam(3e-3), loss=loss, jit_compile=True)
     model.fit(batches, epochs=epochs, verbose=0)
-    return model, min(data, key=len)
+    return model, bulk("Si", cubic=True)
