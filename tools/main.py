@@ -34,7 +34,7 @@ A force field in four steps:
   keras-ff evaluate runs/first test.xyz              errors on structures it has not seen
   keras-ff info runs/first                           what was trained, from what, with which versions
 
-In Python:  atoms.calc = keras_ff.Calculator(keras_ff.load("runs/first/best.keras"))
+In Python:  atoms.calc = keras_ff.Calculator("runs/first")
 """
 
 # What the library recommends in Python is another spelling here.

@@ -42,7 +42,7 @@ def summary(data: Dataset) -> str:
     ]
     for count, (a, k) in zip(data.buckets.counts, data.buckets.shapes, strict=True):
         if count:
-            rows.append(("  shape", f"{count} batches of {a} atoms x {k} neighbors"))
+            rows.append(("  shape", f"{count} {'batch' if count == 1 else 'batches'} of {a} atoms x {k} neighbors"))
     rows.append(("padding", f"{100 * data.padding_waste:.1f} % of the pairs"))
     rows.append(
         (

@@ -1,4 +1,4 @@
-"""Small files of a run: written whole or not at all."""
+"""Small files of a run, written whole or not at all, and words about them."""
 
 import csv
 import glob
@@ -86,3 +86,13 @@ def cache_folder() -> Path:
         return Path(os.environ["KERAS_FF_CACHE"])
     base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
     return Path(base or Path.home() / ".cache") / "keras_ff"
+
+
+def several(count: int, one: str, many: str | None = None) -> str:
+    """A number of things in words.
+
+    Example:
+        >>> several(1, "epoch"), several(2, "batch", "batches")
+        ('1 epoch', '2 batches')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -62,9 +62,10 @@ def write_run(result: Result, simulation: dict[str, Any] | None = None) -> None:
     figures = run_figures(result)
     if simulation:
         figures["energy_conservation"] = simulation["figure"]
-    for name, figure in figures.items():
+    pictures = {name: _picture(figure) for name, figure in figures.items()}
+    for name, picture in pictures.items():
         with replace_when_complete(folder.plots / f"{name}.png") as part:
-            figure.savefig(part)
+            part.write_bytes(picture["png"])
     data = folder.data()
     template = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(
@@ -72,7 +73,7 @@ def write_run(result: Result, simulation: dict[str, Any] | None = None) -> None:
         when=f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
         which=result.which,
         errors=result.predictions.errors() if result.predictions is not None else None,
-        pictures={name: _picture(figure) for name, figure in figures.items()},
+        pictures=pictures,
         training=_training(result),
         notes=result.notes,
         simulation=simulation and simulation["text"],
@@ -95,10 +96,11 @@ def _training(result):
 
 def _picture(figure):
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
+    figure.savefig(buffer, format="png")
     width, _ = figure.get_size_inches()
     title = next((axes.get_title() for axes in figure.axes if axes.get_title()), "")
-    return {"title": title, "width": round(96 * width), "data": base64.b64encode(buffer.getvalue()).decode()}
+    png = buffer.getvalue()
+    return {"title": title, "width": round(96 * width), "png": png, "data": base64.b64encode(png).decode()}
 
 
 def _text(value):

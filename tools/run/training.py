@@ -19,7 +19,7 @@ from keras_ff_tools.run import evaluation, report
 from keras_ff_tools.run.choice import choose
 from keras_ff_tools.run.compilations import Compilations
 from keras_ff_tools.run.data import RunData
-from keras_ff_tools.run.files import cache_folder, read_log
+from keras_ff_tools.run.files import cache_folder, read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
 from keras_ff_tools.run.schedule import OneCycle
@@ -156,7 +156,7 @@ class TrainingRun:
             rows = predictions.errors()
             evaluation.write_errors(self.folder.path / f"errors_{which}.csv", rows)
             evaluation.write_structures(self.folder.path / f"structures_{which}.csv", predictions)
-            print(f"\nErrors on the {which} set ({len(structures)} structures)\n{evaluation.error_table(rows)}")
+            print(f"\nErrors on the {which} set ({several(len(structures), 'structure')})\n{evaluation.error_table(rows)}")
         seconds = time.monotonic() - self.began
         notes = [choice, *doubts]
         result = Result(model, history, predictions, which if predictions else None, self.folder, seconds, notes)
@@ -203,9 +203,10 @@ class TrainingRun:
             return []
         needed = -(-FEWEST_STEPS // len(self.train))
         return [
-            f"Warning: the training had {steps} steps ({len(history['loss'])} epochs of {len(self.train)} batches), too few for a "
-            f"network to converge: its errors are those of an unfinished training. About {FEWEST_STEPS} steps are needed, "
-            f"{needed} epochs here: give --epochs {needed}, or more --minutes."
+            f"Warning: the training had {several(steps, 'step')} ({several(len(history['loss']), 'epoch')} of "
+            f"{several(len(self.train), 'batch', 'batches')}), too few for a network to converge: its errors are those of an "
+            f"unfinished training. About {FEWEST_STEPS} steps are needed, {several(needed, 'epoch')} here: give --epochs {needed}, "
+            "or more --minutes."
         ]
 
     def _print_summary(self):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from keras_ff_tools.run.files import read_json, read_log, source_files, write_csv, write_json
+from keras_ff_tools.run.files import read_json, read_log, source_files, write_csv, write_json, several
 
 
 def test_a_table_keeps_its_numbers_and_what_was_not_measured(tmp_path):
@@ -38,3 +38,8 @@ def test_a_damaged_log_is_named_and_a_line_that_a_kill_has_cut_is_left_out(tmp_p
         path.write_text(f"epoch,loss\n1,0.5\n{line}\n")
         with pytest.raises(ValueError, match="log.csv is damaged: line 3"):
             read_log(path)
+
+
+def test_a_number_of_things_is_singular_for_one():
+    assert [several(count, "batch", "batches") for count in (0, 1, 2500)] == ["0 batches", "1 batch", "2,500 batches"]
+    assert several(1, "epoch") == "1 epoch" and several(3, "epoch") == "3 epochs"
