@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from keras_ff_tools.run.files import read_json, read_log, source_files, write_csv, write_json, several
+from keras_ff_tools.run.files import read_json, read_log, several, source_files, write_csv, write_json
 
 
 def test_a_table_keeps_its_numbers_and_what_was_not_measured(tmp_path):
