@@ -17,6 +17,8 @@ VERBS = {
     "train": "train a new force field, or any saved one further; everything lands in a run folder",
     "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
     "info": "what a model file, a run folder or a data file holds",
+    "relax": "relax structures, atoms and cells, with a model",
+    "md": "molecular dynamics with a model",
     "lammps": "build the plugin that runs exported models in LAMMPS",
     "check": "test a saved model on your structures: derivatives, invariances, backends",
     "export": "a SavedModel or StableHLO that runs without this library",

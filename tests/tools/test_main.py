@@ -18,7 +18,9 @@ def test_help_teaches_and_does_not_import_keras():
         assert done.stdout.count("keras-ff") >= 3, done.stdout
 
 
-@pytest.mark.parametrize("verb", ["convert", "train", "evaluate", "info", "check", "export", "lammps", "ipi", "benchmark"])
+@pytest.mark.parametrize(
+    "verb", ["convert", "train", "evaluate", "info", "check", "export", "relax", "md", "lammps", "ipi", "benchmark"]
+)
 def test_every_verb_has_a_description_with_examples(verb):
     from importlib import import_module
 
