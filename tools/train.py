@@ -27,6 +27,7 @@ and the statistics of descriptors to the training set, as a model that was never
 import argparse
 import datetime
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -84,7 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, or continue a run."""
+    """Train, or continue a run; Ctrl-C says how to go on."""
+    out = args.__dict__.get("resume") or args.__dict__.get("out")
+    out = Path(out or Path("runs") / f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}")
+    try:
+        _run(args, out)
+    except KeyboardInterrupt:
+        if RunFolder(out).exists:
+            print(f"\nGo on after the last complete epoch with: keras-ff train --resume {shlex.quote(str(out))}", file=sys.stderr)
+        raise
+
+
+def _run(args, out):
     given = {name: value for name, value in vars(args).items() if name not in ("verb", "run", "backend", "debug", "modules")}
     if "resume" in given:
         folder = RunFolder(given.pop("resume"))
@@ -97,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
 
         resume(folder.path)
     else:
-        out = given.pop("out", None) or Path("runs") / f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}"
+        given.pop("out", None)
         settings = Settings(**given)
         from keras_ff_tools.run.training import train
 

@@ -62,7 +62,8 @@ def test_an_interrupted_run_resumes_to_the_same_weights_though_its_start_is_gone
     with monkeypatch.context() as patched:
         patched.setattr(kff.training.CSVLog, "add", interrupt)
         words = ["train", *DATA, "--start", start, "--adapt", "--learning-rate", "0.01", "--out", folder]
-        assert keras_ff(*words).status == 130
+        interrupted = keras_ff(*words)
+        assert interrupted.status == 130 and f"keras-ff train --resume {folder}" in interrupted.err
     start.unlink()
     resumed = keras_ff("train", "--resume", folder)
     assert resumed.status == 0 and "Continuing after epoch 1" in resumed.out, resumed.err
