@@ -105,7 +105,7 @@ class AdaptableModel(DataModel):
         """For each structure a dict of the features of its atoms, "term 0" and so on, and their `species`."""
         names = [f"term {index}" for index in range(len(learned))]
 
-        def features(batch, _):
+        def features(batch, labels):
             shape, neighborhood = ops.shape(batch["species"]), self.neighborhood(batch)
             rows = [term.describe(neighborhood.within(term.cutoff)) for term in learned]
             rows = {name: ops.reshape(values, (*shape, values.shape[-1])) for name, values in zip(names, rows)}

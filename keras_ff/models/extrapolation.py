@@ -130,7 +130,7 @@ def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0
     model.extrapolation.fit(np.concatenate(rows), np.concatenate(species))
     grades = _grades_of(model)
 
-    def largest(batch, _):
+    def largest(batch, labels):
         return {name: ops.max(values, axis=1) for name, values in grades(batch).items()}
 
     rows = [row for _, row in mapped(model, largest, dataset, (), "extrapolation")]

@@ -60,7 +60,7 @@ def spline_domains(model: ForceField, dataset: Dataset) -> dict[str, Domain]:
         return {}
     splines = {}
 
-    def summary(batch, _):
+    def summary(batch, labels):
         neighborhood, structures = model.neighborhood(batch), ops.shape(batch["species"])[0]
         rows = {}
         for term in terms:
