@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,7 @@ def export(
         Dict of the largest differences in `energy` (eV) and `gradient` (eV/Å) for one atom, and the `milliseconds` of a call.
 
     Raises:
+        ImportError: If TensorFlow (saved_model) or flatbuffers (stablehlo) is not installed.
         ValueError: If the model has a long-range term, or `folder` contains something other than an artifact.
         RuntimeError: If the results of the artifact differ from those of the model, or it needs this library to run.
 
@@ -100,6 +102,12 @@ def export(
         raise ValueError(f"to is one of {KINDS}. Received {to!r}.")
     if to == "stablehlo" and backend.backend_name() != "jax":
         raise ValueError("StableHLO is exported from JAX. Load the model with KERAS_BACKEND=jax, or export a saved_model.")
+    needed = {"saved_model": "tensorflow", "stablehlo": "flatbuffers"}[to]
+    if not find_spec(needed):
+        other = ", or export to stablehlo, which needs JAX alone" if to == "saved_model" else ""
+        raise ImportError(
+            f"An artifact of the kind {to} is written by {needed}, which is not installed: pip install {needed}{other}."
+        )
     if model.wave_cutoff > 0:
         raise ValueError(
             "The model has a long-range term (an Ewald sum), which is not a function of neighbors. Use DampedShiftedForce instead."

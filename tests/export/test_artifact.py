@@ -154,3 +154,11 @@ def test_the_old_artifact_stays_until_the_new_one_was_compared(tmp_path, monkeyp
             export(model, folder)
         assert list(tmp_path.iterdir()) == [folder] and (folder / "artifact.json").read_text() == content
     assert len(seen) == 2 and not any(path.exists() for path in seen)
+
+
+def test_what_has_to_be_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_ff.export.artifact.find_spec", lambda name: None)
+    model = kff.ForceField(StillingerWeber.silicon())
+    with pytest.raises(ImportError, match="pip install tensorflow, or export to stablehlo, which needs JAX alone"):
+        export(model, tmp_path / "silicon", to="saved_model")
+    assert not (tmp_path / "silicon").exists()
