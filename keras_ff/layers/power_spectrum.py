@@ -157,14 +157,15 @@ class PowerSpectrum(Descriptor):
         axes = [ops.broadcast_to(ops.convert_to_tensor(axis, dtype=vectors.dtype), ops.shape(vectors)) for axis in np.eye(3)]
         harmonics, *along = zip(*[backend.jvp(lambda x: solid_harmonics(x, self.n_max), (vectors,), (axis,)) for axis in axes])
         harmonics, along = harmonics[0], zip(*along[0])
-        rows, first = [], 0
+        # The number of neighbors is not known while TensorFlow traces for batches of several.
+        rows, first, columns = [], 0, 3 * ops.shape(vectors)[1]
         for l, (angular, turned) in enumerate(zip(harmonics, along)):
             some = slice(first, first := first + self.radial.counts[l])
             angular, turned = ops.swapaxes(angular, 1, 2)[:, None, :, None], ops.swapaxes(ops.stack(turned, axis=1), 2, 3)
             turned = ops.swapaxes(turned, 1, 2)[:, None]
             # (atoms, n, m, xyz, neighbors)
             products = slopes[:, some] * outward * angular + radial[:, some] * turned
-            rows.append(ops.reshape(products, (-1, products.shape[1] * products.shape[2], 3 * vectors.shape[1])))
+            rows.append(ops.reshape(products, (-1, products.shape[1] * products.shape[2], columns)))
         return ops.concatenate(rows, axis=1)
 
     def product_terms(self):

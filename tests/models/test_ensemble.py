@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from keras import ops
 from small_data import copper
@@ -178,3 +179,18 @@ def test_the_calculator_has_the_spreads():
     atoms.get_forces()
     np.testing.assert_allclose(atoms.calc.results["forces_std"], [2, 3, 2, 2] * expected["forces_std"][0, :, 0], rtol=1e-9)
     assert "stress_std" not in atoms.calc.results
+
+
+def test_it_learns_from_batches_that_differ_in_the_number_of_neighbors_alone():
+    structures = []
+    for index, constant in enumerate((5.43, 4.7, 5.43, 4.7)):
+        crystal = bulk("Si", cubic=True, a=constant)
+        crystal.rattle(0.03, seed=index)
+        crystal.calc = SinglePointCalculator(crystal, energy=-34.0, forces=np.zeros((8, 3)))
+        structures.append(crystal)
+    model = kff.Ensemble(NeuralIL(["Si"], cutoff=4.0, n_max=1, members=2))
+    data = Dataset(structures, model, batch_size=2)
+    assert len({shape[1] for shape in data.shapes}) == 1 < len({shape[2] for shape in data.shapes})
+    model.adapt(data)
+    model.compile("adam", loss={"forces": "mse"})
+    assert np.isfinite(model.fit(data, epochs=1, verbose=0).history["loss"]).all()
