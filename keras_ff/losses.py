@@ -14,6 +14,17 @@ from keras_ff import backend
 _LN2 = math.log(2.0)
 
 
+def copied(loss: keras.losses.Loss) -> keras.losses.Loss:
+    """Copy of a loss with the same attributes; `copy.copy` makes Keras write and read a file.
+
+    Args:
+        loss: Any loss of Keras.
+    """
+    copy = object.__new__(type(loss))
+    copy.__dict__.update(loss.__dict__)
+    return copy
+
+
 class LabelLoss(keras.losses.Loss):
     """Base class of losses that average a penalty over the finite labels of a batch.
 
@@ -47,10 +58,9 @@ class LabelLoss(keras.losses.Loss):
 
     def of_data(self):
         """Return the loss as models use it: a copy that divides by the number of labels, also where these have weights."""
-        # Not `copy.copy`, for which Keras writes and reads a file.
-        copied = object.__new__(type(self))
-        copied.__dict__.update(self.__dict__, divides_by_number=True)
-        return copied
+        copy = copied(self)
+        copy.divides_by_number = True
+        return copy
 
     def penalty(self, error):
         """Compute the penalty of each error, in the shape of `error`."""

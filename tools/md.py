@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> None:
     else:
         atoms, done = ase.io.read(args.structure), 0
     model = load(args.model)
-    dynamics = Dynamics(model, _warm(atoms, args), _ensemble(args), args.timestep, seed=args.seed + done)
+    dynamics = Dynamics(
+        model, _warm(atoms, args) if args.ensemble == "nve" else atoms, _ensemble(args), args.timestep, seed=args.seed + done
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive_file(path), ase.io.Trajectory(path, "a" if done else "w") as file:
         _advance(dynamics, args, done, file, Calculator(model), settings)
@@ -111,7 +113,7 @@ def _last_frame(path, settings):
 
 
 def _warm(atoms, args):
-    """The structure with velocities: its own, or random ones for the temperature."""
+    """The structure with velocities for Newton's equations, which know no temperature: its own, or random ones."""
     import numpy as np
 
     from keras_ff.simulation.constraints import FreeDirections

@@ -101,9 +101,8 @@ def _lines_of(lines, n_atoms):
     frame = list(itertools.islice(lines, n_atoms + 1))
     for index, line in enumerate(frame):
         # Lines of atoms have several words.
-        text = line.strip()
-        if index and (not text or (text.isdecimal() and _is_count(text))):
-            return frame[:index], itertools.chain(frame[index + (not text) :], lines)
+        if index and (line.isspace() or _is_count(line)):
+            return frame[:index], itertools.chain(frame[index + line.isspace() :], lines)
     return frame, lines
 
 

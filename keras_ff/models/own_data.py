@@ -77,7 +77,9 @@ def check_data(model: DataModel, data: Any) -> None:
         # Neighbors beyond the cutoff change nothing.
         f"a cutoff of {data.cutoff:g} Å, the model {model.cutoff:g} Å" if data.cutoff < model.cutoff else "",
         f"waves up to {waves:g} /Å, the model {model.wave_cutoff:g} /Å" if model.wave_cutoff not in (0.0, waves) else "",
-        f"numbers in {data.dtype}, the model {model.compute_dtype}" if data.dtype.itemsize < _size(model.compute_dtype) else "",
+        f"numbers in {data.dtype}, the model {model.compute_dtype}"
+        if data.dtype.itemsize < np.dtype(model.compute_dtype).itemsize
+        else "",
     ]
     if found := [text for text in differences if text]:
         raise ValueError(
@@ -103,18 +105,15 @@ def check_labels(data: Any, outputs: Iterable[str], training: bool) -> None:
         return
     # Labels that have the weight 0 everywhere are left out on purpose.
     weights = dict(zip(KINDS, data.weights[:, 1:].T, strict=True))
-    outputs = [name for name in outputs if LABELS.get(name, name) in KINDS and weights[LABELS.get(name, name)].any()]
+    kinds = {name: LABELS.get(name, name) for name in outputs}
+    kinds = {name: kind for name, kind in kinds.items() if kind in KINDS and weights[kind].any()}
     if training:
-        data.require_labels(*outputs)
+        data.require_labels(*kinds)
         return
-    missing = [name for name in outputs if not data.labels_found[LABELS.get(name, name)]]
+    missing = [name for name, kind in kinds.items() if not data.labels_found[kind]]
     if missing:
         warnings.warn(
             f"None of the {len(data.structures)} structures has a label for {' and '.join(missing)}: the loss of {missing[0]} is 0 "
             "and says nothing.",
             stacklevel=3,
         )
-
-
-def _size(dtype):
-    return 8 if dtype == "float64" else 4

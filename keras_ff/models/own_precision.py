@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from keras_ff import backend
+from keras_ff.losses import copied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,7 @@ def in_dtype(nest, dtype: str):
     if not isinstance(nest, (keras.losses.Loss, keras.metrics.Metric)) or nest.dtype == dtype or _is_named(nest):
         return nest
     if isinstance(nest, keras.losses.Loss):
-        # Not `copy.copy`, for which Keras writes and reads a file.
-        changed = object.__new__(type(nest))
-        changed.__dict__.update(nest.__dict__)
+        changed = copied(nest)
         keras.losses.Loss.__init__(changed, name=nest.name, reduction=nest.reduction, dtype=dtype)
         return changed
     # A metric has made its variables, in its dtype.

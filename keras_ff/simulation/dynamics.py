@@ -14,7 +14,7 @@ from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.constraints import FreeDirections
 from keras_ff.simulation.ensembles import numbers_of, positive, whole, with_numbers
-from keras_ff.simulation.start import check_ensemble, check_model, checked_free, with_velocities
+from keras_ff.simulation.start import check_model, checked_free, with_velocities
 from keras_ff.simulation.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class Dynamics:
     ):
         check_model(model)
         atoms = to_atoms(atoms)
-        check_ensemble(ensemble)
         self._free = checked_free(atoms, ensemble)
         self.model, self._ensemble = model, ensemble
         self.timestep, self.skin = positive("timestep", timestep, "fs"), positive("skin", skin, "Å")

@@ -12,7 +12,6 @@ from keras_ff import backend
 from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import Dynamics
 from keras_ff.simulation.ensembles import positive, whole
-from keras_ff.simulation.start import check_ensemble, check_model
 from keras_ff.stateless import bound
 
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ class Sampling:
         seed: int = 0,
         verbose: int = 1,
     ):
-        check_model(model)
-        check_ensemble(ensemble)
+        self._dynamics = Dynamics(model, atoms, ensemble, timestep, seed=seed)
         if not ensemble.temperature > 0:
             raise ValueError(f"{type(ensemble).__name__} has no temperature. Sample with Langevin, NoseHoover or NPT.")
         if not 0 < smallest < 1:
@@ -93,7 +91,6 @@ class Sampling:
         self._settings(model, ensemble.temperature, smallest)
         self.count, self.every = whole("frames", frames, 1), whole("every", every, 1)
         self.equilibration, self.verbose = whole("equilibration", equilibration, 0), verbose
-        self._dynamics = Dynamics(model, atoms, ensemble, timestep, seed=seed)
         self.update()
 
     @classmethod

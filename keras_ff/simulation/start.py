@@ -29,19 +29,6 @@ def check_model(model: Any) -> None:
     raise TypeError(f"A ForceField computes energies and forces. Received a {type(model).__name__}; make one with {make}.")
 
 
-def check_ensemble(ensemble: Any) -> None:
-    """Raise an error if a simulation is given something else than an ensemble.
-
-    Args:
-        ensemble: What was given.
-
-    Raises:
-        TypeError: If it is neither `NVE`, `Langevin`, `NoseHoover` nor `NPT`.
-    """
-    if not isinstance(ensemble, NVE):
-        raise TypeError(f"An ensemble is NVE(), Langevin(300), NoseHoover(300) or NPT(300). Received {ensemble!r}.")
-
-
 def checked_free(atoms: Atoms, ensemble: NVE) -> FreeDirections:
     """Free directions of a structure, after a check that it can be simulated in an ensemble.
 
@@ -53,9 +40,12 @@ def checked_free(atoms: Atoms, ensemble: NVE) -> FreeDirections:
         `FreeDirections`.
 
     Raises:
+        TypeError: If the ensemble is none.
         ValueError: If the structure has no atoms or a constraint that is not honored, or the ensemble has a pressure and the
             structure is not periodic in three directions or has constraints.
     """
+    if not isinstance(ensemble, NVE):
+        raise TypeError(f"An ensemble is NVE(), Langevin(300), NoseHoover(300) or NPT(300). Received {ensemble!r}.")
     if not len(atoms):
         raise ValueError("The structure has no atoms.")
     free = FreeDirections(atoms)

@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 
-import keras
 import numpy as np
 
 import keras_ff as kff
@@ -181,14 +180,14 @@ class TrainingRun:
         sentence = f"Delivered is the model of the last epoch, {epochs}, at the end of the schedule; there is no validation set."
         if self.valid is not None:
             # In one model, which is compiled once.
-            best = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+            best = model.get_weights()
             lowest = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
-            _assign(model, [keras.ops.convert_to_numpy(weight) for weight in self.model.weights])
+            model.set_weights(self.model.get_weights())
             last = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
             choice = choose(lowest, last, epoch, epochs)
             sentence = choice.sentence
             if not choice.last:
-                _assign(model, best)
+                model.set_weights(best)
                 return model, sentence
         for source, target in ((folder.best, folder.lowest), (folder.last, folder.best)):
             with replace_when_complete(target) as part:
@@ -270,8 +269,3 @@ class TrainingRun:
         )
         self.model.save(folder.last)
         return read_log(folder.log)
-
-
-def _assign(model, arrays):
-    for weight, array in zip(model.weights, arrays, strict=True):
-        weight.assign(array)
