@@ -1,4 +1,4 @@
-"""What all tests share beside the conftest.py of the root: slow tests of TensorFlow, double precision, and exported potentials."""
+"""What all tests share beside the conftest.py of the root: slow tests of one backend, double precision, and exported potentials."""
 
 import functools
 
@@ -14,8 +14,8 @@ QUICKEST = {"jax": "stablehlo", "tensorflow": "saved_model"}[backend.backend_nam
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    for item in items if backend.backend_name() == "tensorflow" else ():
-        if item.get_closest_marker("slow_on_tensorflow"):
+    for item in items:
+        if item.get_closest_marker(f"slow_on_{backend.backend_name()}"):
             item.add_marker(pytest.mark.slow)
 
 

@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from keras_ff import backend
-
 NATIVE = Path(__file__).parent / "potentials" / "files" / "Si.sw"
 # Of the environment, which may be not the active one.
 PLACES = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 PROGRAMS = {name: shutil.which(name, path=PLACES) for name in ("lmp", "mpirun")}
-of_either = pytest.mark.skipif(
-    backend.backend_name() == "jax", reason="It is about LAMMPS and the plugin, not about the backend that wrote the artifact"
-)
+# About LAMMPS and the plugin, and not about the backend that wrote the artifact.
+of_either = pytest.mark.slow_on_jax
 
 
 def keras_ff(folder):
