@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from functools import cache
 from pathlib import Path
 
@@ -155,13 +156,7 @@ def test_only_backend_and_export_import_jax_or_tensorflow(path):
     assert not {name.split(".")[0] for name in imports(path)} & {"jax", "jaxlib", "tensorflow", "torch"}
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param("properties", marks=pytest.mark.xfail(strict=True, reason="they relax with the calculator of interfaces.ase")),
-        "simulation",
-    ],
-)
+@pytest.mark.parametrize("folder", ["properties", "simulation"])
 def test_properties_and_simulation_know_no_class_of_ours(folder):
     """Not through other modules either."""
     for path, way in reached(sorted((PACKAGE / folder).rglob("*.py"))).items():
@@ -191,9 +186,7 @@ def test_the_names_of_the_package_are_all_there():
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(name, request):
-    if name == "keras_ff.properties":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="RadialDistribution beside radial_distribution, and two more"))
+def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(name):
     module = importlib.import_module(name) if name not in ("keras_ff.backend.jax", "keras_ff.backend.tensorflow") else None
     public = getattr(module, "__all__", [])
     assert len(set(public)) == len(public)
@@ -202,6 +195,14 @@ def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(
     spelled = [word.replace("_", "").lower() for word in public]
     twice = sorted(word for word, plain in zip(public, spelled) if spelled.count(plain) > 1)
     assert not twice
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGES if ".backend." not in name])
+def test_no_module_is_hidden_by_a_name_of_its_package(name):
+    """`import keras_ff.data.labels` would be a module, and `keras_ff.data.labels` a function."""
+    package = importlib.import_module(name)
+    modules = {path.stem for path in Path(package.__file__).parent.iterdir() if path.suffix in ("", ".py")}
+    assert not [word for word in modules if not isinstance(getattr(package, word, package), types.ModuleType)]
 
 
 def test_public_names_are_few():

@@ -4,7 +4,7 @@ from keras_ff.data.cache import CachedStructures, write_cache
 from keras_ff.data.checks import check
 from keras_ff.data.dataset import Dataset
 from keras_ff.data.filters import filter, split
-from keras_ff.data.labels import MissingLabel, labels
+from keras_ff.data.label_search import MissingLabel, labels
 from keras_ff.data.memory import estimate_memory
 from keras_ff.data.neighbors import dense, neighbor_list
 from keras_ff.data.pymatgen import VASP_STRESS, to_atoms, to_structure

@@ -14,7 +14,7 @@ from ase import Atoms
 
 from keras_ff.data.batches import Batcher
 from keras_ff.data.cache_checks import TABLE, checked_record, checked_table, checksum_of_table
-from keras_ff.data.labels import Labels
+from keras_ff.data.label_search import Labels
 from keras_ff.data.records import labelled_record
 from keras_ff.data.weights import WEIGHTS, type_of, weights_of
 from keras_ff.files import exclusive_file, replace_when_complete

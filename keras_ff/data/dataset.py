@@ -19,7 +19,7 @@ from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.filters import as_sequence, selected
-from keras_ff.data.labels import KINDS
+from keras_ff.data.label_search import KINDS
 from keras_ff.data.records import labelled_record
 from keras_ff.data.summary import summary
 from keras_ff.data.waves import check_crystal

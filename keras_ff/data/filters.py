@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from keras_ff.data.cache import CachedStructures
-from keras_ff.data.labels import labels
+from keras_ff.data.label_search import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from keras_ff.data.extended_xyz import ISOTOPES
-from keras_ff.data.labels import KEYS, find_labels, normalized, without_labels
+from keras_ff.data.label_search import KEYS, find_labels, normalized, without_labels
 from keras_ff.data.layouts import check_classes, known_stress, leaves, settled_stress
 from keras_ff.data.reasons import NoStructures
 from keras_ff.data.units import VASP, StressConvention

@@ -4,7 +4,7 @@ import numpy as np
 from ase import Atoms
 
 from keras_ff.data.batches import Batcher, contact, shortest
-from keras_ff.data.labels import SHORTEST, labels
+from keras_ff.data.label_search import SHORTEST, labels
 
 
 def labelled_record(atoms: Atoms, index: int, batcher: Batcher) -> dict:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_ff.data.labels import KINDS
+from keras_ff.data.label_search import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

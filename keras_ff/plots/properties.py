@@ -79,7 +79,7 @@ def vibrational_density(frequencies, densities: dict, title: str = "Vibrations")
 
     Args:
         frequencies: Frequencies in THz, `(frequencies,)`.
-        densities: Dict from names to densities `(frequencies,)` in 1/THz, as from `keras_ff.properties.vibrational_density`.
+        densities: Dict from names to densities `(frequencies,)` in 1/THz, as from `keras_ff.properties.VibrationalDensity`.
         title: Title of the figure.
 
     Returns:
@@ -99,7 +99,7 @@ def radial_distribution(radii, distributions: dict, known: str | None = None, ti
 
     Args:
         radii: Distances in Å, `(radii,)`.
-        distributions: Dict from names to g(r), `(radii,)`, as from `keras_ff.properties.radial_distribution`.
+        distributions: Dict from names to g(r), `(radii,)`, as from `keras_ff.properties.RadialDistribution`.
         known: Name of the reference among them; it is drawn broad and gray.
         title: Title of the figure.
 

@@ -184,8 +184,7 @@ class Density(Average):
 class RadialDistribution(Average):
     """Radial distribution function g(r) of a simulation, `(radii,)`: how often a distance occurs, relative to independent atoms.
 
-    It is differentiable with respect to the weights of the model. For frames that are stored use the function
-    `radial_distribution`, which returns NumPy and needs no model.
+    It is differentiable with respect to the weights of the model. `RadialDistribution.of_trajectory` is that of stored frames.
 
         liquid = keras_ff.simulation.Sampling(model, atoms, Langevin(2000), frames=200)
         distribution = RadialDistribution(liquid, np.linspace(1.5, 6.0, 100))
@@ -215,46 +214,40 @@ class RadialDistribution(Average):
         """Compute g(r) of one frame, `(radii,)`."""
         return pair_distribution(frame, self.radii, self.width, *self.masks)
 
+    @staticmethod
+    def of_trajectory(
+        frames: Iterable[Atoms], radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None
+    ) -> np.ndarray:
+        """Compute g(r) of frames that are stored, without a model, as their mean: NumPy `(radii,)`.
 
-def radial_distribution(
-    frames: Iterable[Atoms], radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None
-) -> np.ndarray:
-    """Radial distribution function g(r) of stored frames, NumPy `(radii,)`: frequency of distances relative to independent atoms.
+        Args:
+            frames: List of `ase.Atoms`, or a `keras_ff.simulation.Trajectory`.
+            radii: Distances in Å at which g(r) is computed, `(radii,)`.
+            width: Standard deviation in Å of the Gaussian by which each distance is smeared.
+            pair: Two elements, such as `("Si", "O")`, for their partial distribution; by default all atoms.
 
-    The class `RadialDistribution` is the same for a simulation with a model, differentiable with respect to its weights.
+        Raises:
+            ValueError: As `RadialDistribution`, or if there are no frames.
 
-    Args:
-        frames: List of `ase.Atoms`, or a `keras_ff.simulation.Trajectory`.
-        radii: Distances in Å at which g(r) is computed, `(radii,)`.
-        width: Standard deviation in Å of the Gaussian by which each distance is smeared.
-        pair: Two elements, such as `("Si", "O")`, for their partial distribution; by default all atoms.
+        Example:
+            In crystalline silicon the first neighbors are at 2.35 Å and the second at 3.84 Å; none are in between.
 
-    Returns:
-        Mean over the frames, `(radii,)`.
-
-    Raises:
-        ValueError: If a radius is not positive, an element of the pair does not occur, or a frame is not periodic in three
-            directions.
-
-    Example:
-        In crystalline silicon the first neighbors are at 2.35 Å and the second at 3.84 Å; none are in between.
-
-        >>> import keras_ff as kff
-        >>> from ase.build import bulk
-        >>> distribution = kff.properties.radial_distribution([bulk("Si", a=5.431)], [2.35, 3.1, 3.84])
-        >>> [round(float(value), 1) for value in distribution]
-        [4.6, 0.0, 5.2]
-    """
-    radii = checked_radii(radii)
-    total, count, of_one, last = 0.0, 0, None, None
-    for atoms in frames:
-        if last is None or not np.array_equal(atoms.numbers, last):
-            last, masks = atoms.numbers, pair_masks(atoms, pair)
-            batcher = Batcher(sorted(set(atoms.symbols)), reach(radii, width), dtype="float64")
-            of_one = backend.jit(lambda frame, masks=masks: pair_distribution(frame, radii, width, *masks))
-        frame = batcher.exact([batcher.record(atoms)])
-        total = total + ops.convert_to_numpy(of_one({name: value[0] for name, value in frame.items() if name != "species"}))
-        count += 1
-    if not count:
-        raise ValueError("There are no frames: the radial distribution is a mean over one or more.")
-    return total / count
+            >>> import keras_ff as kff
+            >>> from ase.build import bulk
+            >>> distribution = kff.properties.RadialDistribution.of_trajectory([bulk("Si", a=5.431)], [2.35, 3.1, 3.84])
+            >>> [round(float(value), 1) for value in distribution]
+            [4.6, 0.0, 5.2]
+        """
+        radii = checked_radii(radii)
+        total, count, of_one, last = 0.0, 0, None, None
+        for atoms in frames:
+            if last is None or not np.array_equal(atoms.numbers, last):
+                last, masks = atoms.numbers, pair_masks(atoms, pair)
+                batcher = Batcher(sorted(set(atoms.symbols)), reach(radii, width), dtype="float64")
+                of_one = backend.jit(lambda frame, masks=masks: pair_distribution(frame, radii, width, *masks))
+            frame = batcher.exact([batcher.record(atoms)])
+            total = total + ops.convert_to_numpy(of_one({name: value[0] for name, value in frame.items() if name != "species"}))
+            count += 1
+        if not count:
+            raise ValueError("There are no frames: the radial distribution is a mean over one or more.")
+        return total / count

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff.files import differences, exclusive
-from keras_ff.files.fingerprint import fingerprint, of_config
+from keras_ff.files.fingerprints import fingerprint, of_config
 from keras_ff.files.state import DamagedFile, read_state, write_state
 from keras_ff.training.callbacks import explain_nan
 

@@ -19,8 +19,6 @@ def new_model(settings: Settings, species: Iterable[str]) -> kff.ForceField:
         settings: Settings without `start`.
         species: Chemical symbols, where the settings name none.
     """
-    if settings.dtype == "float64":
-        kff.enable_float64()
     potential = kff.potentials.NeuralIL(
         species=list(settings.species or species),
         cutoff=settings.cutoff,
@@ -28,7 +26,7 @@ def new_model(settings: Settings, species: Iterable[str]) -> kff.ForceField:
         seed=settings.seed,
         dtype=settings.dtype,
     )
-    return kff.ForceField(potential, dtype=settings.dtype)
+    return kff.ForceField(potential)
 
 
 def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
