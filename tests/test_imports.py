@@ -22,6 +22,7 @@ PACKAGES = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in PACK
 ORDER = {
     "choose_backend": 0,
     "files": 0,
+    "forks": 0,
     "backend": 1,
     "stateless": 1,
     "geometry": 2,
@@ -179,7 +180,7 @@ def test_the_names_of_the_package_are_all_there():
     assert len(keras_ff.__all__) <= 70
     for name in keras_ff.__all__:
         assert getattr(keras_ff, name) is not None
-    public = {home(path) for path in SOURCES} - {"__init__", "__main__", "choose_backend", "files", "stateless"}
+    public = {home(path) for path in SOURCES} - {"__init__", "__main__", "choose_backend", "files", "forks", "stateless"}
     assert public <= set(keras_ff.__all__) <= set(dir(keras_ff))
     with pytest.raises(AttributeError, match="Potentials"):
         keras_ff.Potentials  # noqa: B018

@@ -1,5 +1,6 @@
 """Structures with first-principles labels: reading, checks, neighbor lists, and the padded batches that a model takes."""
 
+from keras_ff.data.batches import Batcher
 from keras_ff.data.cache import CachedStructures, write_cache
 from keras_ff.data.checks import check
 from keras_ff.data.dataset import Dataset
@@ -14,6 +15,7 @@ from keras_ff.data.weights import label_weights, unweighted, weigh_types
 
 __all__ = [
     "VASP_STRESS",
+    "Batcher",
     "CachedStructures",
     "Dataset",
     "MissingLabel",

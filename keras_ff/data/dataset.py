@@ -28,6 +28,8 @@ from keras_ff.data.weights import all_weights, counts_at_all, has_effect, normal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from keras_ff.data.role import TakesBatches
+
 
 # Targets that are another form of a label.
 LABELS = {"energy_per_atom": "energy"}
@@ -65,9 +67,8 @@ class Dataset(keras.utils.PyDataset):
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: `ForceField`, or another object with `species`, a list of chemical symbols, and `cutoff` in Å; with a `wave_cutoff`
-            in 1/Å if it sums over waves; with a seed `bootstrap` and `members` if each member of a committee is trained on its own
-            sample of the structures.
+        model: `ForceField`, or `keras_ff.data.Batcher(species, cutoff)` where there is no model. An `Ensemble` with a `bootstrap`
+            gets batches in which each member has its own sample of the structures.
         batch_size: Number of structures in a batch.
         shuffle: Whether the order changes from epoch to epoch.
         seed: Seed of the shuffling.
@@ -89,6 +90,7 @@ class Dataset(keras.utils.PyDataset):
         left_out: Indices of the structures with the weight 0, which are not in `structures`.
 
     Raises:
+        TypeError: If the model is neither.
         ValueError: If there is no structure, a weight is negative or not finite, an element is unknown to the model, a structure is
             broken, a structure fits in none of `shapes`, or the model sums over waves and a structure is not periodic in all
             directions.
@@ -106,7 +108,7 @@ class Dataset(keras.utils.PyDataset):
     def __init__(
         self,
         structures: Iterable[Atoms] | CachedStructures | str | os.PathLike,
-        model: Any,
+        model: TakesBatches,
         batch_size: int = 8,
         shuffle: bool = True,
         seed: int = 0,
@@ -117,12 +119,11 @@ class Dataset(keras.utils.PyDataset):
         progress: bool = True,
     ):
         super().__init__()
-        dtype = dtype or getattr(model, "compute_dtype", None) or keras.config.floatx()
-        if keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
+        if dtype and keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
             raise ValueError(f"Batches are float32 or float64, as positions need their digits. Received dtype={dtype!r}.")
         self.batcher = Batcher.of(model, dtype=dtype)
         self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
-        self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
+        self.bootstrap, self.n_samples = model.bootstrap, model.members
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.forks import check_process
 from keras_ff.geometry import Neighborhood
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class NeighborhoodLayer(Layer):
 
     def __call__(self, neighborhood: Neighborhood):
         """Call the layer with a `Neighborhood`."""
-        backend.check_process()
+        check_process()
         # Keras takes only tensors by position.
         return super().__call__(**{self._input_name: neighborhood})
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from keras_ff import backend
+from keras_ff.forks import check_process
 from keras_ff.losses import copied
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def own_precision(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        backend.check_process()
+        check_process()
         with backend.default_dtype(self.variable_dtype):
             return method(self, *args, **kwargs)
 

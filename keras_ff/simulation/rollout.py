@@ -13,7 +13,7 @@ from keras_ff import backend
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.dynamics import evaluate
-from keras_ff.simulation.ensembles import NVE, numbers_of, positive, whole, with_numbers
+from keras_ff.simulation.ensembles import NPT, NVE, numbers_of, positive, whole, with_numbers
 from keras_ff.simulation.start import check_model, checked_free, with_velocities
 from keras_ff.stateless import bound
 
@@ -75,7 +75,7 @@ class Rollout:
     ):
         check_model(model)
         atoms, ensemble = to_atoms(atoms), ensemble or NVE()
-        if hasattr(ensemble, "pressure"):
+        if isinstance(ensemble, NPT):
             raise ValueError(
                 f"A rollout has a constant cell. Received {type(ensemble).__name__}. Take NVE, Langevin or NoseHoover."
             )

@@ -86,12 +86,14 @@ def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mappi
         return kff.losses.LogCosh(p=getattr(settings, f"{label}_p"), dtype=model.compute_dtype)
 
     weights = {label: weight for label, weight in settings.weights.items() if weight}
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss={OUTPUTS[label]: loss(label) for label in weights},
-        loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
-        metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
-    )
+    # For the learning rate of the optimizer, which has no dtype of its own.
+    with kff.backend.default_dtype(model.variable_dtype):
+        model.compile(
+            optimizer=keras.optimizers.Adam(settings.learning_rate),
+            loss={OUTPUTS[label]: loss(label) for label in weights},
+            loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
+            metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
+        )
 
 
 def learns_noise(model: kff.ForceField) -> bool:

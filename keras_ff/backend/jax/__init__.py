@@ -5,7 +5,6 @@ from .distribution import data_parallel, mean_over_replicas, process, replicas
 from .elementary import erfc, softplus
 from .loops import cond, scan
 from .precision import allow_float64, has_float64, multiply_in_full, reduced_products
-from .processes import is_running
 from .transformations import enable_compilation_cache, jit, vmap
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "erfc",
     "has_float64",
     "hvp",
-    "is_running",
     "jit",
     "jvp",
     "mean_over_replicas",
