@@ -10,7 +10,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from keras_ff.data.geometry_checks import check_contact, check_resolution, checked_cutoff, closest, on_top
 from keras_ff.data.neighbors import completed, dense
 from keras_ff.data.placement import Placement, placed_pairs
-from keras_ff.data.role import TakesBatches
+from keras_ff.data.roles import TakesBatches
 from keras_ff.data.shapes import Shapes
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 

@@ -28,8 +28,7 @@ from keras_ff.data.weights import all_weights, counts_at_all, has_effect, normal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from keras_ff.data.role import TakesBatches
-
+    from keras_ff.data.roles import TakesBatches
 
 # Targets that are another form of a label.
 LABELS = {"energy_per_atom": "energy"}
@@ -180,15 +179,8 @@ class Dataset(keras.utils.PyDataset):
             row = self._row(index)
             sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside")}
             labeled = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
-            rows.append(
-                {
-                    **sizes,
-                    **labeled,
-                    "n_atoms": len(row["species"]),
-                    "energies": row["energy"],
-                    "compositions": np.bincount(row["species"], minlength=len(self.species)),
-                }
-            )
+            counts = np.bincount(row["species"], minlength=len(self.species))
+            rows.append({**sizes, **labeled, "n_atoms": len(row["species"]), "energies": row["energy"], "compositions": counts})
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
 

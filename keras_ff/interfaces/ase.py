@@ -12,6 +12,7 @@ from keras_ff.interfaces.description import DESCRIPTION
 from keras_ff.models import ForceField, load
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.potentials.base import Potential
+from keras_ff.simulation.start import check_model
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator as ASECalculator
@@ -115,6 +116,5 @@ def _force_field(given):
         return load(given)
     if isinstance(given, Potential):
         return ForceField(given)
-    if isinstance(given, ForceField):
-        return given
-    raise TypeError(f"A Calculator takes a ForceField, a potential, or the path of a model. Received a {type(given).__name__}.")
+    check_model(given)
+    return given

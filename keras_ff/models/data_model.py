@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.data.dataset import Dataset
-from keras_ff.data.role import TakesBatches
+from keras_ff.data.roles import TakesBatches
 from keras_ff.forks import check_process
 from keras_ff.models.epochs import SetEpoch
 from keras_ff.models.good_weights import KeepGoodWeights

@@ -12,7 +12,8 @@ import keras
 
 from keras_ff import backend
 from keras_ff.forks import check_process
-from keras_ff.losses import copied
+from keras_ff.losses import LabelLoss, copied
+from keras_ff.metrics import LabelMetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,6 @@ def in_dtype(nest, dtype: str):
 
 
 def _is_named(thing):
-    if hasattr(thing, "given_dtype"):
+    if isinstance(thing, (LabelLoss, LabelMetric)):
         return thing.given_dtype is not None
     return thing.dtype != keras.config.floatx()

@@ -193,7 +193,7 @@ def fit_report(fit, title: str = "Fit") -> Figure:
     Returns:
         `matplotlib.figure.Figure`.
     """
-    drawn = {name: target for name, target in fit.targets.items() if hasattr(target, "before")}
+    drawn = {name: target for name, target in fit.targets.items() if target.before is not None}
     columns = 1 + len(drawn)
     with new_figure(3.4 * columns, 3.2) as figure:
         axes = figure.subplots(1, columns, squeeze=False)[0]
@@ -201,12 +201,12 @@ def fit_report(fit, title: str = "Fit") -> Figure:
         axes[0].set_title(title)
         for axis, (name, target) in zip(axes[1:], drawn.items()):
             shown = {"before": target.before, "after": target.current()}
-            x = getattr(target.property, "radii", getattr(target.property, "frequencies", None))
-            if x is not None and np.shape(x) == target.value.shape:
+            x_label, x = target.property.abscissa
+            if np.shape(x) == target.value.shape:
                 axis.plot(x, target.value, color=GRAY, linewidth=4.0, alpha=0.6, label="target")
                 for (label, values), color in zip(shown.items(), (ORANGE, BLUE)):
                     axis.plot(x, values, color=color, label=label)
-                axis.set(xlabel="r (Å)" if hasattr(target.property, "radii") else "frequency (THz)")
+                axis.set(xlabel=x_label)
             else:
                 ends = [np.min([target.value, *shown.values()]), np.max([target.value, *shown.values()])]
                 axis.plot(ends, ends, color=GRAY, linewidth=0.8)

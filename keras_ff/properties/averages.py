@@ -14,11 +14,11 @@ from keras_ff.data.batches import Batcher
 from keras_ff.geometry import determinant
 from keras_ff.properties.base import Property
 from keras_ff.properties.pairs import checked_radii, pair_distribution, pair_masks, reach
+from keras_ff.simulation.rollout import Rollout
+from keras_ff.simulation.sampling import Sampling
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-    from keras_ff.simulation import Rollout, Sampling
 
 
 class Average(Property):
@@ -140,7 +140,7 @@ class Pressure(Average):
     explicit = True
 
     def __init__(self, sampling: Sampling):
-        if not hasattr(sampling, "temperature"):
+        if not isinstance(sampling, Sampling):
             raise ValueError(f"The pressure is an average over equilibrium: give a Sampling. Received {type(sampling).__name__}.")
         if names := sorted({type(one).__name__ for one in sampling.atoms[0].constraints}):
             raise ValueError(f"The pressure of atoms with constraints ({', '.join(names)}) is not defined. Sample without them.")
@@ -206,9 +206,14 @@ class RadialDistribution(Average):
     def __init__(self, source: Sampling | Rollout, radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None):
         self.radii, self.width = checked_radii(radii), float(width)
         self.radius = reach(self.radii, self.width)
-        atoms = source.atoms if hasattr(source.atoms, "symbols") else source.atoms[0]
+        atoms = source.atoms if isinstance(source, Rollout) else source.atoms[0]
         self.masks = pair_masks(atoms, pair)
         super().__init__(source)
+
+    @property
+    def abscissa(self) -> tuple[str, np.ndarray]:
+        """Label of the horizontal axis of a figure, and the distances on it."""
+        return "r (Å)", self.radii
 
     def of_frame(self, frame: dict):
         """Compute g(r) of one frame, `(radii,)`."""

@@ -10,9 +10,10 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.properties.averages import Average
+from keras_ff.simulation.rollout import Rollout
 
 if TYPE_CHECKING:
-    from keras_ff.simulation import Rollout, Trajectory
+    from keras_ff.simulation import Trajectory
 
 
 class VelocityAutocorrelation(Average):
@@ -38,7 +39,7 @@ class VelocityAutocorrelation(Average):
     """
 
     def __init__(self, rollout: Rollout, lags: int | None = None):
-        if not hasattr(rollout, "frames"):
+        if not isinstance(rollout, Rollout):
             raise ValueError(f"Autocorrelation needs frames in order of time: give a Rollout. Received {type(rollout).__name__}.")
         frames = rollout.steps // rollout.every
         self.lags = checked_lags(lags, frames)
@@ -102,6 +103,11 @@ class VibrationalDensity(VelocityAutocorrelation):
     def __init__(self, rollout: Rollout, frequencies: Sequence[float], lags: int | None = None):
         self.frequencies = np.asarray(frequencies, dtype="float64")
         super().__init__(rollout, lags)
+
+    @property
+    def abscissa(self) -> tuple[str, np.ndarray]:
+        """Label of the horizontal axis of a figure, and the frequencies on it."""
+        return "frequency (THz)", self.frequencies
 
     def compute(self, batch: dict):
         """Compute the vibrational density of states of the trajectory, `(frequencies,)` in 1/THz."""

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from ase import units
 
-from keras_ff.data.role import TakesBatches
+from keras_ff.data.roles import TakesBatches
 from keras_ff.simulation.constraints import FreeDirections
 from keras_ff.simulation.ensembles import NPT, NVE
 
