@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from keras_ff.data.geometry_checks import check_contact, check_resolution, checked_cutoff, closest, on_top
+from keras_ff.data.geometry_checks import check_resolution, checked_cutoff
 from keras_ff.data.neighbors import completed, dense
 from keras_ff.data.placement import Placement, placed_pairs
 from keras_ff.data.roles import TakesBatches
@@ -103,7 +103,7 @@ class Batcher(TakesBatches):
         Returns:
             Dict of `numbers` and `species` (atoms,), `positions` near the origin (atoms, 3) in Å, `cell` (3, 3) in Å as it is in
             `atoms`, `pbc` (3,), the pairs `i`, `j` (pairs,) and `S` (pairs, 3) of `neighbor_list`, the largest number of
-            neighbors of an atom `n_neighbors`, the shortest `distance` in Å, and the `placement`.
+            neighbors of an atom `n_neighbors`, the index of the `closest` pair and its `distance` in Å, and the `placement`.
 
         Raises:
             ValueError: If the structure has no atoms or elements that the model does not know, positions or cell are not finite or
@@ -111,14 +111,12 @@ class Batcher(TakesBatches):
                 neighbors are too far away for the precision, or the model needs a crystal and this is none.
         """
         record = {"numbers": atoms.numbers, **placed_pairs(atoms, self.cutoff + self.skin, placement)}
-        i, j, cell = record["i"], record["j"], record["cell"]
-        check_resolution(record["positions"], i, self.dtype)
-        record["n_neighbors"] = int(np.bincount(i, minlength=1).max())
+        del record["vectors"]
+        check_resolution(record["positions"], record["i"], self.dtype)
+        record["n_neighbors"] = int(np.bincount(record["i"], minlength=1).max())
         self.add_species(record)
         if self.wave_cutoff > 0:
-            check_crystal(cell * record["pbc"][:, None], atoms.get_chemical_formula())
-        pair, record["distance"] = shortest(record)
-        check_contact(atoms.get_chemical_formula, i, j, pair, record["distance"])
+            check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())
         return record
 
     def add_species(self, record: dict) -> None:
@@ -312,44 +310,3 @@ def list_holds(record: dict, atoms: Atoms, cutoff: float, skin: float) -> bool:
         moved = moved - record["positions"] @ deformation
     room = 0.5 * (smallest * (cutoff + skin) - cutoff)
     return bool(room > 0 and np.einsum("ij,ij->i", moved, moved).max(initial=0.0) < room**2)
-
-
-def shortest(record: dict) -> tuple[int, float]:
-    """Closest pair of atoms of a record.
-
-    Args:
-        record: Result of `Batcher.record`.
-
-    Returns:
-        Tuple of the index of the pair and its distance in Å; (-1, infinity) without pairs.
-    """
-    return closest(pair_vectors(record["positions"], record["cell"], record["i"], record["j"], record["S"]))
-
-
-def contact(record: dict, pair: int) -> str:
-    """Clause of an error message about a pair of atoms that are too close to each other.
-
-    Args:
-        record: Result of `Batcher.record`.
-        pair: Index of the pair.
-
-    Returns:
-        The clause, which names both atoms and their distance.
-    """
-    return on_top(int(record["i"][pair]), int(record["j"][pair]), record["distance"])
-
-
-def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.ndarray, S: np.ndarray) -> np.ndarray:
-    """Vectors from atoms to their neighbors in Å, `(pairs, 3)`, in double precision.
-
-    Args:
-        positions: (atoms, 3), in Å.
-        cell: (3, 3), rows are lattice vectors, in Å.
-        i: Index of the atom of each pair, (pairs,).
-        j: Index of its neighbor, (pairs,).
-        S: Lattice translation of the neighbor, (pairs, 3).
-
-    Returns:
-        Array of `positions[j] + S @ cell - positions[i]`.
-    """
-    return positions[j] - positions[i] + S @ cell

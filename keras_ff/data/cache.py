@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import collections.abc
 import copy
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_ff.data.geometry_checks import check_geometry, check_resolution
-from keras_ff.data.neighbors import completed, pairs_within
+from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution
+from keras_ff.data.neighbors import completed, pair_vectors, pairs_within
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -102,10 +102,12 @@ def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None
         placement: Placement of the structure; chosen by `Placement.of` by default.
 
     Returns:
-        Dict of `positions`, `cell`, `pbc`, `i`, `j`, `S` and `placement`, as in `keras_ff.data.batches.Batcher.record`.
+        Dict of `positions`, `cell`, `pbc`, `i`, `j`, `S`, `closest`, `distance` and `placement`, as in
+        `keras_ff.data.batches.Batcher.record`, and the `vectors` of the pairs in Å, (pairs, 3).
 
     Raises:
-        ValueError: If the structure has no atoms, or its positions, cell or neighbors are absurd.
+        ValueError: If the structure has no atoms, its positions, cell or neighbors are absurd, or two atoms are at the same
+            position.
     """
     if not len(atoms):
         raise ValueError("The structure has no atoms.")
@@ -115,4 +117,7 @@ def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None
     positions = placement.near(atoms.positions, cell)
     i, j, S = pairs_within(positions, cell, periodic, cutoff)
     check_resolution(atoms.positions, i, np.float64)
-    return {"positions": positions, "cell": cell, "pbc": periodic, "i": i, "j": j, "S": S, "placement": placement}
+    vectors = pair_vectors(positions, cell, i, j, S)
+    pair, distance = check_contact(atoms.get_chemical_formula, i, j, vectors)
+    placed = {"positions": positions, "cell": cell, "pbc": periodic, "placement": placement}
+    return {**placed, "i": i, "j": j, "S": S, "vectors": vectors, "closest": pair, "distance": distance}

@@ -9,8 +9,9 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from keras_ff import backend
-from keras_ff.data.batches import Batcher, list_holds, pair_vectors
-from keras_ff.data.geometry_checks import check_contact, closest
+from keras_ff.data.batches import Batcher, list_holds
+from keras_ff.data.geometry_checks import check_contact
+from keras_ff.data.neighbors import pair_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +113,7 @@ class ModelCalculator(Calculator):
         i, j, S = record["i"], record["j"], record["S"]
         vectors = pair_vectors(positions, cell, i, j, S)
         # Atoms may have met since the list was made.
-        check_contact(atoms.get_chemical_formula, i, j, *closest(vectors))
+        check_contact(atoms.get_chemical_formula, i, j, vectors)
         near = np.einsum("ij,ij->i", vectors, vectors) < self.force_field.cutoff**2
         now = {**record, "positions": positions, "cell": cell, "i": i[near], "j": j[near], "S": S[near]}
         now["n_neighbors"] = int(np.bincount(now["i"], minlength=1).max())
