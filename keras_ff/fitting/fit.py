@@ -80,7 +80,7 @@ class Fit:
         if not model.trainable_weights:
             raise ValueError("The model has no trainable weights. Make the potential with train=True, or the names of parameters.")
         self.model, self.targets = model, dict(targets)
-        foreign = sorted(name for name, target in self.targets.items() if target.model is not model)
+        foreign = sorted(name for name, target in self.targets.items() if getattr(target, "model", model) is not model)
         if foreign:
             raise ValueError(f"The targets {foreign} are of another model, and no weight of this one moves them.")
         self.folder = Path(folder) if folder else None

@@ -138,9 +138,6 @@ class DataTarget:
         0.018
     """
 
-    # It has no single value that figures could compare.
-    before = None
-
     def __init__(
         self,
         structures: Sequence[Atoms],

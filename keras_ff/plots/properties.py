@@ -193,7 +193,7 @@ def fit_report(fit, title: str = "Fit") -> Figure:
     Returns:
         `matplotlib.figure.Figure`.
     """
-    drawn = {name: target for name, target in fit.targets.items() if target.before is not None}
+    drawn = {name: target for name, target in fit.targets.items() if hasattr(target, "before")}
     columns = 1 + len(drawn)
     with new_figure(3.4 * columns, 3.2) as figure:
         axes = figure.subplots(1, columns, squeeze=False)[0]
