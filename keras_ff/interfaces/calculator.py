@@ -57,10 +57,14 @@ class ModelCalculator(Calculator):
 
     def _compile(self):
         def function(batch):
-            outputs = self.force_field.atomic(batch)
+            outputs = self._atomic(batch)
             return {name: outputs[name] for name in self.outputs}
 
         self._function = backend.jit(function, layer=self.force_field)
+
+    def _atomic(self, batch):
+        """Dict with the `outputs` of a batch, as `ForceField.atomic` returns it."""
+        return self.force_field.atomic(batch)
 
     def calculate(
         self,
