@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.active.picking import check_ensemble
+from keras_ff.arguments import positive
 from keras_ff.data import neighbor_list
 from keras_ff.interfaces.ase import Calculator
 from keras_ff.models.force_field import stress
@@ -57,9 +58,7 @@ class UncertaintyBias(Calculator):
 
     def __init__(self, model: Ensemble, temperature: float, **kwargs):
         check_ensemble(model)
-        if not temperature > 0:
-            raise ValueError(f"The temperature is positive, in K. Received temperature={temperature}.")
-        self.temperature = float(temperature)
+        self.temperature = positive("temperature", temperature, "K")
         super().__init__(model, **kwargs)
 
     def _atomic(self, batch):

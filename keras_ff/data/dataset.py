@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from tqdm import tqdm
 
+from keras_ff.arguments import whole
 from keras_ff.data.ahead import Ahead
 from keras_ff.data.batches import Batcher
 from keras_ff.data.bootstrap import bootstrap_counts
@@ -123,7 +124,7 @@ class Dataset(keras.utils.PyDataset):
         self.batcher = Batcher.of(model, dtype=dtype)
         self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
         self.bootstrap, self.n_samples = model.bootstrap, model.members
-        self.batch_size = _positive("batch_size", batch_size)
+        self.batch_size = whole("batch_size", batch_size, 1)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
         self.max_memory = max_memory
@@ -138,7 +139,7 @@ class Dataset(keras.utils.PyDataset):
         if self.batcher.wave_cutoff > 0:
             self._survey_of_waves()
         if shapes is None:
-            self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("max_shapes", max_shapes))
+            self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, whole("max_shapes", max_shapes, 1))
         else:
             self.buckets = given_buckets(self.n_atoms, self.n_neighbors, self.batch_size, shapes)
 
@@ -250,7 +251,7 @@ class Dataset(keras.utils.PyDataset):
             most: Highest number of distinct padded shapes.
         """
         data = copy.copy(self)
-        data.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("most", most))
+        data.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, whole("most", most, 1))
         data._order, data._ahead = None, Ahead()
         return data
 
@@ -381,12 +382,6 @@ class Dataset(keras.utils.PyDataset):
     def report(self) -> str:
         """Return a table of the structures, labels, weights, neighbors, batches and padding of the data set, as text."""
         return summary(self)
-
-
-def _positive(name, value):
-    if int(value) != value or value < 1:
-        raise ValueError(f"{name} is a positive integer. Received {name}={value}.")
-    return int(value)
 
 
 def _progress(iterable, show):

@@ -10,10 +10,11 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.constraints import FreeDirections
-from keras_ff.simulation.ensembles import NPT, numbers_of, positive, whole, with_numbers
+from keras_ff.simulation.ensembles import NPT, numbers_of, with_numbers
 from keras_ff.simulation.start import check_model, checked_free, with_velocities
 from keras_ff.simulation.trajectory import Trajectory
 

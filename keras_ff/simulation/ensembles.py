@@ -15,6 +15,7 @@ import numpy as np
 from ase import units
 from keras import ops
 
+from keras_ff.arguments import positive, whole
 from keras_ff.geometry import determinant
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class NoseHoover(NVE):
     def __init__(self, temperature: float, relaxation: float = 100.0, chain: int = 3):
         self.temperature = positive("temperature", temperature, "K")
         self.relaxation = positive("relaxation", relaxation, "fs")
-        self.chain = int(positive("chain", chain, "thermostats"))
+        self.chain = whole("chain", chain, 1)
 
     def bath(self, atoms: int) -> np.ndarray:
         """Return the positions and velocities of the thermostats at the start, zeros (2, chain)."""
@@ -298,41 +299,3 @@ def with_numbers(ensemble: NVE, numbers: dict) -> NVE:
     other = copy.copy(ensemble)
     vars(other).update(numbers)
     return other
-
-
-def positive(name: str, value: float, unit: str) -> float:
-    """Number as a float, after a check that it is positive and finite.
-
-    Args:
-        name: Name of the argument, for the message.
-        value: The number.
-        unit: Unit of the number, for the message.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: If it is not positive or not finite.
-    """
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} is a positive number, in {unit}. Received {value}.")
-    return float(value)
-
-
-def whole(name: str, value: int, least: int) -> int:
-    """Number as an integer, after a check that it is whole and large enough.
-
-    Args:
-        name: Name of the argument, for the message.
-        value: The number.
-        least: The smallest that is allowed.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: If it is not a whole number or smaller than `least`.
-    """
-    if not (np.isfinite(value) and int(value) == value and value >= least):
-        raise ValueError(f"{name} is a whole number, at least {least}. Received {value}.")
-    return int(value)

@@ -84,7 +84,7 @@ def test_bad_input_is_named(model):
     for refused in (lambda: adversarial(single, copper(1)[0]), lambda: explore(single, copper(1), 300.0, 10)):
         with pytest.raises(ValueError, match="Ensemble. Received a ForceField"):
             refused()
-    with pytest.raises(ValueError, match="temperature is positive"):
+    with pytest.raises(ValueError, match="temperature is a positive number"):
         UncertaintyBias(model, 0.0)
 
 
