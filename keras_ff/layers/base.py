@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
 from keras_ff.forks import check_process
 from keras_ff.geometry import Neighborhood
 
@@ -107,11 +108,7 @@ class Descriptor(NeighborhoodLayer, abc.ABC):
 
     def __init__(self, cutoff: float, n_species: int = 1, **kwargs):
         super().__init__(**kwargs)
-        if not (isinstance(cutoff, (int, float, np.number)) and np.isfinite(cutoff) and cutoff > 0):
-            raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
-        if n_species < 1:
-            raise ValueError(f"There must be at least one species. Received n_species={n_species}.")
-        self.cutoff, self.n_species = float(cutoff), int(n_species)
+        self.cutoff, self.n_species = positive("cutoff", cutoff, "Å"), whole("n_species", n_species, 1)
         self._n_features = None
 
     @abc.abstractmethod

@@ -5,6 +5,8 @@ import time
 
 import keras
 
+from keras_ff.arguments import whole
+
 # Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
 _EV_PER_A3_IN_GPA = 160.2176634
 
@@ -37,9 +39,7 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, every=1, stream=None):
         super().__init__()
-        if not (isinstance(every, int) and every > 0):
-            raise ValueError(f"Expected `every` to be a positive number of epochs. Received every={every!r}.")
-        self.every = every
+        self.every = whole("every", every, 1)
         self.stream = stream
 
     def on_train_begin(self, logs=None):
