@@ -25,6 +25,7 @@ def test_forces_and_stress_of_the_bias_are_its_derivatives(model):
     atoms = copper(1, seed=3)[0]
     atoms.calc = UncertaintyBias(model, 2000.0)
     forces, stress, calculator = atoms.get_forces(), atoms.get_stress(voigt=False), atoms.calc
+    np.testing.assert_allclose(calculator.results["strain_derivatives"], stress * atoms.get_volume(), rtol=1e-10, atol=1e-12)
 
     def energy(displacement, strain):
         moved = atoms.copy()
