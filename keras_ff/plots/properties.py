@@ -202,7 +202,7 @@ def fit_report(fit, title: str = "Fit") -> Figure:
         for axis, (name, target) in zip(axes[1:], drawn.items()):
             shown = {"before": target.before, "after": target.current()}
             x_label, x = target.property.abscissa
-            if np.shape(x) == target.value.shape:
+            if x is not None and np.shape(x) == target.value.shape:
                 axis.plot(x, target.value, color=GRAY, linewidth=4.0, alpha=0.6, label="target")
                 for (label, values), color in zip(shown.items(), (ORANGE, BLUE)):
                     axis.plot(x, values, color=color, label=label)
