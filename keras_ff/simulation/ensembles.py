@@ -30,6 +30,7 @@ class NVE:
 
     Attributes:
         temperature: Temperature in K of the velocities that are drawn for atoms without velocities: 0.
+        pressure: Pressure in GPa at which the cell moves; None for a constant cell.
         freedom: Number of degrees of freedom that a thermostat heats, which a simulation sets for the constraints of its atoms;
             None counts all but the total momentum.
 
@@ -43,6 +44,7 @@ class NVE:
     """
 
     temperature = 0.0
+    pressure = None
     freedom = None
 
     def noise_rows(self, atoms: int) -> int:

@@ -10,7 +10,7 @@ from ase import units
 
 from keras_ff.data.roles import TakesBatches
 from keras_ff.simulation.constraints import FreeDirections
-from keras_ff.simulation.ensembles import NPT, NVE
+from keras_ff.simulation.ensembles import NVE
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -51,7 +51,7 @@ def checked_free(atoms: Atoms, ensemble: NVE) -> FreeDirections:
     if not len(atoms):
         raise ValueError("The structure has no atoms.")
     free = FreeDirections(atoms)
-    if isinstance(ensemble, NPT):
+    if ensemble.pressure is not None:
         if not atoms.pbc.all():
             raise ValueError(f"{atoms.get_chemical_formula()} has no volume: pbc={atoms.pbc.tolist()}. A pressure needs pbc=True.")
         if free.held.any():
