@@ -11,7 +11,8 @@
 PYTHON ?= python3
 BACKEND ?= jax
 ENV = .venv
-PIP = -m pip install --quiet --disable-pip-version-check
+# Python compiles what is imported when it is imported; pip would compile all files of all packages, for a minute.
+PIP = -m pip install --quiet --disable-pip-version-check --no-compile
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
