@@ -19,16 +19,18 @@ from pathlib import Path
 
 import pytest
 
-# The slower one first, and the slowest files, so that no long part is left at the end.
+# The slower one first, and the slowest files, so that no long part is left at the end. A run that several files look at is trained
+# in each process anew.
 BACKENDS = ("tensorflow", "jax")
 # Readers, damaged files, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
 WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py"}
 SLOWEST = "potentials"
-FILES = {"tensorflow": 13, "jax": 20}
+TRAINED = "run_folder"
+FILES = {"tensorflow": 18, "jax": 24}
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
-# On the CPU these halve the time of compiling, and cost some speed.
-XLA_FLAGS = "--xla_backend_optimization_level=0"
+# On the CPU these halve the time of compiling, and cost some speed. Small functions are not worth a division among threads.
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
 if [int(number) for number in version("jax").split(".")[:3]] < [0, 11, 1]:
     # The XLA of later releases has no such flag, and ends the process at flags that it does not know.
     XLA_FLAGS += " --xla_cpu_use_fusion_emitters=false"
@@ -39,7 +41,7 @@ def main(arguments):
     paths = named or [Path(__file__).parent]
     options = [argument for argument in arguments if not Path(argument).exists()]
     files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("test_*.py"))}
-    files = sorted(files, key=lambda file: (file.parent.name != SLOWEST, file))
+    files = sorted(files, key=lambda file: (TRAINED not in file.read_text("utf-8"), file.parent.name != SLOWEST, file))
     parts = []
     backends = [backend for backend in BACKENDS if backend in os.environ.get("ONLY_BACKEND", " ".join(BACKENDS)).split()]
     for backend in backends:
