@@ -11,12 +11,12 @@ import numpy as np
 from ase.calculators.calculator import Calculator as ASECalculator
 from ase.calculators.calculator import all_changes
 
-from keras_ff import backend
 from keras_ff.data.batches import Batcher, list_holds, pair_vectors
 from keras_ff.data.geometry_checks import check_contact, closest
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.interfaces.description import DESCRIPTION
 from keras_ff.models import ForceField, load
+from keras_ff.models.compiled import compiled
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.potentials.base import Potential
 
@@ -111,13 +111,7 @@ class Calculator(ASECalculator):
             return super().get_property(name, atoms, allow_calculation)
 
     def _compile(self):
-        names = ["energies", "forces", "stress", "virial", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
-
-        def function(batch):
-            outputs = self.force_field.atomic(batch)
-            return {name: outputs[name] for name in names}
-
-        self._function = backend.jit(function, layer=self.force_field)
+        self._function = compiled(self.force_field, _outputs)
 
     def calculate(
         self,
@@ -215,6 +209,12 @@ class Calculator(ASECalculator):
         self.__dict__.update(state)
         self._lock = RLock()
         self._compile()
+
+
+def _outputs(model, batch):
+    outputs = model.atomic(batch)
+    spreads = SPREADS if isinstance(model, Ensemble) else ()
+    return {name: outputs[name] for name in ("energies", "forces", "stress", "virial", *spreads)}
 
 
 def _force_field(given):
