@@ -37,6 +37,7 @@ quick: $(ENV)/.installed-test
 
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
+	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest --doctest-modules keras_ff
 
 fuzz: $(ENV)/.installed-test
 	FUZZ=5000 KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest tests/robustness

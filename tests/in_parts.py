@@ -1,7 +1,7 @@
 """Tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST] [FILES OR FOLDERS]`.
 
 Without files, all are run, and the examples in the docstrings of keras_ff as a part of their own; on both backends, or on that of
-ONLY_BACKEND of the environment.
+ONLY_BACKEND of the environment. Of the examples one backend, the last, runs those that do not concern backends.
 
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
@@ -52,7 +52,8 @@ def main(arguments):
             parts += [(first, backend, own[first::count]) for first in range(count)]
         else:
             parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
-        parts += [(0, backend, ["--doctest-modules", PACKAGE])] * (not named)
+        examples = PACKAGE if backend == backends[-1] else PACKAGE / "backend"
+        parts += [(0, backend, ["--doctest-modules", examples])] * (not named)
     # Both backends side by side: a stable sort.
     parts = [part for _, *part in sorted(parts, key=lambda part: part[0])]
     bad = 0
@@ -76,7 +77,7 @@ def run(backend, part, options):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    title = "examples in docstrings" if PACKAGE in part else f"{part[0].name} to {part[-1].name}"
+    title = "examples in docstrings" if "--doctest-modules" in part else f"{part[0].name} to {part[-1].name}"
     return f"{backend}: {title}", done.stdout, done.returncode
 
 
