@@ -11,7 +11,8 @@
 PYTHON ?= python3
 BACKEND ?= jax
 ENV = .venv
-PIP = -m pip install --quiet --disable-pip-version-check
+# Python compiles what is imported when it is imported; pip would compile all files of all packages, for a minute.
+PIP = -m pip install --quiet --disable-pip-version-check --no-compile
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -36,6 +37,7 @@ quick: $(ENV)/.installed-test
 
 test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
+	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest --doctest-modules keras_ff
 
 fuzz: $(ENV)/.installed-test
 	FUZZ=5000 KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m "not slow" tests/robustness

@@ -1,7 +1,7 @@
 """Tests on both backends, a few files in each process: `python tests/in_parts.py [OPTIONS OF PYTEST] [FILES OR FOLDERS]`.
 
 Without files, all are run, and the examples in the docstrings of keras_ff as a part of their own; on both backends, or on that of
-ONLY_BACKEND of the environment.
+ONLY_BACKEND of the environment. Of the examples one backend, the last, runs those that do not concern backends.
 
 A process runs one backend, and TensorFlow never frees what it compiled: one process for all tests would end at the kernel's limit
 of memory mappings. Two processes run at a time. What they print is shown when they end, and the result is 0 if no test failed.
@@ -19,19 +19,28 @@ from pathlib import Path
 
 import pytest
 
-# The slower one first, and the slowest files, so that no long part is left at the end.
+# The slower one first, and the slowest files, so that no long part is left at the end. A run that several files look at is trained
+# in each process anew.
 BACKENDS = ("tensorflow", "jax")
 # Readers, damaged files, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
 WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py"}
 SLOWEST = "potentials"
-FILES = {"tensorflow": 13, "jax": 20}
+TRAINED = "run_folder"
+FILES = {"tensorflow": 18, "jax": 24}
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
-# On the CPU these halve the time of compiling, and cost some speed.
-XLA_FLAGS = "--xla_backend_optimization_level=0"
+# On the CPU these halve the time of compiling, and cost some speed. Small functions are not worth a division among threads.
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
 if [int(number) for number in version("jax").split(".")[:3]] < [0, 11, 1]:
     # The XLA of later releases has no such flag, and ends the process at flags that it does not know.
     XLA_FLAGS += " --xla_cpu_use_fusion_emitters=false"
+ENVIRONMENT = {
+    "XLA_FLAGS": XLA_FLAGS,
+    # JAX writes the lines of the program that an operation comes from into what it compiles, in a tenth of its time.
+    "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",
+    # Threads of BLAS would wait for each other in two processes on two cores.
+    "OMP_NUM_THREADS": "1",
+}
 
 
 def main(arguments):
@@ -39,7 +48,7 @@ def main(arguments):
     paths = named or [Path(__file__).parent]
     options = [argument for argument in arguments if not Path(argument).exists()]
     files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("test_*.py"))}
-    files = sorted(files, key=lambda file: (file.parent.name != SLOWEST, file))
+    files = sorted(files, key=lambda file: (TRAINED not in file.read_text("utf-8"), file.parent.name != SLOWEST, file))
     parts = []
     backends = [backend for backend in BACKENDS if backend in os.environ.get("ONLY_BACKEND", " ".join(BACKENDS)).split()]
     for backend in backends:
@@ -50,7 +59,8 @@ def main(arguments):
             parts += [(first, backend, own[first::count]) for first in range(count)]
         else:
             parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
-        parts += [(0, backend, ["--doctest-modules", PACKAGE])] * (not named)
+        examples = PACKAGE if backend == backends[-1] else PACKAGE / "backend"
+        parts += [(0, backend, ["--doctest-modules", examples])] * (not named)
     # Both backends side by side: a stable sort.
     parts = [part for _, *part in sorted(parts, key=lambda part: part[0])]
     bad = 0
@@ -68,13 +78,12 @@ def run(backend, part, options):
     """Title, output and exit status of one process of pytest."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *map(str, part)],
-        # Threads of BLAS would wait for each other in two processes on two cores.
-        env={"XLA_FLAGS": XLA_FLAGS, "OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": backend},
+        env={**ENVIRONMENT, **os.environ, "KERAS_BACKEND": backend},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    title = "examples in docstrings" if PACKAGE in part else f"{part[0].name} to {part[-1].name}"
+    title = "examples in docstrings" if "--doctest-modules" in part else f"{part[0].name} to {part[-1].name}"
     return f"{backend}: {title}", done.stdout, done.returncode
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-from keras_ff import backend
+from keras_ff.compiled import compiled
 from keras_ff.data.batches import Batcher, list_holds
 from keras_ff.data.geometry_checks import check_contact
 from keras_ff.data.neighbors import pair_vectors
@@ -56,15 +56,7 @@ class ModelCalculator(Calculator):
             return super().get_property(name, atoms, allow_calculation)
 
     def _compile(self):
-        def function(batch):
-            outputs = self._atomic(batch)
-            return {name: outputs[name] for name in self.outputs}
-
-        self._function = backend.jit(function, layer=self.force_field)
-
-    def _atomic(self, batch):
-        """Dict with the `outputs` of a batch, as `ForceField.atomic` returns it."""
-        return self.force_field.atomic(batch)
+        self._function = compiled(self.force_field, _selected, names=self.outputs)
 
     def calculate(
         self,
@@ -139,3 +131,8 @@ class ModelCalculator(Calculator):
         self.__dict__.update(state)
         self._lock = RLock()
         self._compile()
+
+
+def _selected(model, batch, names):
+    outputs = model.atomic(batch)
+    return {name: outputs[name] for name in names}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class WithSplines(abc.ABC):
-    """Role of a potential whose functions are splines, so that `keras_ff.models.spline_domains` can compare knots and data.
+    """Role of a potential whose functions are splines, so that `keras_ff.models.domains` can compare knots and data.
 
     A subclass inherits from `Potential` too, as `SplineMEAM` and `PairSpline` do, and writes `spline_arguments`.
 

@@ -9,7 +9,7 @@ import numpy as np
 from ase.units import GPa
 from keras import ops
 
-from keras_ff import backend
+from keras_ff.compiled import compiled
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.geometry import determinant
 from keras_ff.properties.base import Property
@@ -151,7 +151,7 @@ def mandel(constants):
 
 def warn_of_forces(model: keras.Model, batch: dict, atoms: Atoms) -> None:
     """Warn if a structure is not relaxed: if a force component exceeds `LARGEST_FORCE`."""
-    largest = float(np.abs(ops.convert_to_numpy(backend.jit(model.atomic, layer=model)(batch)["forces"])).max())
+    largest = float(np.abs(ops.convert_to_numpy(compiled(model, type(model).atomic)(batch)["forces"])).max())
     if largest > LARGEST_FORCE:
         warnings.warn(
             f"{atoms.get_chemical_formula()} is not relaxed: a force component is {largest:.3g} eV/Å. The result is that of a "

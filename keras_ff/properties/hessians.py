@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.compiled import compiled
 from keras_ff.data.batches import structure_batch
 from keras_ff.properties.base import Property
 from keras_ff.properties.structure import energy_of
@@ -152,12 +153,12 @@ def third(model: keras.Model, batch: dict, u, v):
 
 def _in_chunks(model: keras.Model, derivative: Callable, directions: list[np.ndarray], batch: dict, chunk: int) -> np.ndarray:
     """A derivative along rows of directions, `chunk` of them at a time."""
-    compiled = backend.jit(lambda batch, *rows: derivative(model, batch, *rows), layer=model)
+    function = compiled(model, derivative)
     count = len(directions[0])
     chunk = min(int(chunk), count)
     results = np.empty(directions[0].shape, model.compute_dtype)
     for first in range(0, count, chunk):
         # The last rows are computed again rather than a smaller number of them, which would be compiled anew.
         rows = slice(min(first, count - chunk), min(first, count - chunk) + chunk)
-        results[rows] = ops.convert_to_numpy(compiled(batch, *(u[rows].astype(model.compute_dtype) for u in directions)))
+        results[rows] = ops.convert_to_numpy(function(batch, *(u[rows].astype(model.compute_dtype) for u in directions)))
     return results

@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.arguments import positive, whole
+from keras_ff.compiled import compiled
 from keras_ff.data.batches import Batcher
 from keras_ff.data.label_search import without_labels
 from keras_ff.data.pymatgen import to_atoms, to_structure
@@ -194,7 +195,7 @@ class Relaxation:
     def __init__(self, model: keras.Model, cell: bool = True):
         self.model, self.cell = model, bool(cell)
         self._calculator, self._batcher = ModelCalculator(model), Batcher.of(model)
-        self._derivatives = backend.jit(lambda batch: derivatives(model, batch, self.cell), layer=model)
+        self._derivatives = compiled(model, derivatives, cell=self.cell)
 
     def __call__(self, atoms: Atoms, force: float = 1e-3, steps: int = 500) -> Atoms:
         """Return a relaxed copy of a structure; arguments and errors are those of `relax`."""

@@ -74,6 +74,7 @@ def test_a_killed_loop_goes_on_without_asking_or_training_twice(tmp_path):
         assert labels(one)["energy"] == labels(other)["energy"]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_labels_are_those_of_the_oracle_and_each_candidate_is_picked_once(tmp_path):
     work = ActiveLearning(Oracle(), trainer([]), copper(6, seed=4), copper(2), count=4, folder=tmp_path)
     work.run(10)

@@ -121,6 +121,7 @@ def fit(first_fit, tmp_path):
     return fit
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_folder_of_another_fit_is_refused_and_the_difference_named(fit, tmp_path):
     for change, text in (
         ({"value": -4.3}, "target energy value: -4.2 then, -4.3 now"),
@@ -144,6 +145,7 @@ def test_a_folder_of_another_fit_is_refused_and_the_difference_named(fit, tmp_pa
         fit.minimize(1, verbose=0)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_stored_best_is_evaluated_again_and_damaged_states_are_refused(fit, tmp_path):
     losses, path = fit.best[0], tmp_path / "fit.state"
     state = read_state(path)

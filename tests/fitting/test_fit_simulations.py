@@ -45,7 +45,7 @@ def test_vibrations_tell_the_stiffness():
     assert [line.get_label() for line in report.axes[1].lines] == ["target", "before", "after"]
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_distributions_at_two_temperatures(tmp_path):
     """Reweighted averages lead from one stiffness to another, with new simulations on the way."""
     crystal = bulk("Si", a=5.43, cubic=True)

@@ -156,6 +156,7 @@ def test_a_run_at_constant_pressure_lists_neighbors_as_seldom_as_one_at_constant
     assert counts[1] <= counts[0] + 2 <= 20
 
 
+@pytest.mark.slow_on_tensorflow
 def test_few_shapes_serve_clusters_of_8_to_200_atoms():
     calculator = kff.Calculator(repulsive())
     shapes = shapes_of(calculator)

@@ -73,6 +73,7 @@ def test_elastic_constants_are_ours(calculator, silicon, constants):
     assert found["bulk_modulus_vrh"] == pytest.approx(float(bulk_modulus(constants)), abs=2e-3)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_equation_of_state_is_ours(model, calculator, silicon, constants):
     equation = matcalc.EOSCalc(calculator, max_abs_strain=0.01, n_points=7, allow_shape_change=False, **AT_REST)
     found = equation.calc(silicon)

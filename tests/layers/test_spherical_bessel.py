@@ -21,6 +21,7 @@ def evaluate(layer, r):
     return ops.convert_to_numpy(layer(ops.convert_to_tensor(np.asarray(r, dtype="float64"))))
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.usefixtures("float64")
 def test_laws():
     """Of fewer orders: what is compiled grows with them."""

@@ -80,7 +80,8 @@ def main(mode, file):
     single, double = kff.astype(loaded, "float32"), kff.astype(kff.ForceField(KINDS["Sum"]("float32")), "float64")
     for copy, dtype in ((loaded, "float64"), (single, "float32"), (double, "float64")):
         assert {weight.dtype for weight in copy.weights} == {copy.compute_dtype} == {dtype}
-    results |= {f"loaded {output}": value for output, value in predict(loaded, crystal).items()}
+    if mode == "default":
+        results |= {f"loaded {output}": value for output, value in predict(loaded, crystal).items()}
     results |= step_of_training(structure(POTENTIALS["StillingerWeber"]("float64")))
     after = kff.ForceField(their_kind("float32"))
     assert {weight.dtype for weight in after.weights} == {"float32"}

@@ -70,7 +70,9 @@ def test_adapt_without_labels_says_so():
         model.adapt(Dataset([bulk("Cu")], model))
 
 
-@pytest.mark.parametrize("kind", [NeuralIL, SplineNetwork, ElementNetworks])
+@pytest.mark.parametrize(
+    "kind", [NeuralIL, *(pytest.param(one, marks=pytest.mark.slow_on_tensorflow) for one in (SplineNetwork, ElementNetworks))]
+)
 def test_isolated_atoms_or_a_perfect_crystal_alone_give_a_finite_model(kind, structures):
     """Descriptors that do not vary have no statistics; those of isolated atoms leave the model as it was."""
     potential = neuralil() if kind is NeuralIL else kind(["Cu"])

@@ -64,6 +64,7 @@ def weighed(atoms, **weights):
     return copy
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.filterwarnings("ignore:.*weight 0 and are left out")
 def test_a_structure_of_weight_2_is_two_structures_and_one_of_weight_0_is_none(step, structures):
     """To rounding in the gradient of the loss, of structures of several sizes with and without some labels."""

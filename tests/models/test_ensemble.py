@@ -48,7 +48,7 @@ def outputs(model, structures=None):
 
 
 @pytest.mark.slow_on_tensorflow
-@pytest.mark.parametrize("potential", [neuralil, on_filters])
+@pytest.mark.parametrize("potential", [neuralil, pytest.param(on_filters, marks=pytest.mark.slow)])
 def test_outputs_are_means_and_spreads_of_what_single_models_with_the_seeds_give(potential):
     """Member m has the weights of a model with the seed m from the start, and those that `member` takes out."""
     ensemble = kff.Ensemble(potential())
@@ -164,6 +164,7 @@ def test_calibrated_numbers_are_saved_and_refused_before_calibration(tmp_path):
     assert set(copy.calibration) == {"energy_per_atom", "forces of Cu", "stress"}
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_calculator_has_the_spreads():
     model = kff.Ensemble(neuralil())
     atoms = alloys()[0]

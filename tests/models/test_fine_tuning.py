@@ -42,6 +42,7 @@ def energy_function(model):
     return energies
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_new_element_starts_as_the_twin_of_an_old_one_and_can_become_another(float64):
     filters = kff.layers.SplineFilters(3.5, 2, pairs=2, triplets=(2, 2), **OPTIONS)
     parts = [

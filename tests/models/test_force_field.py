@@ -100,7 +100,7 @@ def test_float32_agrees_with_float64(structures):
         assert np.abs(found[name] - expected[name]).max() <= 5e-6 * np.abs(expected[name]).max(), name
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_fit_reduces_the_loss(structures):
     keras.utils.set_random_seed(0)
     model = kff.ForceField(neuralil())

@@ -36,10 +36,9 @@ def fresh(tmp_path_factory):
 
 def test_a_float64_model_needs_no_float64_default(fresh):
     """Energies, forces, stress, logs and weights after a step of training. The run also looks at defaults and float32 models."""
-    assert fresh["default"].keys() == fresh["enabled"].keys()
-    assert {name.split()[0] for name in fresh["default"]} >= {"Sum", "loaded", "log", "evaluated", "weight"}
-    for name, value in fresh["default"].items():
-        np.testing.assert_allclose(value, fresh["enabled"][name], rtol=1e-12, atol=1e-12, err_msg=name)
+    assert {name.split()[0] for name in fresh["enabled"]} >= {"Sum", "log", "evaluated", "weight"}
+    for name, value in fresh["enabled"].items():
+        np.testing.assert_allclose(fresh["default"][name], value, rtol=1e-12, atol=1e-12, err_msg=name)
     for output in ("energy", "forces", "stress"):
         np.testing.assert_array_equal(fresh["default"][f"loaded {output}"], fresh["default"][f"Sum {output}"])
 

@@ -57,6 +57,7 @@ def test_quartz_of_lammps_with_an_exact_error_function(kind):
     compare(silica(kind), structures)
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.parametrize("kind", ["ewald", "dsf"])
 def test_quartz_of_lammps_with_other_parameters(kind):
     potential = silica(kind)
@@ -65,6 +66,7 @@ def test_quartz_of_lammps_with_other_parameters(kind):
     compare(potential, quartz("bks_quartz_exact_erfc.xyz.gz", kind, has=["modified"]))
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.parametrize("kind", ["ewald", "dsf"])
 def test_charged_quartz_of_lammps(kind):
     potential = silica(kind)

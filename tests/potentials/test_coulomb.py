@@ -74,6 +74,7 @@ def test_laws_of_ewald():
     check_potential(Ewald(["Na", "Cl"], [1.0, -0.8], cutoff=5.0, accuracy=1e-14, train=True), SALT, smoothness=2)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_sum_adds_long_ranges():
     atoms, species, charges = skewed()
     one, same = (Ewald(species, charges, cutoff, accuracy=1e-13) for cutoff in (4.0, 5.0))
@@ -114,6 +115,7 @@ def test_parameter_derivatives_go_through_all_parts():
     check_parameter_derivatives(DampedShiftedForce(species, charges, cutoff=5.0, train=True), [atoms])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_calculator_follows_atoms_and_cell():
     """Forces and stress against energy differences, with cells that grow past the room for their waves."""
     atoms, species, charges = skewed()
@@ -177,6 +179,7 @@ def test_a_fit_finds_the_charges():
     np.testing.assert_allclose(model.potential.parameters()["charge"], [1.0, -1.0], atol=0.06)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_float32_agrees_with_float64():
     atoms, species, charges = skewed()
     atoms.positions += 3 * atoms.cell[0]

@@ -17,10 +17,12 @@ MOVED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws():
     check_potential(EDIP.silicon(cutoff=3.2), bulk("Si", cubic=True), smoothness=2)
 
 
+@pytest.mark.slow
 def test_symmetries_of_two_elements():
     probe = Probe(EDIP.from_lammps(FILES / "SiC.edip"), bulk("SiC", "zincblende", a=4.36, cubic=True))
     for law in (permutation, rotation, supercell, padding, saving):
@@ -45,7 +47,7 @@ def test_second_derivatives():
     check_second_derivatives(EDIP.silicon(), "edip")
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(EDIP.silicon(cutoff=3.3), frames("si_edip.xyz.gz"))
 

@@ -21,7 +21,7 @@ FOUR_ELEMENTS = Atoms(
 )
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_laws_for_one_element():
     check_potential(NeuralIL(["Si"], cutoff=4.0, n_max=2), bulk("Si", cubic=True), smoothness=2)
 

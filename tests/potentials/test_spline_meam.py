@@ -35,20 +35,27 @@ def structures(name, count=None):
     return found, [{kind: known[f"{kind}_{i}"] for kind in ("energy", "forces", "stress")} for i in range(len(found))]
 
 
+ALL, SMALL, LARGE = range(100), range(10), range(10, 100)
+
+
+# Of two elements, small structures without the room for large ones: empty rows would take most of the time.
 @pytest.mark.parametrize(
-    "name", ["Ti", *(pytest.param(name, marks=pytest.mark.slow_on_tensorflow) for name in ("Si_1", "Si_2", "TiO"))]
+    "name, sizes",
+    [
+        ("Ti", ALL),
+        pytest.param("Si_1", ALL, marks=pytest.mark.slow_on_tensorflow),
+        pytest.param("Si_2", ALL, marks=pytest.mark.slow_on_tensorflow),
+        pytest.param("TiO", SMALL, marks=pytest.mark.slow_on_tensorflow),
+        pytest.param("TiO", LARGE, marks=pytest.mark.slow),
+    ],
 )
-def test_every_structure_of_lammps(name):
+def test_every_structure_of_lammps(name, sizes):
     atoms, known = structures(name)
     assert len(atoms) >= 93
-    # Of two elements, small structures first, without the room for large ones: empty rows would take most of the time.
-    order = sorted(range(len(atoms)), key=lambda index: len(atoms[index]))
-    few = sum(len(one) <= 9 for one in atoms) if name == "TiO" else 0
-    probe, results = Probe(potential(name), min(atoms, key=len), rattle=0.0), {}
-    for some in filter(len, (order[:few], order[few:])):
-        results.update(zip(some, probe.evaluate([atoms[index] for index in some]), strict=True))
-    for index, (one, expected) in enumerate(zip(atoms, known, strict=True)):
-        found = results[index]
+    chosen = [(one, expected) for one, expected in zip(atoms, known, strict=True) if len(one) in sizes]
+    atoms = [one for one, _ in chosen]
+    results = Probe(potential(name), min(atoms, key=len), rattle=0.0).evaluate(atoms)
+    for (one, expected), found in zip(chosen, results, strict=True):
         assert abs(found["energy"] - expected["energy"]) <= 1e-9 * len(one)
         np.testing.assert_allclose(found["forces"], expected["forces"], rtol=0, atol=1e-8)
         np.testing.assert_allclose(found["stress"], expected["stress"] * PRESSURE, rtol=0, atol=1e-9)
@@ -60,13 +67,14 @@ def test_laws():
     check_potential(potential("Ti", cutoff=5.6), bulk("Ti", "hcp", a=2.95, c=4.68), smoothness=1)
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_symmetries_of_two_elements():
     probe = Probe(potential("TiO"), bulk("TiO", "rocksalt", a=4.2))
     for law in (permutation, rotation, supercell, padding, saving):
         assert law(probe).passed
 
 
+@pytest.mark.slow_on_jax
 def test_parameter_derivatives():
     check_small("Ti")
 
@@ -147,7 +155,7 @@ def test_a_function_that_does_not_vanish_reaches_to_the_cutoff():
     assert abs(energies[0] - energies[1]) > 1e-3
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_training_leaves_the_end_of_f():
     atoms = titanium(False)
     atoms.info["energy"], atoms.arrays["forces"] = -4.0 * len(atoms), np.zeros((len(atoms), 3))

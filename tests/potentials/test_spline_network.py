@@ -27,6 +27,7 @@ def small(species, **options):
     return SplineNetwork(species, filters=filters, network=LinearPlusMLP(11, units=(4,)))
 
 
+@pytest.mark.slow_on_jax
 def test_laws_of_two_elements():
     """Of polynomials of the angle; test_element_networks.py has those of splines."""
     potential = small(["Si", "C"], degree=3)
@@ -80,7 +81,7 @@ def test_no_network_overrules_a_repulsion():
     assert np.all(np.diff(energies) < 0) and energies[0] > 1e4
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_it_learns_in_fit(tmp_path):
     structures = [atoms for atoms in frames("si_sw.xyz.gz") if atoms.pbc.all() and len(atoms) == 8]
     model = kff.ForceField(Sum([small(["Si"], roughness=1e-7), PairSpline(["Si"], cutoff=4.2)]))

@@ -24,6 +24,7 @@ def test_laws():
     check_potential(StillingerWeber.silicon(cutoff=4.0), SILICON, smoothness=2)
 
 
+@pytest.mark.slow
 def test_symmetries_of_two_elements():
     probe = Probe(StillingerWeber.from_lammps(FILES / "GaN.sw"), bulk("GaN", "zincblende", a=4.5, cubic=True))
     for law in (permutation, rotation, supercell, padding, saving):
@@ -55,7 +56,7 @@ def test_second_derivatives():
     check_second_derivatives(StillingerWeber.silicon(), "sw")
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_parameter_derivatives_of_every_configuration():
     check_parameter_derivatives(StillingerWeber.silicon(cutoff=4.0), frames("si_sw.xyz.gz"))
 
@@ -79,7 +80,7 @@ def test_float32_follows_float64():
     np.testing.assert_allclose(forces[0], forces[1], rtol=0, atol=2e-5)
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_fit_finds_the_parameters_again():
     truth = kff.Calculator(kff.ForceField(StillingerWeber.silicon()))
     rng, structures = np.random.default_rng(0), []

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 NAMES = ["SiC.tersoff", "GaN.tersoff", "invented.tersoff"]
 
 
+@pytest.mark.slow_on_jax
 def test_laws():
     # Derivatives are those of the float64 copy.
     check_potential(Tersoff.silicon(dtype="float32"), bulk("Si", cubic=True), smoothness=1)
@@ -61,7 +62,7 @@ def test_second_derivatives():
     check_second_derivatives(Tersoff.silicon(), "tersoff")
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_parameter_derivatives_of_every_configuration():
     # The atoms of one dimer are at the published R - D, where the derivative of their force by R jumps.
     parameters = {**Tersoff.silicon().parameters(), "R": 3.003}

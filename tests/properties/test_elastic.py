@@ -73,6 +73,7 @@ def test_gradient_is_that_of_the_paper():
     assert alone == pytest.approx(gradient[1], rel=1e-12) and len(traced) > count
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_saddle_is_told():
     """Face-centered cubic silicon holds by symmetry alone."""
     with pytest.warns(UserWarning, match="Si4 is relaxed but not stable: .* stiffness of -17"):

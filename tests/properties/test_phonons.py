@@ -104,6 +104,7 @@ def test_long_range():
         Phonons(model, salt, [[0.0, 0.0, 0.0]])()
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_unstable_crystal_is_named():
     model = kff.ForceField(StillingerWeber.silicon())
     with pytest.warns(

@@ -43,6 +43,7 @@ def held_silicon():
     return atoms
 
 
+@pytest.mark.slow_on_tensorflow
 def test_constraints_hold_to_the_last_digit_while_the_rest_relaxes():
     model, atoms = kff.ForceField(StillingerWeber.silicon()), held_silicon()
     relaxation = Relaxation(model, cell=False)
@@ -63,6 +64,7 @@ def test_constraints_hold_to_the_last_digit_while_the_rest_relaxes():
     np.testing.assert_array_equal(relaxation(atoms).positions, atoms.positions)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_constraints_of_several_atoms_are_those_of_the_search_of_ase():
     model, atoms = kff.ForceField(StillingerWeber.silicon()), bulk("Si", cubic=True)
     atoms.rattle(0.05, seed=1)
@@ -74,6 +76,7 @@ def test_constraints_of_several_atoms_are_those_of_the_search_of_ase():
     np.testing.assert_allclose(relax(model, atoms).cell.lengths(), 5.430949778405213, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_property_of_held_atoms_follows_the_weights():
     model = kff.ForceField(StillingerWeber.silicon(train=["lam"]))
     atoms = held_silicon()
@@ -88,6 +91,7 @@ def test_a_property_of_held_atoms_follows_the_weights():
     assert gradient.item() == pytest.approx((energies[0] - energies[1]) / 2e-4, rel=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_motions_that_cost_no_energy_are_not_made():
     model = kff.ForceField(StillingerWeber.silicon())
     relaxation, calculator = Relaxation(model, cell=False), kff.Calculator(model)

@@ -72,7 +72,13 @@ def test_the_optimizers_of_ase_take_them(held):
 
 
 @pytest.mark.parametrize(
-    "ensemble", [NVE(), Langevin(900.0, relaxation=20.0), NoseHoover(900.0, relaxation=40.0)], ids=lambda x: type(x).__name__
+    "ensemble",
+    [
+        NVE(),
+        pytest.param(Langevin(900.0, relaxation=20.0), marks=pytest.mark.slow_on_tensorflow),
+        pytest.param(NoseHoover(900.0, relaxation=40.0), marks=pytest.mark.slow_on_tensorflow),
+    ],
+    ids=lambda x: type(x).__name__,
 )
 def test_what_is_held_stays_and_thermostats_heat_the_degrees_of_freedom_that_are_left(model, held, ensemble):
     start = held.copy()
@@ -96,6 +102,7 @@ def test_what_is_held_stays_and_thermostats_heat_the_degrees_of_freedom_that_are
         assert np.mean(temperatures) == pytest.approx(900.0, rel=4 * np.sqrt(2 / 33 / 80))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_rollout_holds_them_too_and_is_the_trajectory_of_dynamics(model, held):
     rollout = Rollout(model, held, 25, Langevin(600.0), seed=3)
     positions = ops.convert_to_numpy(backend.jit(rollout.frames, layer=model)(rollout.batch)["positions"])

@@ -18,7 +18,13 @@ QUANTITIES = ("dPE", "dMSD", "dKE")
 STEPS = ("10", "200")
 
 
-@pytest.mark.parametrize("name, potential", [("sw", StillingerWeber), pytest.param("edip", EDIP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name, potential",
+    [
+        pytest.param("sw", StillingerWeber, marks=pytest.mark.slow_on_tensorflow),
+        pytest.param("edip", EDIP, marks=pytest.mark.slow),
+    ],
+)
 def test_trajectory_and_derivatives_are_those_of_lammps(nve, name, potential):
     known = nve.reference[name]
     parameters = potential.silicon(train=list(known["sensitivity"])).parameters()
@@ -68,7 +74,7 @@ def others():
     return Sum([edip, splines, NeuralIL(["Si"], cutoff=4.0, n_max=1)])
 
 
-@pytest.mark.parametrize("make", [stillinger_weber, pytest.param(others, marks=pytest.mark.slow_on_tensorflow)])
+@pytest.mark.parametrize("make", [stillinger_weber, pytest.param(others, marks=pytest.mark.slow)])
 def test_derivatives_of_a_hot_trajectory_are_finite_and_those_of_differences(make, silicon):
     model = kff.ForceField(make())
     rollout = Rollout(model, silicon, 24, Langevin(3000.0), every=3)

@@ -57,6 +57,7 @@ def test_the_derivative_is_that_of_the_reweighted_average(liquid):
         assert gradient == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_frames_that_no_longer_count_are_refused_or_simulated_again(liquid):
     model = silicon_model()
     stored = Sampling.of_frames(model, liquid.frames, temperature=2000)

@@ -20,6 +20,7 @@ def test_a_broken_potential_is_found(kind):
         assert not result.passed, str(result)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_float32_potential_is_checked_in_float64():
     keras.config.set_dtype_policy("float32")
     potential = RepulsiveMorse(["Cu"], cutoff=3.0)

@@ -59,19 +59,19 @@ PRESETS = {
         2,
     ),
 }
-# Derivatives of a float32 potential are those of its float64 copy. tests/potentials/test_tersoff.py has Tersoff in float32.
-QUICK = [("StillingerWeber", "float32")]
-CASES = [(name, dtype) for name in PRESETS for dtype in ("float32", "float64")]
 
 
-@pytest.mark.parametrize("name, dtype", [case if case in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in CASES])
+# Derivatives of a float32 potential are those of its float64 copy. test_checks.py and tests/potentials/test_tersoff.py have some.
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_pass_as_they_come(name, dtype):
     make, structure, smoothness = PRESETS[name]
     with Probe.precision(dtype):
         check_potential(make(dtype), structure, smoothness)
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_a_freshly_trained_model_passes():
     model, structure = trained(epochs=20)
     check_potential(model, structure, smoothness=2)

@@ -16,7 +16,7 @@ SETTINGS = settings(max_examples=12, deadline=None, derandomize=True, database=N
 DENSEST = bulk("Si", "sc", a=2.0) * (1, 1, 6)
 
 
-@pytest.fixture(scope="module", params=["StillingerWeber", "NeuralIL"])
+@pytest.fixture(scope="module", params=["StillingerWeber", pytest.param("NeuralIL", marks=pytest.mark.slow)])
 def probe(request):
     kinds = {
         "StillingerWeber": lambda: StillingerWeber.silicon(dtype="float64"),

@@ -47,6 +47,7 @@ def save(potential, folder):
     return folder / "model.keras"
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_sound_model_passes_on_structures_of_a_file(tmp_path, capsys):
     path = save(RepulsiveMorse(["Cu"], cutoff=3.5), tmp_path)
     structures = [bulk("Cu", cubic=True), bulk("Cu", a=3.4), bulk("Cu", a=3.7, cubic=True)]
@@ -71,6 +72,7 @@ def test_a_broken_model_fails_with_the_law_and_the_size(tmp_path, capsys, monkey
     assert "as the distance passes 3 Å" in text and "made up: " in text
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_model_with_infinite_energies_fails(tmp_path, capsys, monkeypatch):
     potential = RepulsiveMorse(["Cu"])
     # Its exponential is infinite. Weights that are not finite themselves are refused when the file is read.

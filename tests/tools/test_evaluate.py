@@ -1,9 +1,11 @@
 import csv
 
+import pytest
 from ase.io import read, write
 from silicon_run import SILICON
 
 
+@pytest.mark.slow_on_tensorflow
 def test_table_groups_and_files(run_folder, tmp_path, keras_ff):
     done = keras_ff("evaluate", run_folder, SILICON, "--out", tmp_path / "out")
     assert done.status == 0, done.err

@@ -12,6 +12,7 @@ def model(tmp_path):
     return tmp_path / "silicon.keras"
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_artifact_lies_beside_the_model_and_was_compared_on_the_given_structures(model, keras_ff, tmp_path):
     crystal = bulk("Si", cubic=True)
     crystal.rattle(0.05, seed=0)

@@ -2,6 +2,7 @@ import hashlib
 import subprocess
 import sys
 
+import pytest
 from silicon_run import SILICON
 
 
@@ -12,6 +13,7 @@ def test_model(run_folder, keras_ff):
     assert hashlib.sha256((run_folder / "best.keras").read_bytes()).hexdigest() in done.out
 
 
+@pytest.mark.slow_on_tensorflow
 def test_model_of_a_run_loads_in_a_process_of_its_own(run_folder, tmp_path):
     """And is saved again, on JAX without the import of TensorFlow."""
     lines = [

@@ -65,6 +65,7 @@ def test_version_and_near_verbs(capsys):
     assert ended.value.code == 2 and "Did you mean 'train'?" in capsys.readouterr().err
 
 
+@pytest.mark.slow_on_tensorflow
 def test_classes_of_a_module_of_the_user_are_known_to_every_verb(keras_ff, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "import keras\nfrom keras_ff.potentials import RepulsiveMorse\n\n\n"

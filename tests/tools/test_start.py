@@ -35,6 +35,7 @@ def classical_run(classical, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_classical_potential_is_trained_and_reported(classical, classical_run, keras_ff):
     before, after = (kff.load(path).potential.parameters() for path in (classical, classical_run / "best.keras"))
     assert {name for name in before if not np.array_equal(before[name], after[name])} == {"epsilon", "lam"}
@@ -47,6 +48,7 @@ def test_a_classical_potential_is_trained_and_reported(classical, classical_run,
     assert evaluated.status == 0 and "meV/atom" in evaluated.out
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_interrupted_run_resumes_to_the_same_weights_though_its_start_is_gone(
     classical, classical_run, tmp_path, keras_ff, monkeypatch
 ):
@@ -74,6 +76,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights_though_its_start_is_gone
             np.testing.assert_allclose(one, other, rtol=rounding, atol=0)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_trained_network_continues_from_its_weights(run_folder, tmp_path, keras_ff):
     words = ["--start", run_folder, "--train", f"{SILICON}@0:8", "--valid", f"{SILICON}@8:11", "--max-shapes", "1"]
     done = keras_ff("train", *words, "--epochs", "2", "--learning-rate", "1e-12", "--out", tmp_path / "run")

@@ -126,6 +126,7 @@ def test_labels_that_are_nowhere_are_an_error(tmp_path, keras_ff):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow_on_tensorflow
 def test_weights_of_types_are_settings_of_the_run_and_reported(pairs, keras_ff, tmp_path):
     import ase.io
 

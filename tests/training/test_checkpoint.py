@@ -103,6 +103,7 @@ def test_python_shuffling_the_batches_is_resumed_as_well(tmp_path):
     assert same(seeded(tmp_path / "parts"), whole)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_early_stopping_counts_on_and_stays_stopped(tmp_path):
     def stopping(folder, **kwargs):
         stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, min_delta=10.0, restore_best_weights=True)
@@ -119,6 +120,7 @@ def test_early_stopping_counts_on_and_stays_stopped(tmp_path):
     assert again.history["val_loss"] == whole.history["val_loss"]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_reduced_learning_rate_stays_reduced(tmp_path):
     def run(folder, **kwargs):
         plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", patience=2, min_delta=10.0, factor=0.5)

@@ -71,6 +71,7 @@ def test_time_left_leaves_out_the_first_epoch_which_compiles(monkeypatch):
     assert printed[4].endswith(" 1 min 0 s")
 
 
+@pytest.mark.slow_on_tensorflow
 def test_progress_in_fit_prints_to_the_standard_output(capsys):
     toy().fit(ToyData(batches=2), validation_data=ToyData(batches=1), epochs=2, verbose=0, callbacks=[Progress()])
     printed = capsys.readouterr().out.splitlines()

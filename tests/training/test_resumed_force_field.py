@@ -57,7 +57,7 @@ def train(model, data, folder, *extra):
     return weights(model), model.history.history
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_an_interrupted_neuralil_ends_as_the_uninterrupted_one(structures, tmp_path):
     model, data = adapted(structures)
     again = restarts(model)

@@ -1,6 +1,9 @@
+import pytest
+
 TINY = {"cutoff": 3.0, "n_max": 1}
 
 
+@pytest.mark.slow_on_tensorflow
 def test_accuracy(mlearn, tmp_path, rows, monkeypatch):
     from keras_ff_tools.benchmarks import accuracy
 

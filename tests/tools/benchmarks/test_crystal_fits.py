@@ -1,3 +1,7 @@
+import pytest
+
+
+@pytest.mark.slow_on_tensorflow
 def test_crystal_fits(paper, rows):
     from keras_ff_tools.benchmarks import crystal_fits
 

@@ -3,6 +3,7 @@ import pytest
 import keras_ff as kff
 
 
+@pytest.mark.slow_on_tensorflow
 def test_dynamics(rows):
     from keras_ff_tools.benchmarks import dynamics
 

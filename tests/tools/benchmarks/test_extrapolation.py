@@ -1,3 +1,7 @@
+import pytest
+
+
+@pytest.mark.slow_on_tensorflow
 def test_extrapolation(mlearn, tmp_path, rows):
     from keras_ff_tools.benchmarks import extrapolation
 

@@ -6,7 +6,7 @@ from keras_ff_tools.benchmarks import measure
 TINY = {"cutoff": 3.0, "n_max": 1}
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_speed(mlearn, rows):
     from keras_ff_tools.benchmarks import speed
 

@@ -1,6 +1,7 @@
 import pytest
 
 
+@pytest.mark.slow
 def test_splines(rows):
     from keras_ff_tools.benchmarks import splines
 

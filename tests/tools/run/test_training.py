@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 import keras_ff as kff
 from keras_ff_tools.run.files import read_log
@@ -16,6 +17,7 @@ def test_training_lowers_the_loss(run_folder):
     assert log["val_loss"][-1] < log["val_loss"][0]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_finished_run_stays_as_it_is(run_folder, keras_ff):
     names = sorted(path.name for path in run_folder.glob("*.keras"))
     before = [weights(run_folder / name) for name in names]
