@@ -297,7 +297,8 @@ def closest_pair(atoms: Atoms, distance: float) -> tuple[int, int, float] | None
         # Rounding may leave 1, which is 0; a tree takes no negative numbers where another direction repeats.
         points = np.where(periodic, fractions % 1.0, fractions - fractions.min(axis=0))
         first, second = KDTree(points, boxsize=np.where(periodic, 1.0, 0.0)).query_pairs(radius, output_type="ndarray").T
-    between = fractions[second] - fractions[first]
+    # Several times as fast as indexing.
+    between = fractions.take(second, 0) - fractions.take(first, 0)
     turns = np.rint(between)
     vectors = (between - (turns if everywhere else turns * periodic)) @ cell
     squares = np.einsum("ij,ij->i", vectors, vectors)
@@ -328,13 +329,17 @@ def _stores(atoms):
     return [atoms.info, atoms.arrays, *nested]
 
 
+@functools.cache
+def _plain(names):
+    return [name.removesuffix(" (calculator)") for name in names]
+
+
 def _candidates(stores, results, names):
     """Values under any of the names: those of the calculator first, then those in `stores`, and free energies after everything."""
     # The spelling "energy (calculator)" of messages and reports is understood as well.
-    plain = [name.removesuffix(" (calculator)") for name in names]
-    candidates = {f"{name} (calculator)": results[name] for name in plain if results.get(name) is not None}
-    present = {name for store in stores for name in store}
-    for name in names if present.intersection(names) else ():
+    candidates = {f"{name} (calculator)": results[name] for name in _plain(names) if name in results}
+    present = set().union(*stores)
+    for name in names if not present.isdisjoint(names) else ():
         value = next((store[name] for store in stores if store.get(name) is not None), None)
         if value is not None:
             candidates[name] = value
