@@ -105,7 +105,7 @@ class Batcher:
         """
         if not len(atoms):
             raise ValueError("The structure has no atoms.")
-        cell, periodic = np.array(atoms.cell[:], dtype=np.float64), np.array(atoms.pbc, dtype=bool)
+        cell, periodic = atoms.cell.array.copy(), np.array(atoms.pbc, dtype=bool)
         check_geometry(atoms.positions, cell, periodic)
         placement = placement or Placement.of(atoms.positions, cell, periodic)
         positions = placement.near(atoms.positions, cell)
@@ -361,4 +361,5 @@ def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.n
     Returns:
         Array of `positions[j] + S @ cell - positions[i]`.
     """
-    return positions[j] - positions[i] + S @ cell
+    # Several times as fast as indexing.
+    return positions.take(j, 0) - positions.take(i, 0) + S @ cell

@@ -79,17 +79,20 @@ def labels(
     for note in notes:
         # Python shows the same warning once.
         warnings.warn(f"Labels of structures: {note}.", stacklevel=2)
-    missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
-    return {kind: present.get(kind, missing[kind]) for kind in KINDS}
+    return _with_missing(present, atoms)
 
 
 def _settled(atoms):
     """Labels of a structure that `read` has made, as long as nobody moved its atoms; None for all others."""
     if type(atoms.calc) is not Labels or not same_geometry(atoms, atoms.calc.atoms):
         return None
-    results = atoms.calc.results
-    missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
-    return {kind: results.get(kind, missing[kind]) for kind in KINDS}
+    return _with_missing(atoms.calc.results, atoms)
+
+
+def _with_missing(known, atoms):
+    """Labels of all kinds, NaN where they are missing."""
+    shapes = {"energy": (), "forces": (len(atoms), 3), "stress": (6,)}
+    return {kind: known[kind] if kind in known else np.full(shape, np.nan)[()] for kind, shape in shapes.items()}
 
 
 def same_geometry(atoms: Atoms, other: Atoms) -> bool:

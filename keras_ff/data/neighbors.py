@@ -29,6 +29,9 @@ ATOMS_FOR_THREADS = 512
 # Cells of a grid for each atom, and with these few atoms, beyond which vesin is slow, hangs or divides by zero.
 SPARSE, FEW = 2, 500
 
+# Number of cells between an atom and the origin: it has to be an int32.
+MOST_TURNS = 1e9
+
 # Images of the cell within the cutoff beyond which vesin is slow.
 THIN = 20.0
 
@@ -90,7 +93,8 @@ def pairs_within(
         cell = np.where(periodic[:, None], cell, 0.0)
     sides = _sides(positions, cell, periodic)
     check_count(len(positions), sides, periodic, cutoff)
-    if periodic.any():
+    # Atoms are at most so many lattice planes away, of which there are three sets.
+    if periodic.any() and 2.0 * float(np.abs(positions).max()) > MOST_TURNS * min(sides):
         _check_turns(positions, cell, periodic)
     if len(positions) ** 2 * math.prod(max(2.0 * cutoff / side, 1.0) for side in sides) > MOST_PAIRS:
         check_crowding(positions, completed(cell, periodic), periodic, cutoff)
@@ -103,12 +107,12 @@ def pairs_within(
             cutoff=cutoff, full_list=True, sorted=False, n_threads=1 if len(positions) < ATOMS_FOR_THREADS else 0
         )
         pairs, S = search.compute(points=positions, box=cell, periodic=periodic, quantities="PS", copy=False)
-    # Sorting (atom, pair) as one integer is stable and several times faster than vesin's own sort.
-    keys = (pairs[:, 0].astype(np.int64) << 32) | np.arange(len(pairs))
-    keys.sort()
-    order = keys & 0xFFFFFFFF
-    S = np.ascontiguousarray(S, dtype=np.int32)
-    return (keys >> 32).astype(np.int32), pairs[:, 1].astype(np.int32)[order], _rows(S)[order].view(np.int32).reshape(-1, 3)
+    i, j = pairs.T.astype(np.int32)
+    # NumPy sorts 16 bits in linear time, many times faster than vesin sorts.
+    order = i.astype(np.uint16).argsort(kind="stable")
+    if len(positions) > 1 << 16:
+        order = order[(i >> 16).astype(np.uint16)[order].argsort(kind="stable")]
+    return i.take(order), j.take(order), S.astype(np.int32, copy=False).take(order, 0)
 
 
 def _sides(positions, cell, periodic):
@@ -136,7 +140,7 @@ def _cross(a, b):
 def _check_turns(positions, cell, periodic):
     """Raise an error if an atom is so many cells away that their number is no int32."""
     turns = np.abs(positions @ np.linalg.inv(completed(cell, periodic))) * periodic
-    if turns.max() > 1e9:
+    if turns.max() > MOST_TURNS:
         atom, direction = np.unravel_index(turns.argmax(), turns.shape)
         raise ValueError(
             f"Atom {atom} is {turns.max():.1e} cells away from the origin along cell vector {direction}. Are cell and positions in "

@@ -156,6 +156,8 @@ def without_weightless(labels: dict[str, Any], weights: Sequence[float]) -> dict
         labels: Dict of "energy", "forces" and "stress".
         weights: Weights of the structure and of its labels.
     """
+    if min(weights) > 0:
+        return labels
     present = dict(zip(KINDS, np.asarray(weights[1:]) * weights[0] > 0, strict=True))
     return {kind: value if present.get(kind, True) else value * np.nan for kind, value in labels.items()}
 
