@@ -177,19 +177,19 @@ class Dataset(keras.utils.PyDataset):
         rows = []
         for index in _progress(range(len(self.structures)), progress):
             row = self._row(index)
-            sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside")}
-            labeled = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
+            sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside", "stress")}
             rows.append(
                 {
                     **sizes,
-                    **labeled,
+                    "forces": bool(np.isfinite(row["forces"]).all()),
                     "n_atoms": len(row["species"]),
                     "energies": row["energy"],
                     "compositions": np.bincount(row["species"], minlength=len(self.species)),
                 }
             )
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
+        labeled = {"energy": np.isfinite(columns["energies"]), "stress": np.isfinite(columns["stress"]).all(axis=1)}
+        return {**columns, **labeled, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
 
     def _survey_of_waves(self):
         """Make room in all batches for the waves of every structure."""

@@ -67,7 +67,8 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray
         # One test for all that is wrong, as NaN is not smaller than anything.
         if not np.abs(lengths).max(initial=0.0) <= LARGEST:
             _raise_of_lengths(name, lengths)
-    if not periodic.any() or (periodic.all() and _is_wide(cell)):
+    repeats = periodic.tolist()
+    if not any(repeats) or (all(repeats) and _is_wide(cell)):
         return
     lengths = np.linalg.norm(cell, axis=-1)[periodic]
     if periodic_volume(cell, periodic) <= 1e-6 * np.prod(lengths) or (lengths == 0.0).any():

@@ -88,18 +88,18 @@ def pairs_within(
     """
     if not len(positions):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 3), np.int32)
-    positions = np.ascontiguousarray(positions, dtype=np.float64)
-    if not periodic.all():
+    positions, repeats = np.ascontiguousarray(positions, dtype=np.float64), periodic.tolist()
+    if not all(repeats):
         cell = np.where(periodic[:, None], cell, 0.0)
     sides = _sides(positions, cell, periodic)
     check_count(len(positions), sides, periodic, cutoff)
     # Atoms are at most so many lattice planes away, of which there are three sets.
-    if periodic.any() and 2.0 * float(np.abs(positions).max()) > MOST_TURNS * min(sides):
+    if any(repeats) and 2.0 * float(np.abs(positions).max()) > MOST_TURNS * min(sides):
         _check_turns(positions, cell, periodic)
     if len(positions) ** 2 * math.prod(max(2.0 * cutoff / side, 1.0) for side in sides) > MOST_PAIRS:
         check_crowding(positions, completed(cell, periodic), periodic, cutoff)
     sparse = math.prod(max(side / cutoff, 1.0) for side in sides) > SPARSE * (len(positions) + FEW)
-    thin = any(cutoff > THIN * side for side, repeats in zip(sides, periodic.tolist(), strict=True) if repeats)
+    thin = any(cutoff > THIN * side for side, one in zip(sides, repeats, strict=True) if one)
     if sparse or thin or cutoff > 100.0 * max(sides):
         pairs, S = _pairs_by_tree(positions, cell, periodic, cutoff)
     else:
@@ -117,7 +117,7 @@ def pairs_within(
 
 def _sides(positions, cell, periodic):
     """Size of the structure along its three directions in Å: distances of lattice planes, or extents where it does not repeat."""
-    if periodic.all():
+    if all(periodic.tolist()):
         return _plane_distances(cell)
     full = completed(cell, periodic)
     sides = 1.0 / np.linalg.norm(np.linalg.inv(full), axis=0)
@@ -215,7 +215,6 @@ def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors
         >>> neighbors.tolist()
         [[1, 2], [0, -1], [-1, -1]]
     """
-    S = np.ascontiguousarray(S)
     highest = int(i[-1]) if len(i) else -1
     if highest >= n_atoms:
         raise ValueError(
@@ -228,15 +227,7 @@ def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors
             f"Atom {int(counts.argmax())} has {most} neighbors, but n_neighbors={n_neighbors} leaves room for {n_neighbors} only. "
             f"Raise n_neighbors to {most} or more."
         )
-    neighbors = np.full((n_atoms, n_neighbors), -1, dtype=np.int32)
-    shifts = np.zeros((n_atoms, n_neighbors, 3), dtype=S.dtype)
-    # The pairs are sorted by atom, so the flat index of a pair is its number plus the padding of the rows before it.
-    indices = np.arange(len(i)) + np.repeat(np.arange(n_atoms) * n_neighbors - (np.cumsum(counts) - counts), counts)
-    neighbors.reshape(-1)[indices] = j
-    _rows(shifts)[indices] = _rows(S)
-    return neighbors, shifts
-
-
-def _rows(array):
-    """View of a contiguous array whose elements are its rows of three, which NumPy copies several times faster than the rows."""
-    return array.reshape(-1, 3).view(np.dtype((np.void, 3 * array.itemsize)))[:, 0]
+    # The pairs are sorted by atom. Behind the last one is the padding.
+    columns, counts = np.arange(n_neighbors), counts[:, None]
+    pairs = np.where(columns < counts, np.cumsum(counts)[:, None] - counts + columns, len(i))
+    return np.append(j, -1).astype(np.int32, copy=False).take(pairs), np.append(S, np.zeros((1, 3), S.dtype), axis=0).take(pairs, 0)

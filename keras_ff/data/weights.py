@@ -24,6 +24,7 @@ WEIGHTS = {
         + ("config_virial_weight", "virial_weight", "vweight")
     ),
 }
+NAMES = {name for names in WEIGHTS.values() for name in names}
 
 
 def label_weights(atoms: Atoms) -> dict[str, float]:
@@ -49,6 +50,8 @@ def label_weights(atoms: Atoms) -> dict[str, float]:
         {'structure': 0.5, 'energy': 2.0, 'forces': 1.0, 'stress': 1.0}
     """
     weights, stores = {}, _stores(atoms)
+    if all(NAMES.isdisjoint(store) for store in stores):
+        return dict.fromkeys(WEIGHTS, 1.0)
     for kind, names in WEIGHTS.items():
         given = {name: store[name] for name in names for store in stores if store.get(name) is not None}
         values = {name: _checked(name, value) for name, value in given.items()}
