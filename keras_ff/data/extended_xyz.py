@@ -32,8 +32,8 @@ LABELS = {name for names in KEYS.values() for name in names}
 PLAIN = "species:S:1:pos:R:3"
 SAME_COLUMN = {"pos": "positions", "species": "symbols", "Z": "numbers", "charge": "charges"}
 
-# Nine numbers in quotes, and marks without which quotes are plain.
-MATRIX = re.compile(r'(?<!\S)(Lattice|stress|virial)="([-+.\deE\s]+)"(?!\S)')
+# Nine numbers in quotes, or a list of columns, and marks without which quotes are plain.
+PLAIN_VALUE = re.compile(r'(?<!\S)(?:(Lattice|stress|virial)="([-+.\deE\s]+)"|Properties=(\w+(?::\w+)+))(?!\S)')
 MARKS = re.compile(r"['{\[\\]")
 
 # A number that Python would read, but no other program.
@@ -150,17 +150,17 @@ def _comment(comment):
 
 def _info(comment):
     """Dictionary of a comment, as ASE reads it; ASE looks at each letter, which takes long for many digits."""
-    matrices = {}
+    taken = {}
 
     def take(match):
-        words = match[2].split()
-        if len(words) != 9 or comment.count('"', 0, match.start()) % 2:
+        name, numbers, columns = match.groups()
+        if comment.count('"', 0, match.start()) % 2 or (name and len(numbers.split()) != 9):
             return match[0]
-        matrices[match[1]] = np.array(words, dtype=float).reshape((3, 3), order="F")
+        taken[name or "Properties"] = np.array(numbers.split(), float).reshape((3, 3), order="F") if name else columns
         return ""
 
-    rest = comment if MARKS.search(comment) else MATRIX.sub(take, comment)
-    return key_val_str_to_dict(rest) | matrices
+    rest = comment if MARKS.search(comment) else PLAIN_VALUE.sub(take, comment)
+    return key_val_str_to_dict(rest) | taken
 
 
 def _are_flags(value):
