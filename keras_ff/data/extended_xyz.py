@@ -171,12 +171,13 @@ def _are_flags(value):
 
 def _arrays(lines, properties):
     """Dict of the columns in the lines of atoms, under the names that ASE gives them."""
-    fields, rows = _fields(properties or PLAIN), [line.split() for line in lines]
+    plain, rows = properties is None, [line.split() for line in lines]
+    fields = _fields(PLAIN if plain else str(properties))
     needed = sum(width for _, _, width in fields)
-    count = needed if properties or not rows else len(rows[0])
+    count = len(rows[0]) if plain and rows else needed
     for index, row in enumerate(rows):
         if len(row) != count:
-            announced = f"Properties announces {count}" if properties else f"the line of atom 0 has {count}"
+            announced = f"the line of atom 0 has {count}" if plain else f"Properties announces {count}"
             raise ValueError(f"The line of atom {index} has {len(row)} columns, {announced}.")
     if count < needed:
         raise ValueError(f"The lines of atoms have {count} columns. Expected {needed}, an element and its position.")
@@ -214,9 +215,9 @@ COLUMNS = {"R": (float, np.float64), "I": (int, np.int32), "S": (str, object), "
 @functools.lru_cache(100)
 def _fields(properties):
     """Tuples of the name that ASE has for a column, its type and its width, checked."""
-    fields = properties.split(":") if isinstance(properties, str) else []
-    if not fields or len(fields) % 3:
-        raise ValueError(f"Properties is a list of name:type:columns. Received {str(properties)[:80]!r}.")
+    fields = properties.split(":")
+    if len(fields) % 3:
+        raise ValueError(f"Properties is a list of name:type:columns. Received {properties[:80]!r}.")
     columns = []
     for name, kind, width in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
         if kind not in COLUMNS or not width.isdecimal() or not 0 < int(width) < 1000:
