@@ -16,7 +16,7 @@ from ase.constraints import FixAtoms, FixCartesian
 from ase.data import atomic_numbers, chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict, per_config_properties
 
-from keras_ff.data.label_values import KEYS
+from keras_ff.data.label_values import LABEL_NAMES
 from keras_ff.files.text import is_number, open_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ ISOTOPES = {"D": 2.01410178, "T": 3.01604928}
 
 # ASE takes a keyword in other letters for a remark; other programs write them so.
 KEYWORDS = {"lattice": "Lattice", "properties": "Properties", "pbc": "pbc"}
-LABELS = {name for names in KEYS.values() for name in names}
 PLAIN = "species:S:1:pos:R:3"
 SAME_COLUMN = {"pos": "positions", "species": "symbols", "Z": "numbers", "charge": "charges"}
 
@@ -133,7 +132,7 @@ def _comment(comment):
             r"(?<![^\s\"'])(lattice|properties|pbc)(?=\s*=)", lambda match: KEYWORDS[match[0].lower()], comment, flags=re.IGNORECASE
         )
         info = _info(comment)
-    known = [name for name in info if name in LABELS or name in KEYWORDS.values()]
+    known = [name for name in info if name in LABEL_NAMES or name in KEYWORDS.values()]
     if any(comment.count(name) > 1 for name in known):
         bare = re.sub(r"\"[^\"]*\"|'[^']*'|\{[^}]*\}|\[[^\]]*\]", "''", comment)
         names = re.findall(r"([^\s=,]+)\s*=", bare)
@@ -222,7 +221,7 @@ def _fields(properties):
     for name, kind, width in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
         if kind not in COLUMNS or not width.isdecimal() or not 0 < int(width) < 1000:
             raise ValueError(f"Properties has {name}:{kind}:{width}. Expected R, I, S or L, and a number of columns.")
-        if name in LABELS and kind not in "RI":
+        if name in LABEL_NAMES and kind not in "RI":
             raise ValueError(f"Properties has {name}:{kind}:{width}. Labels are real numbers, {name}:R:{width}.")
         columns.append((SAME_COLUMN.get(name, name), kind, int(width)))
     names = [name for name, _, _ in columns]

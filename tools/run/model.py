@@ -19,8 +19,6 @@ def new_model(settings: Settings, species: Iterable[str]) -> kff.ForceField:
         settings: Settings without `start`.
         species: Chemical symbols, where the settings name none.
     """
-    if settings.dtype == "float64":
-        kff.enable_float64()
     potential = kff.potentials.NeuralIL(
         species=list(settings.species or species),
         cutoff=settings.cutoff,
@@ -28,7 +26,7 @@ def new_model(settings: Settings, species: Iterable[str]) -> kff.ForceField:
         seed=settings.seed,
         dtype=settings.dtype,
     )
-    return kff.ForceField(potential, dtype=settings.dtype)
+    return kff.ForceField(potential)
 
 
 def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
@@ -88,12 +86,14 @@ def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mappi
         return kff.losses.LogCosh(p=getattr(settings, f"{label}_p"), dtype=model.compute_dtype)
 
     weights = {label: weight for label, weight in settings.weights.items() if weight}
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss={OUTPUTS[label]: loss(label) for label in weights},
-        loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
-        metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
-    )
+    # For the learning rate of the optimizer, which has no dtype of its own.
+    with kff.backend.default_dtype(model.variable_dtype):
+        model.compile(
+            optimizer=keras.optimizers.Adam(settings.learning_rate),
+            loss={OUTPUTS[label]: loss(label) for label in weights},
+            loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
+            metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
+        )
 
 
 def learns_noise(model: kff.ForceField) -> bool:
