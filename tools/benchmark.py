@@ -1,6 +1,6 @@
 """Measure speed, memory and accuracy on this machine.
 
-    keras-ff benchmark speed --data neuralil/       energies, forces, training steps, MD calls, large systems
+    keras-ff benchmark speed --data neuralil/       energies, forces, training steps, MD calls, large systems, reading
     keras-ff benchmark accuracy --data mlearn/      train on each element and evaluate on its test set
     keras-ff benchmark classical --write FILE       the rows are added to a Markdown table (BENCHMARKS.md)
 
@@ -43,7 +43,8 @@ class Suite:
 
 SUITES = {
     "speed": Suite(
-        "energies, forces, training steps, MD calls, large systems", {"ean": "neuralil", "scaling": None, "calculator": None}
+        "energies, forces, training steps, MD calls, large systems, reading",
+        {"ean": "neuralil", "scaling": None, "calculator": None, "reading": None},
     ),
     "accuracy": Suite("train on each element and evaluate on its test set", {"element": "mlearn"}),
     "ean": Suite("the same for ethylammonium nitrate, frozen split", {"accuracy": "neuralil"}),

@@ -178,12 +178,14 @@ class Dataset(keras.utils.PyDataset):
         rows = []
         for index in _progress(range(len(self.structures)), progress):
             row = self._row(index)
-            sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside")}
-            labeled = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
-            counts = np.bincount(row["species"], minlength=len(self.species))
-            rows.append({**sizes, **labeled, "n_atoms": len(row["species"]), "energies": row["energy"], "compositions": counts})
+            sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside", "stress")}
+            counts, forces = np.bincount(row["species"], minlength=len(self.species)), bool(np.isfinite(row["forces"]).all())
+            rows.append(
+                {**sizes, "forces": forces, "n_atoms": len(row["species"]), "energies": row["energy"], "compositions": counts}
+            )
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
+        labeled = {"energy": np.isfinite(columns["energies"]), "stress": np.isfinite(columns["stress"]).all(axis=1)}
+        return {**columns, **labeled, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
 
     def _survey_of_waves(self):
         """Make room in all batches for the waves of every structure."""

@@ -63,16 +63,12 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray
     Raises:
         ValueError: If a number is not finite or absurdly large, or the periodic cell vectors are not independent.
     """
-    if not np.isfinite(positions).all():
-        atom = int(np.argmin(np.isfinite(positions).all(axis=-1)))
-        raise ValueError(f"The position of atom {atom} is {positions[atom].tolist()}. Positions are finite numbers in Å.")
-    if not np.isfinite(cell).all():
-        raise ValueError(f"The cell has entries that are not finite: {cell.tolist()}.")
     for name, lengths in (("position of an atom", positions), ("vector of the cell", cell)):
-        if np.abs(lengths).max(initial=0.0) > LARGEST:
-            row = lengths[int(np.abs(lengths).max(axis=-1).argmax())].tolist()
-            raise ValueError(f"A {name} is {row}, more than {LARGEST:g} Å. Are positions and cell in Å?")
-    if not periodic.any() or (periodic.all() and _is_wide(cell)):
+        # One test for all that is wrong, as NaN is not smaller than anything.
+        if not np.abs(lengths).max(initial=0.0) <= LARGEST:
+            _raise_of_lengths(name, lengths)
+    repeats = periodic.tolist()
+    if not any(repeats) or (all(repeats) and _is_wide(cell)):
         return
     lengths = np.linalg.norm(cell, axis=-1)[periodic]
     if periodic_volume(cell, periodic) <= 1e-6 * np.prod(lengths) or (lengths == 0.0).any():
@@ -80,6 +76,17 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray
             f"The cell {cell.tolist()} has no volume in its periodic directions, pbc={periodic.tolist()}. "
             "Give three independent cell vectors in Å, or set pbc to False where the structure does not repeat."
         )
+
+
+def _raise_of_lengths(name, lengths):
+    finite = np.isfinite(lengths).all(axis=-1)
+    if finite.all():
+        row = lengths[int(np.abs(lengths).max(axis=-1).argmax())].tolist()
+        raise ValueError(f"A {name} is {row}, more than {LARGEST:g} Å. Are positions and cell in Å?")
+    if name == "vector of the cell":
+        raise ValueError(f"The cell has entries that are not finite: {lengths.tolist()}.")
+    atom = int(np.argmin(finite))
+    raise ValueError(f"The position of atom {atom} is {lengths[atom].tolist()}. Positions are finite numbers in Å.")
 
 
 def _is_wide(cell):

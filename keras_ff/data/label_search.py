@@ -79,17 +79,20 @@ def labels(
     for note in notes:
         # Python shows the same warning once.
         warnings.warn(f"Labels of structures: {note}.", stacklevel=2)
-    missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
-    return {kind: present.get(kind, missing[kind]) for kind in KINDS}
+    return _with_missing(present, atoms)
 
 
 def _settled(atoms):
     """Labels of a structure that `read` has made, as long as nobody moved its atoms; None for all others."""
     if type(atoms.calc) is not Labels or not same_geometry(atoms, atoms.calc.atoms):
         return None
-    results = atoms.calc.results
-    missing = {"energy": np.nan, "forces": np.full((len(atoms), 3), np.nan), "stress": np.full(6, np.nan)}
-    return {kind: results.get(kind, missing[kind]) for kind in KINDS}
+    return _with_missing(atoms.calc.results, atoms)
+
+
+def _with_missing(known, atoms):
+    """Labels of all kinds, NaN where they are missing."""
+    shapes = {"energy": (), "forces": (len(atoms), 3), "stress": (6,)}
+    return {kind: known[kind] if kind in known else np.full(shape, np.nan)[()] for kind, shape in shapes.items()}
 
 
 def same_geometry(atoms: Atoms, other: Atoms) -> bool:
@@ -296,7 +299,8 @@ def closest_pair(atoms: Atoms, distance: float) -> tuple[int, int, float] | None
         # Rounding may leave 1, which is 0; a tree takes no negative numbers where another direction repeats.
         points = np.where(periodic, fractions % 1.0, fractions - fractions.min(axis=0))
         first, second = KDTree(points, boxsize=np.where(periodic, 1.0, 0.0)).query_pairs(radius, output_type="ndarray").T
-    between = fractions[second] - fractions[first]
+    # Several times as fast as indexing.
+    between = fractions.take(second, 0) - fractions.take(first, 0)
     turns = np.rint(between)
     vectors = (between - (turns if everywhere else turns * periodic)) @ cell
     squares = np.einsum("ij,ij->i", vectors, vectors)
@@ -327,13 +331,17 @@ def _stores(atoms):
     return [atoms.info, atoms.arrays, *nested]
 
 
+@functools.cache
+def _plain(names):
+    return [name.removesuffix(" (calculator)") for name in names]
+
+
 def _candidates(stores, results, names):
     """Values under any of the names: those of the calculator first, then those in `stores`, and free energies after everything."""
     # The spelling "energy (calculator)" of messages and reports is understood as well.
-    plain = [name.removesuffix(" (calculator)") for name in names]
-    candidates = {f"{name} (calculator)": results[name] for name in plain if results.get(name) is not None}
-    present = {name for store in stores for name in store}
-    for name in names if present.intersection(names) else ():
+    candidates = {f"{name} (calculator)": results[name] for name in _plain(names) if name in results}
+    present = set().union(*stores)
+    for name in names if not present.isdisjoint(names) else ():
         value = next((store[name] for store in stores if store.get(name) is not None), None)
         if value is not None:
             candidates[name] = value

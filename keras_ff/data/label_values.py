@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.stress import full_3x3_to_voigt_6_stress
 
 from keras_ff.data.units import StressConvention
 
@@ -63,10 +62,11 @@ def checked_label(kind: str, name: str, raw: Any, atoms: Atoms, stress: StressCo
             not symmetric.
     """
     value = _numbers(kind, name, raw, atoms)
-    if np.isnan(value).all():
-        return None
-    if not np.isfinite(value).all():
-        where = f" at atom {int(np.argmin(np.isfinite(value).all(axis=-1)))}" if kind == "forces" else ""
+    finite = np.isfinite(value)
+    if not finite.all():
+        if np.isnan(value).all():
+            return None
+        where = f" at atom {int(np.argmin(finite.all(axis=-1)))}" if kind == "forces" else ""
         raise ValueError(f"'{name}' has a value that is not finite{where}. Leave the structure out, or remove the label.")
     if kind == "energy":
         return float(value.reshape(())) * (len(atoms) if "per_atom" in name.lower() else 1)
@@ -94,15 +94,14 @@ def _numbers(kind, name, raw, atoms):
 
 def _stress(name, value, atoms, convention):
     if value.size == 9:
-        matrix = value.reshape(3, 3)
-        difference = np.abs(matrix - matrix.T)
-        if difference.max() > ASYMMETRY * np.abs(matrix).max() + NOISE:
-            i, j = np.unravel_index(difference.argmax(), (3, 3))
-            raise ValueError(
-                f"'{name}' is no stress, as its 3x3 numbers are not symmetric: {'xyz'[i]}{'xyz'[j]} is {matrix[i, j]:g} and "
-                f"{'xyz'[j]}{'xyz'[i]} is {matrix[j, i]:g}."
-            )
-        value = full_3x3_to_voigt_6_stress(matrix)
+        # Plain numbers take a fifth of the time of small arrays.
+        xx, xy, xz, yx, yy, yz, zx, zy, zz = numbers = value.reshape(9).tolist()
+        allowed = ASYMMETRY * max(map(abs, numbers)) + NOISE
+        for one, first, second in (("xy", xy, yx), ("xz", xz, zx), ("yz", yz, zy)):
+            if abs(first - second) > allowed:
+                text = f"{one} is {first:g} and {one[::-1]} is {second:g}"
+                raise ValueError(f"'{name}' is no stress, as its 3x3 numbers are not symmetric: {text}.")
+        value = np.array([xx, yy, zz, (yz + zy) / 2, (xz + zx) / 2, (xy + yx) / 2])
         convention = StressConvention(convention.scale, convention.sign)
     if "virial" not in name.lower():
         return convention.apply(value)

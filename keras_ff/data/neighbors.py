@@ -29,6 +29,9 @@ ATOMS_FOR_THREADS = 512
 # Cells of a grid for each atom, and with these few atoms, beyond which vesin is slow, hangs or divides by zero.
 SPARSE, FEW = 2, 500
 
+# Number of cells between an atom and the origin: it has to be an int32.
+MOST_TURNS = 1e9
+
 # Images of the cell within the cutoff beyond which vesin is slow.
 THIN = 20.0
 
@@ -85,17 +88,18 @@ def pairs_within(
     """
     if not len(positions):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 3), np.int32)
-    positions = np.ascontiguousarray(positions, dtype=np.float64)
-    if not periodic.all():
+    positions, repeats = np.ascontiguousarray(positions, dtype=np.float64), periodic.tolist()
+    if not all(repeats):
         cell = np.where(periodic[:, None], cell, 0.0)
     sides = _sides(positions, cell, periodic)
     check_count(len(positions), sides, periodic, cutoff)
-    if periodic.any():
+    # Atoms are at most so many lattice planes away, of which there are three sets.
+    if any(repeats) and 2.0 * float(np.abs(positions).max()) > MOST_TURNS * min(sides):
         _check_turns(positions, cell, periodic)
     if len(positions) ** 2 * math.prod(max(2.0 * cutoff / side, 1.0) for side in sides) > MOST_PAIRS:
         check_crowding(positions, completed(cell, periodic), periodic, cutoff)
     sparse = math.prod(max(side / cutoff, 1.0) for side in sides) > SPARSE * (len(positions) + FEW)
-    thin = any(cutoff > THIN * side for side, repeats in zip(sides, periodic.tolist(), strict=True) if repeats)
+    thin = any(cutoff > THIN * side for side, one in zip(sides, repeats, strict=True) if one)
     if sparse or thin or cutoff > 100.0 * max(sides):
         pairs, S = _pairs_by_tree(positions, cell, periodic, cutoff)
     else:
@@ -103,17 +107,17 @@ def pairs_within(
             cutoff=cutoff, full_list=True, sorted=False, n_threads=1 if len(positions) < ATOMS_FOR_THREADS else 0
         )
         pairs, S = search.compute(points=positions, box=cell, periodic=periodic, quantities="PS", copy=False)
-    # Sorting (atom, pair) as one integer is stable and several times faster than vesin's own sort.
-    keys = (pairs[:, 0].astype(np.int64) << 32) | np.arange(len(pairs))
-    keys.sort()
-    order = keys & 0xFFFFFFFF
-    S = np.ascontiguousarray(S, dtype=np.int32)
-    return (keys >> 32).astype(np.int32), pairs[:, 1].astype(np.int32)[order], _rows(S)[order].view(np.int32).reshape(-1, 3)
+    i, j = pairs.T.astype(np.int32)
+    # NumPy sorts 16 bits in linear time, many times faster than vesin sorts.
+    order = i.astype(np.uint16).argsort(kind="stable")
+    if len(positions) > 1 << 16:
+        order = order[(i >> 16).astype(np.uint16)[order].argsort(kind="stable")]
+    return i.take(order), j.take(order), S.astype(np.int32, copy=False).take(order, 0)
 
 
 def _sides(positions, cell, periodic):
     """Size of the structure along its three directions in Å: distances of lattice planes, or extents where it does not repeat."""
-    if periodic.all():
+    if all(periodic.tolist()):
         return _plane_distances(cell)
     full = completed(cell, periodic)
     sides = 1.0 / np.linalg.norm(np.linalg.inv(full), axis=0)
@@ -136,7 +140,7 @@ def _cross(a, b):
 def _check_turns(positions, cell, periodic):
     """Raise an error if an atom is so many cells away that their number is no int32."""
     turns = np.abs(positions @ np.linalg.inv(completed(cell, periodic))) * periodic
-    if turns.max() > 1e9:
+    if turns.max() > MOST_TURNS:
         atom, direction = np.unravel_index(turns.argmax(), turns.shape)
         raise ValueError(
             f"Atom {atom} is {turns.max():.1e} cells away from the origin along cell vector {direction}. Are cell and positions in "
@@ -183,7 +187,8 @@ def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.n
     Returns:
         Array of `positions[j] + S @ cell - positions[i]`.
     """
-    return positions[j] - positions[i] + S @ cell
+    # Several times as fast as indexing.
+    return positions.take(j, 0) - positions.take(i, 0) + S @ cell
 
 
 def completed(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:
@@ -227,7 +232,6 @@ def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors
         >>> neighbors.tolist()
         [[1, 2], [0, -1], [-1, -1]]
     """
-    S = np.ascontiguousarray(S)
     highest = int(i[-1]) if len(i) else -1
     if highest >= n_atoms:
         raise ValueError(
@@ -240,15 +244,7 @@ def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors
             f"Atom {int(counts.argmax())} has {most} neighbors, but n_neighbors={n_neighbors} leaves room for {n_neighbors} only. "
             f"Raise n_neighbors to {most} or more."
         )
-    neighbors = np.full((n_atoms, n_neighbors), -1, dtype=np.int32)
-    shifts = np.zeros((n_atoms, n_neighbors, 3), dtype=S.dtype)
-    # The pairs are sorted by atom, so the flat index of a pair is its number plus the padding of the rows before it.
-    indices = np.arange(len(i)) + np.repeat(np.arange(n_atoms) * n_neighbors - (np.cumsum(counts) - counts), counts)
-    neighbors.reshape(-1)[indices] = j
-    _rows(shifts)[indices] = _rows(S)
-    return neighbors, shifts
-
-
-def _rows(array):
-    """View of a contiguous array whose elements are its rows of three, which NumPy copies several times faster than the rows."""
-    return array.reshape(-1, 3).view(np.dtype((np.void, 3 * array.itemsize)))[:, 0]
+    # The pairs are sorted by atom. Behind the last one is the padding.
+    columns, counts = np.arange(n_neighbors), counts[:, None]
+    pairs = np.where(columns < counts, np.cumsum(counts)[:, None] - counts + columns, len(i))
+    return np.append(j, -1).astype(np.int32, copy=False).take(pairs), np.append(S, np.zeros((1, 3), S.dtype), axis=0).take(pairs, 0)

@@ -51,16 +51,17 @@ class Placement(NamedTuple):
             `Placement`.
         """
         crossings, origin = np.zeros(positions.shape), np.zeros(3)
-        if periodic.any():
-            full = cell if periodic.all() else completed(cell, periodic)
+        repeats = periodic.tolist()
+        if any(repeats):
+            full = cell if all(repeats) else completed(cell, periodic)
             turns = np.floor(positions @ np.linalg.inv(full)) * periodic
             # All atoms or none, so that a structure whose atoms cross the boundary of its cell keeps its positions.
             if np.abs(turns).max(initial=0.0) > 1.0:
                 crossings = turns
-        if not periodic.all() and len(positions):
+        if not all(repeats) and len(positions):
             # Single atoms far away, such as those that evaporate, leave the median where it is.
             middle = np.median(positions, axis=0)
-            if periodic.any():
+            if any(repeats):
                 # Only perpendicular to the directions that repeat.
                 across = full[~periodic] / np.linalg.norm(full[~periodic], axis=1, keepdims=True)
                 middle = (middle @ across.T) @ across
@@ -111,7 +112,7 @@ def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None
     """
     if not len(atoms):
         raise ValueError("The structure has no atoms.")
-    cell, periodic = np.array(atoms.cell[:], dtype=np.float64), np.array(atoms.pbc, dtype=bool)
+    cell, periodic = atoms.cell.array.copy(), np.array(atoms.pbc, dtype=bool)
     check_geometry(atoms.positions, cell, periodic)
     placement = placement or Placement.of(atoms.positions, cell, periodic)
     positions = placement.near(atoms.positions, cell)

@@ -25,6 +25,7 @@ WEIGHTS = {
         + ("config_virial_weight", "virial_weight", "vweight")
     ),
 }
+NAMES = {name for names in WEIGHTS.values() for name in names}
 
 
 def label_weights(atoms: Atoms) -> dict[str, float]:
@@ -50,6 +51,8 @@ def label_weights(atoms: Atoms) -> dict[str, float]:
         {'structure': 0.5, 'energy': 2.0, 'forces': 1.0, 'stress': 1.0}
     """
     weights, stores = {}, _stores(atoms)
+    if all(NAMES.isdisjoint(store) for store in stores):
+        return dict.fromkeys(WEIGHTS, 1.0)
     for kind, names in WEIGHTS.items():
         given = {name: store[name] for name in names for store in stores if store.get(name) is not None}
         values = {name: _checked(name, value) for name, value in given.items()}
@@ -157,6 +160,8 @@ def without_weightless(labels: dict[str, Any], weights: Sequence[float]) -> dict
         labels: Dict of "energy", "forces" and "stress".
         weights: Weights of the structure and of its labels.
     """
+    if min(weights) > 0:
+        return labels
     present = dict(zip(KINDS, np.asarray(weights[1:]) * weights[0] > 0, strict=True))
     return {kind: value if present.get(kind, True) else value * np.nan for kind, value in labels.items()}
 

@@ -1,10 +1,13 @@
 import os
 
+import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.constraints import FixAtoms, FixCartesian
 
 from keras_ff.data import labels, read
-from keras_ff.data.extended_xyz import element
+from keras_ff.data.extended_xyz import element, xyz_frames
 
 COMMENT = 'Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:forces:R:3 energy=-10.0 pbc="T T T"'
 ROWS = ["Si 0 0 0 0.1 0 0", "Si 1.3 1.3 1.3 -0.1 0 0"]
@@ -32,6 +35,9 @@ def text(comment=COMMENT, rows=ROWS):
         (COMMENT.replace("species:S:1", "name:S:1"), ROWS, "needs the elements"),
         (COMMENT + " energy=-11.0", ROWS, "'energy' stands there twice"),
         (COMMENT, [ROWS[0].replace("Si", "Xx"), ROWS[1]], "'Xx' is no chemical element"),
+        (COMMENT.replace("forces:R:3", "seen:L:3"), ["Si 0 0 0 T F yes", "Si 2 2 2 T T T"], "'yes' is neither T nor F"),
+        (COMMENT + ' stress="1 2 3"', ROWS, "stress, expecting special 3x3"),
+        ("", ["Si 0 0", "Si 1.3 1.3"], "have 3 columns. Expected 4"),
         ("", ["Si 0 0 0", "Si 1.3 1.3 1.3 9"], "line of atom 1 has 5 columns, the line of atom 0 has 4"),
     ],
 )
@@ -48,6 +54,32 @@ def test_a_comment_in_another_encoding_is_read(tmp_path):
         (tmp_path / "s.xyz").write_bytes(text(COMMENT + ' note="5 Å"').replace("\n", "\r\n").encode(encoding))
         (atoms,) = read(tmp_path / "s.xyz")
         assert atoms.info["note"] == "5 Å" and labels(atoms)["energy"] == -10.0
+
+
+def test_frames_have_what_ase_reads(tmp_path):
+    structures = []
+    for constraint in (FixAtoms([1]), [FixCartesian(0, [True, False, False]), FixCartesian(1, [False, False, True])]):
+        atoms = Atoms("SiC", [[0.1, 0.2, 0.3], [2.0, 2.1, 2.2]], cell=[[5, 0, 0], [1, 5, 0], [0, 2, 6]], pbc=[True, True, False])
+        atoms.info.update(note='a "b" c', virial=np.arange(9.0).reshape(3, 3) + 0.5, numbers=[1, 2], ok=True)
+        for name, values in {"tags": [1, 2], "seen": [True, False], "name": ["a_1", "b"], "spin": [[1, 2], [3, 4]]}.items():
+            atoms.set_array(name, np.array(values))
+        atoms.set_initial_charges([0.5, -0.5])
+        atoms.set_constraint(constraint)
+        structures.append(atoms)
+    ase.io.write(tmp_path / "s.xyz", structures)
+    for (_, ours), theirs in zip(xyz_frames(tmp_path / "s.xyz"), ase.io.read(tmp_path / "s.xyz", ":"), strict=True):
+        assert ours == theirs and str(ours.constraints) == str(theirs.constraints) and str(ours.info) == str(theirs.info)
+        assert ours.arrays.keys() == theirs.arrays.keys()
+        for name, values in theirs.arrays.items():
+            np.testing.assert_array_equal(ours.arrays[name], values)
+            assert ours.arrays[name].dtype == values.dtype
+
+
+def test_a_stress_in_a_remark_is_none(tmp_path):
+    numbers = '="1 0 0 0 1 0 0 0 1"'
+    for remark in (f"note='a stress{numbers}'", f"my_stress{numbers}", f'note="a stress{numbers}'):
+        (tmp_path / "s.xyz").write_text(text(f"{COMMENT} {remark}"))
+        assert np.isnan(labels(read(tmp_path / "s.xyz")[0])["stress"]).all()
 
 
 def test_keywords_in_small_letters_are_keywords(tmp_path):

@@ -34,7 +34,7 @@ def test_elements_are_measured_one_by_one_and_together(tmp_path):
 
 
 def test_what_lacks_its_data_is_left_out(capsys):
-    assert [words[4] for words in benchmark.commands(parsed("speed"))] == ["scaling", "calculator"]
+    assert [words[4] for words in benchmark.commands(parsed("speed"))] == ["scaling", "calculator", "reading"]
     assert "speed ean is left out: it needs --data" in capsys.readouterr().out
     with pytest.raises(ValueError, match="Nothing of ean can be measured"):
         benchmark.commands(parsed("ean"))

@@ -1,12 +1,15 @@
-"""Speed and memory of NeuralIL: `keras-ff benchmark speed`."""
+"""Speed and memory of NeuralIL, and of reading: `keras-ff benchmark speed`."""
 
+import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from ase.io import read
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
 
 import keras_ff as kff
 from keras_ff_tools.benchmarks.measure import ase_step, batch_of, compiled, once, peak, row, timed, train
@@ -96,6 +99,31 @@ def calculator(sizes: Sequence[int] = (4, 6), cells: Sequence[int] = (3, 6), rep
             cpu, wall = timed(step, repeats)
             speed = f"{len(atoms) / wall:.0f} atoms/s, {1e3 * wall:.2f} ms wall, {1e3 * cpu:.2f} CPU ms"
             row(f"ASE energy + forces, Si, {len(atoms)} atoms, cutoff 5 Å, n_max {n_max}", speed)
+
+
+def reading(count: int = 500, cells: Sequence[int] = (1, 2), repeats: int = 7) -> None:
+    """Cost of `keras_ff.data.read` beside that of ASE, and of a data set, for labeled silicon in extended XYZ.
+
+    Args:
+        count: Number of structures in the file.
+        cells: Numbers of cubic cells of 8 atoms along each axis.
+        repeats: Number of timed calls.
+    """
+    model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
+    for size in cells:
+        atoms = rattled(size)
+        atoms.calc = SinglePointCalculator(atoms, energy=-5.0, forces=atoms.positions / 3, stress=np.arange(6) / 7)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "silicon.xyz"
+            write(path, [atoms] * count)
+            theirs, ours = (timed(partial(one, path, ":"), repeats)[0] / count for one in (read, kff.data.read))
+            structures = kff.data.read(path)
+        made = timed(partial(kff.data.Dataset, structures, model, progress=False), repeats)[0] / count
+        row(
+            f"reading structures of {len(atoms)} atoms from extended XYZ",
+            f"{1e3 * ours:.3f} CPU ms each, {ours / theirs:.2f} times as long as ASE; `Dataset`, cutoff {model.cutoff:.2f} Å: "
+            f"{1e3 * made:.3f} CPU ms each",
+        )
 
 
 def rattled(cells: int) -> Atoms:

@@ -14,4 +14,5 @@ def test_speed(mlearn, rows):
     speed.training_step("tiny", kff.potentials.StillingerWeber.silicon(), structures, repeats=1)
     speed.scaling(cells=(1,), n_max=1, repeats=1)
     speed.calculator(sizes=(1,), cells=(1,), repeats=1)
-    assert len(rows()) == 4
+    speed.reading(count=2, cells=(1,), repeats=1)
+    assert len(rows()) == 5
