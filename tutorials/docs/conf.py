@@ -1,0 +1,101 @@
+"""Sphinx builds the site from the folder `tutorials`, with this configuration: `make docs`."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+# Executed pages compute in kernels, which take the environment over.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ["KERAS_FF_ROOT"] = str(ROOT)
+os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+sys.path.insert(0, str(HERE))
+
+import keras_ff  # noqa: E402
+
+project, author, copyright = "keras_ff", "The developers of keras_ff", "The developers of keras_ff"
+version = release = keras_ff.__version__
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_design",
+    "command_line",
+]
+root_doc = "index"
+# Tutorials as programs are beside their notebooks.
+exclude_patterns = ["docs/_*", "**.ipynb_checkpoints", "figures"]
+nitpicky = True
+
+# Pages are notebooks in MyST's format. Those with code cells are executed anew in each build; the tutorials are as they were saved.
+nb_execution_mode = "force"
+nb_execution_excludepatterns = ["*.ipynb"]
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "groupwise"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autosummary_generate = False
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+napoleon_custom_sections = [("Reference", "references_style")]
+napoleon_use_rtype = False
+# A single backtick in a docstring is code, and a link where it names something of the library.
+default_role = "py:obj"
+python_use_unqualified_type_names = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"keras_ff {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = html_show_sourcelink = False
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+}
+
+
+def _resolve(app, env, node, contnode):
+    """Link `NeuralIL` and `kff.potentials.NeuralIL` as `keras_ff.potentials.NeuralIL`; leave code that is no name of ours."""
+    if node.get("refdomain") != "py":
+        return None
+    domain = env.get_domain("py")
+    target = re.sub(r"^kff\.", "keras_ff.", node["reftarget"].removesuffix("()"))
+    found = {name for name in domain.objects if name == target or name.endswith(f".{target}")}
+    # A class is meant before an attribute or a method of the same name.
+    homes = {name for name in found if domain.objects[name].objtype in ("class", "function", "exception", "module")} or found
+    if len(homes) == 1 and target not in ("members", "model"):
+        return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", homes.pop(), node, contnode)
+    # Only what claims to be of this library has to exist.
+    return None if target.startswith("keras_ff.") and not homes else contnode
+
+
+def _links(app, path, parent, content):
+    """Links of the files in the root of the repository lead to the pages that include them."""
+    pages = {
+        "BENCHMARKS.md": "benchmarks.md",
+        "CHANGELOG.md": "changelog.md",
+        "CONTRIBUTING.md": "contributing.md",
+        "README.md": "../index.md",
+        "LICENSE": "contributing.md",
+    }
+    text = re.sub(r"\]\((tutorials/)", "](../", content[0])
+    content[0] = re.sub(r"\]\(([A-Z]+(?:\.md)?)\)", lambda found: f"]({pages.get(found[1], found[1])})", text)
+
+
+def setup(app):
+    """Connect the functions above."""
+    app.connect("missing-reference", _resolve)
+    app.connect("include-read", _links)
