@@ -30,6 +30,8 @@ root_doc = "index"
 # Tutorials as programs are beside their notebooks.
 exclude_patterns = ["docs/_*", "**.ipynb_checkpoints", "figures"]
 nitpicky = True
+# "--resume" is an option and no dash.
+smartquotes = False
 
 # Pages are notebooks in MyST's format. Those with code cells are executed anew in each build; the tutorials are as they were saved.
 nb_execution_mode = "force"
@@ -95,7 +97,21 @@ def _links(app, path, parent, content):
     content[0] = re.sub(r"\]\(([A-Z]+(?:\.md)?)\)", lambda found: f"]({pages.get(found[1], found[1])})", text)
 
 
+# Before the first of these a docstring is prose, in which what is indented is code or a formula.
+SECTION = re.compile(r"(Args|Attributes|Example|Raises|Reference|Returns|Warns|Yields):$")
+
+
+def _literal_blocks(app, what, name, obj, options, lines):
+    """Say so to Sphinx, which takes indented lines for a quotation."""
+    end = next((index for index, line in enumerate(lines) if SECTION.match(line)), len(lines))
+    for index in reversed(range(2, end)):
+        if lines[index].startswith("    ") and not lines[index - 1].strip() and not lines[index - 2].startswith("  "):
+            lines[index - 1 : index] = ["", "::", ""]
+
+
 def setup(app):
     """Connect the functions above."""
     app.connect("missing-reference", _resolve)
     app.connect("include-read", _links)
+    # Before napoleon.
+    app.connect("autodoc-process-docstring", _literal_blocks, priority=400)
