@@ -1,6 +1,7 @@
 """Sphinx builds the site from the folder `tutorials`, with this configuration: `make docs`."""
 
 import os
+import pydoc
 import re
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ autosummary_generate = False
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 napoleon_custom_sections = [("Reference", "references_style")]
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 # A single backtick in a docstring is code, and a link where it names something of the library.
 default_role = "py:obj"
 python_use_unqualified_type_names = True
@@ -74,14 +76,19 @@ def _resolve(app, env, node, contnode):
     if node.get("refdomain") != "py":
         return None
     domain = env.get_domain("py")
-    target = re.sub(r"^kff\.", "keras_ff.", node["reftarget"].removesuffix("()"))
-    found = {name for name in domain.objects if name == target or name.endswith(f".{target}")}
-    # A class is meant before an attribute or a method of the same name.
-    homes = {name for name in found if domain.objects[name].objtype in ("class", "function", "exception", "module")} or found
-    if len(homes) == 1 and target not in ("members", "model"):
-        return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", homes.pop(), node, contnode)
-    # Only what claims to be of this library has to exist.
-    return None if target.startswith("keras_ff.") and not homes else contnode
+    target = re.sub(r"^kff\.", "keras_ff.", node["reftarget"].partition("(")[0])
+    # A single word in lower case is an argument more often than a function.
+    if re.search(r"[A-Z._]", target):
+        kinds = ("class", "function", "exception", "module", "method", "property", "attribute")
+        found = {name for name in domain.objects if name == target or name.endswith(f".{target}")}
+        for kind in kinds:
+            homes = [name for name in found if domain.objects[name].objtype == kind and not domain.objects[name].aliased]
+            if len(homes) == 1:
+                return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", homes[0], node, contnode)
+            if homes:
+                break
+    # What claims to be of this library has to exist, also where it has no page.
+    return contnode if not target.startswith("keras_ff.") or pydoc.locate(target) is not None else None
 
 
 def _links(app, path, parent, content):
