@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+from sphinx.util import inspect
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Executed pages compute in kernels, which take the environment over.
@@ -47,6 +49,8 @@ myst_heading_anchors = 3
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+toc_object_entries_show_parents = "hide"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autosummary_generate = False
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
@@ -116,9 +120,18 @@ def _literal_blocks(app, what, name, obj, options, lines):
             lines[index - 1 : index] = ["", "::", ""]
 
 
+def _constructor(app, what, name, obj, options, signature, annotation):
+    """Show the arguments of `__init__` for classes of Keras, which take any in `__new__`."""
+    if what != "class" or signature != "(*args, **kwargs)":
+        return None
+    found = inspect.signature(obj.__init__, bound_method=True)
+    return inspect.stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), annotation
+
+
 def setup(app):
     """Connect the functions above."""
     app.connect("missing-reference", _resolve)
     app.connect("include-read", _links)
+    app.connect("autodoc-process-signature", _constructor)
     # Before napoleon.
     app.connect("autodoc-process-docstring", _literal_blocks, priority=400)
