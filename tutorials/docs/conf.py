@@ -14,6 +14,9 @@ ROOT = HERE.parents[1]
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ["KERAS_FF_ROOT"] = str(ROOT)
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+# Compiled once and used once.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 sys.path.insert(0, str(HERE))
 
 import keras_ff  # noqa: E402
@@ -43,6 +46,8 @@ nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+# What TensorFlow prints when Keras imports it.
+nb_output_stderr = "remove"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -122,7 +127,7 @@ def _literal_blocks(app, what, name, obj, options, lines):
 
 def _constructor(app, what, name, obj, options, signature, annotation):
     """Show the arguments of `__init__` for classes of Keras, which take any in `__new__`."""
-    if what != "class" or signature != "(*args, **kwargs)":
+    if what != "class" or not (signature or "").startswith("(*args"):
         return None
     found = inspect.signature(obj.__init__, bound_method=True)
     return inspect.stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), annotation
