@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,16 @@ def test_parts_of_other_files_that_pages_include_are_there():
                 words = words.replace("\\n", "\n")
                 assert words in text, f"{page.name}: {option} {words!r}"
                 text = text.split(words, 1)[1] if option == "start-after" else text
+
+
+def test_commands_are_those_of_the_programs():
+    from keras_ff_tools.main import _parser
+
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for line in re.findall(r"^ *keras-ff (.*?)(?: +#.*)?$", block, re.MULTILINE):
+                words = shlex.split(line)
+                assert _parser(words).parse_args(words).verb, f"{page.name}: {line}"
 
 
 def test_links_between_pages_lead_to_files_and_headings():

@@ -15,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ["KERAS_FF_ROOT"] = str(ROOT)
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 # Compiled once and used once.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 sys.path.insert(0, str(HERE))
 
