@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,13 +28,14 @@ def text_of(node):
     return None
 
 
+@cache
 def sentences():
     """All strings of the code, and of each warning its words."""
     strings, warned = [], {}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             strings.append(text_of(node) or "")
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "warn":
                 warned[f"{path.name}:{node.lineno}"] = text_of(node.args[0])
     for path in sorted((ROOT / "keras_ff").rglob("*.[ch]*")):
         code = re.sub(r'"\s*\n\s*"', "", path.read_text(encoding="utf-8"))
