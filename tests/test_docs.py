@@ -78,7 +78,7 @@ def test_commands_are_those_of_the_programs():
 
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-            for line in re.findall(r"^ *keras-ff (.*?)(?: +#.*)?$", block, re.MULTILINE):
+            for line in re.findall(r"^ *keras-ff ([a-z].*?)(?: +#.*)?$", block, re.MULTILINE):
                 words = shlex.split(line)
                 assert _parser(words).parse_args(words).verb, f"{page.name}: {line}"
 
