@@ -4,6 +4,7 @@
 #   make quick                     the tests of one backend that matter most, for work in progress
 #   make fuzz                      5,000 damaged files of all kinds that are read, minutes
 #   make lint                      style
+#   make docs                      the documentation, docs_html/index.html, about two minutes; needs no network once it is installed
 # The tests that matter most, on the newest releases and on the oldest that pyproject.toml allows:
 #   make test-next PYTHON=python3.13     in .venv-next; JAX 0.11 and later need Python 3.12
 #   make test-oldest PYTHON=python3.11   in .venv-oldest
@@ -16,7 +17,7 @@ PIP = -m pip install --quiet --disable-pip-version-check --no-compile
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo quick test test-slow fuzz test-next test-oldest lint clean
+.PHONY: demo quick test test-slow fuzz test-next test-oldest lint docs clean
 
 demo: $(ENV)/.installed-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m keras_ff_tools.demo --out demo
@@ -65,6 +66,17 @@ lint: $(ENV)/.installed-test
 	$(ENV)/bin/ruff check .
 	$(ENV)/bin/ruff format --check .
 
+# Links to other sites are not looked at: that needs a network, `sphinx-build -b linkcheck`.
+docs: $(ENV)/.installed-docs
+	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m sphinx -W --keep-going -c tutorials/docs tutorials docs_html
+	@echo "== open docs_html/index.html"
+
+$(ENV)/.installed-docs: pyproject.toml
+	test -x $(ENV)/bin/python || $(PYTHON) -m venv $(ENV)
+	@echo "Installing keras_ff with $(BACKEND) and Sphinx into $(ENV), a minute or two ..."
+	$(ENV)/bin/python $(PIP) --editable ".[$(BACKEND),docs]"
+	touch $@
+
 $(ENV)/.installed-$(BACKEND): pyproject.toml
 	test -x $(ENV)/bin/python || $(PYTHON) -m venv $(ENV)
 	@echo "Installing keras_ff with $(BACKEND) into $(ENV), a minute or two ..."
@@ -78,4 +90,4 @@ $(ENV)/.installed-test: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv .venv-next .venv-oldest demo
+	rm -rf .venv .venv-next .venv-oldest demo docs_html

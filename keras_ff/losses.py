@@ -302,7 +302,7 @@ class GaussianNLL(LabelLoss):
 
 @keras.saving.register_keras_serializable("keras_ff")
 class ForceNorm(LabelLoss):
-    """Loss of the length of the force error of each atom, |F - F_true|.
+    """Loss of the length of the force error of each atom, `|F - F_true|`.
 
     Unlike a loss of the three components it does not depend on the orientation
     of the structure. The mean runs over the atoms that have all three components.

@@ -40,15 +40,15 @@ class Dataset(keras.utils.PyDataset):
 
     A batch is `(inputs, labels)` of NumPy arrays with S structures, A atoms and K neighbors:
 
-    | inputs    |                       | labels          |           |
-    |-----------|-----------------------|-----------------|-----------|
-    | positions | (S, A, 3), Å          | energy          | (S, 1)    |
-    | species   | (S, A) int32          | energy_per_atom | (S, 1)    |
-    | cell      | (S, 3, 3), Å          | forces          | (S, A, 3) |
-    | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
-    | shifts    | (S, A, K, 3)          |                 |           |
-    | waves     | (S, N1, N2, N3) int32 |                 |           |
-    | counts    | (S, members)          |                 |           |
+        | inputs    |                       | labels          |           |
+        |-----------|-----------------------|-----------------|-----------|
+        | positions | (S, A, 3), Å          | energy          | (S, 1)    |
+        | species   | (S, A) int32          | energy_per_atom | (S, 1)    |
+        | cell      | (S, 3, 3), Å          | forces          | (S, A, 3) |
+        | neighbors | (S, A, K) int32       | stress          | (S, 6)    |
+        | shifts    | (S, A, K, 3)          |                 |           |
+        | waves     | (S, N1, N2, N3) int32 |                 |           |
+        | counts    | (S, members)          |                 |           |
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`: shifts are whole
     numbers of lattice vectors. Species are indices into `model.species`; -1 marks padding atoms and neighbors, and the directions

@@ -16,7 +16,7 @@ MOST_WAVES = 10_000_000
 
 
 def wave_shape(cell: np.ndarray, wave_cutoff: float) -> tuple[int, int, int]:
-    """Shape of the smallest array `waves` of a cell: (n_1 + 1, 2 n_2 + 1, 2 n_3 + 1) with n_d = floor(wave_cutoff |a_d| / 2 pi).
+    """Shape of the smallest array `waves` of a cell: (n_1 + 1, 2 n_2 + 1, 2 n_3 + 1) with `n_d = floor(wave_cutoff |a_d| / 2 pi)`.
 
     No wave within the cutoff has a higher number, as 2 pi n_d = k · a_d.
 
@@ -45,7 +45,7 @@ def wave_shape(cell: np.ndarray, wave_cutoff: float) -> tuple[int, int, int]:
 
 
 def lattice_waves(cell: np.ndarray, wave_cutoff: float, shape: Sequence[int]) -> np.ndarray:
-    """Multiplicity of each wave in a sum over all waves with 0 < |k| <= `wave_cutoff`, an int32 array.
+    """Multiplicity of each wave in a sum over all waves with `0 < |k| <= wave_cutoff`, an int32 array.
 
     The wave k = 2 pi (n_1 b_1 + n_2 b_2 + n_3 b_3), with b_i · a_j = delta_ij, has the index [n_1, n_2 + N_2 // 2, n_3 + N_3 // 2].
     Waves with negative n_1 are left out, as k and -k contribute equally to a real sum.

@@ -116,7 +116,7 @@ class Ewald(LongRange, _Coulomb):
                 - alpha / sqrt(pi) sum_i q_i^2  -  pi / (2 V alpha^2) (sum_i q_i)^2 ]
 
     with K = `coulomb_constant`. The last term is a uniform background that makes a charged cell neutral. The first sum ends at the
-    cutoff and the second at |k| = `wave_cutoff`, where their terms have fallen to the fraction `accuracy` of their values without
+    cutoff and the second at `|k| = wave_cutoff`, where their terms have fallen to the fraction `accuracy` of their values without
     damping: alpha and `wave_cutoff` follow from that. As the second sum is one over all atoms, the potential is not local; see
     `LongRange`. It needs three periodic directions. The energy jumps by a fraction of about `accuracy` as neighbors and waves come
     and go.

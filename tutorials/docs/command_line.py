@@ -1,0 +1,76 @@
+"""The directive `command-line`: all verbs of `keras-ff`, from the parsers themselves."""
+
+import argparse
+import inspect
+import re
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+
+class CommandLine(SphinxDirective):
+    """A section for each verb: what its module says, its usage, and tables of its options."""
+
+    def run(self):
+        """Return the sections."""
+        from keras_ff_tools import main
+
+        self.env.note_dependency(main.__file__)
+        return [self._section(verb, summary, _parser(main, verb)) for verb, summary in main.VERBS.items()]
+
+    def _section(self, verb, summary, parser):
+        section = nodes.section(ids=[f"keras-ff-{verb}"], names=[f"keras-ff {verb}"])
+        section += nodes.title("", f"keras-ff {verb}")
+        for block in re.split(r"\n\s*\n", inspect.cleandoc(parser.description or summary)):
+            section += _code(inspect.cleandoc(block)) if block.startswith("  ") else nodes.paragraph("", _plain(block))
+        section += _code(parser.format_usage().removeprefix("usage: "))
+        for group in parser._action_groups:
+            actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
+            if actions and group.title != "every verb":
+                section += nodes.rubric("", group.title[:1].upper() + group.title[1:])
+                section += _table([(_spelled(action), _help(action, parser)) for action in actions])
+        return section
+
+
+def _parser(main, verb):
+    parser = main._parser([verb])
+    subparsers = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return subparsers.choices[verb]
+
+
+def _plain(text):
+    return " ".join(text.split())
+
+
+def _code(text):
+    return nodes.literal_block(text, text, language="text")
+
+
+def _spelled(action):
+    """An option with its value, such as "--train FILE ..."."""
+    value = action.metavar or "|".join(map(str, action.choices or [])) or action.dest.upper()
+    if not action.option_strings:
+        return value
+    value = "" if action.nargs == 0 else f" {value}" + (" ..." if action.nargs in ("+", "*") else "")
+    return ", ".join(action.option_strings) + value
+
+
+def _help(action, parser):
+    return parser._get_formatter()._expand_help(action) if action.help else ""
+
+
+def _table(rows):
+    """A table of an option and its help in each row."""
+    table, group, body = nodes.table(classes=["options"]), nodes.tgroup(cols=2), nodes.tbody()
+    group += [nodes.colspec(colwidth=30), nodes.colspec(colwidth=70), body]
+    for option, text in rows:
+        option = nodes.paragraph("", "", nodes.literal("", option))
+        body += nodes.row("", nodes.entry("", option), nodes.entry("", nodes.paragraph("", text)))
+    table += group
+    return table
+
+
+def setup(app):
+    """Add the directive."""
+    app.add_directive("command-line", CommandLine)
+    return {"parallel_read_safe": True}
