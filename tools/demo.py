@@ -1,7 +1,7 @@
 """From DFT data of silicon to a force field, molecular dynamics and a report, in about four minutes.
 
-Trains on the silicon data that comes with the library, evaluates on its test set, runs 1 ps of molecular dynamics at constant energy
-through the ASE calculator, and writes everything into one folder.
+Trains on the silicon data that comes with the library, evaluates on its test set, runs 1 ps of molecular dynamics at constant
+energy through the ASE calculator, and writes everything into one folder.
 
   keras-ff demo
   keras-ff demo --out demo_tensorflow --backend tensorflow
@@ -34,7 +34,11 @@ TRAIN, TEST = DATA / "Si_train.xyz.gz", DATA / "Si_test.xyz.gz"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument(
-        "-o", "--out", default="demo", metavar="FOLDER", help="folder of the results; an earlier demo in it is removed (default demo)"
+        "-o",
+        "--out",
+        default="demo",
+        metavar="FOLDER",
+        help="folder of the results; an earlier demo in it is removed (default demo)",
     )
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M", help=f"of training (default {MINUTES:g})")
     parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"of molecular dynamics (default {STEPS})")
@@ -124,4 +128,3 @@ def molecular_dynamics(
     )
     figure = kff.plots.energy_conservation(times, energies, len(atoms), temperatures)
     return {"text": text, "figure": figure, "times": times, "energies": energies, "temperatures": temperatures}
-

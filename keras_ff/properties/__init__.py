@@ -6,6 +6,7 @@ from keras_ff.properties.cell import CellLengths
 from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
 from keras_ff.properties.hessians import HessianProducts, hessian, third_order
+from keras_ff.properties.moduli import averaged_moduli, youngs_modulus
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
 from keras_ff.properties.thermodynamics import density_of_states, entropy, free_energy, heat_capacity, mesh
@@ -34,6 +35,7 @@ __all__ = [
     "RadialDistribution",
     "VelocityAutocorrelation",
     "VibrationalDensity",
+    "averaged_moduli",
     "band_path",
     "bulk_modulus",
     "cubic",
@@ -49,4 +51,5 @@ __all__ = [
     "third_order",
     "velocity_autocorrelation",
     "vibrational_density",
+    "youngs_modulus",
 ]

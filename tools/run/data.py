@@ -8,8 +8,9 @@ from keras_ff_tools.run.settings import Settings
 
 Structures = list | CachedStructures
 
-# Seconds that the programs of one shape of batches, for training and validation, take to compile.
-COMPILATION = 15.0
+# Seconds that the programs of one shape of batches, for training and validation, take to compile, and seconds of a training step
+# for each pair of atoms in its arrays, padding included: NeuralIL on two cores.
+COMPILATION, PAIR = 15.0, 2e-6
 
 
 class RunData:
@@ -77,7 +78,7 @@ class RunData:
                 has a label that the loss asks for.
         """
         most = self.settings.max_shapes
-        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, self.settings.minutes)
+        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, self.settings)
         valid = (
             None if self.valid is None else self._dataset(self.valid, model, "validation", min(len(train.shapes), 2), shuffle=False)
         )
@@ -106,18 +107,20 @@ class RunData:
         return species_of(self.train)
 
 
-def in_good_shapes(data: kff.data.Dataset, most: int, minutes: float | None) -> kff.data.Dataset:
+def in_good_shapes(data: kff.data.Dataset, most: int, settings: Settings) -> kff.data.Dataset:
     """The data set in as many shapes as leave the most time for training: one more pads less, and takes a compilation.
 
     Args:
         data: The training set.
         most: Highest number of shapes.
-        minutes: Wall time of the run; without it all shapes that save padding are taken.
+        settings: Settings, of which `minutes` or `epochs` count.
     """
-    if minutes is None:
-        return data
     choices = [data.in_shapes(count) for count in range(1, most + 1)]
-    return max(choices, key=lambda one: max(60 * minutes - COMPILATION * len(one.shapes), 1.0) * (1.0 - one.padding_waste))
+    if settings.minutes is not None:
+        seconds = 60 * settings.minutes
+        return max(choices, key=lambda one: max(seconds - COMPILATION * len(one.shapes), 1.0) * (1.0 - one.padding_waste))
+    pairs = settings.epochs * data.n_pairs.sum()
+    return min(choices, key=lambda one: COMPILATION * len(one.shapes) + PAIR * pairs / (1.0 - one.padding_waste))
 
 
 def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:

@@ -133,7 +133,13 @@ class TrainingRun:
             for name, data in sets.items()
             if data is not None
         }
-        return found if self.test is None else {**found, "test": {"structures": len(self.test)}}
+        if self.test is not None:
+            labels = [kff.data.labels(atoms) for atoms in self.test]
+            counts = {
+                kind: sum(bool(np.isfinite(known[kind]).any()) for known in labels) for kind in ("energy", "forces", "stress")
+            }
+            found["test"] = {"structures": len(labels), **counts}
+        return found
 
     def finish(self) -> Result:
         """Begin the folder if there is none, train to the end from the last state in it, evaluate, and write the report."""
