@@ -123,8 +123,8 @@ def molecular_dynamics(
     mean = np.mean(temperatures[len(temperatures) // 2 :])
     text = (
         f"{len(atoms)} atoms, {steps} steps of 1 fs at constant energy, {mean:.0f} K on average in the second half: the total "
-        f"energy drifts by {drift:+.2g} meV/atom/ps and fluctuates by {fluctuation:.2g} meV/atom. {steps / seconds:.0f} steps "
-        "per second."
+        f"energy drifts by {drift:+.2g} meV/atom/ps and fluctuates by {fluctuation:.2g} meV/atom, which is good where it is small "
+        f"against the thermal energy kT of {1e3 * units.kB * mean:.0f} meV. {steps / seconds:.0f} steps per second."
     )
     figure = kff.plots.energy_conservation(times, energies, len(atoms), temperatures)
     return {"text": text, "figure": figure, "times": times, "energies": energies, "temperatures": temperatures}

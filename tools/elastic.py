@@ -147,6 +147,6 @@ def table(constants, results: dict[str, Any]) -> str:
         "",
         f"stability   stable: the energy rises with every strain (Born); the smallest eigenvalue is {lowest:.2f} GPa",
         f"anisotropy  {told}",
-        f"Young's     modulus of a single crystal from {low} to {high}, Cartesian",
+        f"direction   Young's modulus of a single crystal from {low} to {high}, Cartesian",
     ]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from pathlib import Path
 from keras_ff_tools.crystal import add_crystal, prepared
 
 # An even mesh has as many points along each axis as cells make a length of so many Å, but not more than MOST_POINTS.
-LENGTH, MOST_POINTS = 45.0, 12
+LENGTH, MOST_POINTS = 75.0, 20
 
 # Avogadro's number times the elementary charge: from eV per atom to J/mol.
 JOULE = 96485.33212
@@ -58,7 +58,10 @@ def run(args: argparse.Namespace) -> None:
     try:
         path = band_path(atoms, args.path, args.points)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"--path {args.path} is no path of this lattice: {error}. Leave it out for the usual one.") from error
+        points = " ".join(atoms.cell.bandpath(pbc=atoms.pbc).special_points)
+        raise ValueError(
+            f"--path {args.path} is no path of this lattice, whose points are {points}. Leave it out for the usual one."
+        ) from error
     size = args.mesh or min(MOST_POINTS, int(np.ceil(LENGTH / atoms.cell.lengths()[atoms.pbc].min())))
     wave_vectors = np.concatenate([path.kpts, mesh(size)])
     print(f"computing   {len(path.kpts)} wave vectors along {path.path}, and a mesh of {size} x {size} x {size} ...", flush=True)
@@ -168,7 +171,7 @@ def _write(out, atoms, path, bands, even, temperature):
     write_csv(out / "bands.csv", ["distance", *"xyz", *modes], rows)
     low, high = even.min(), even.max()
     width = 0.01 * (high - min(low, 0.0))
-    at = np.linspace(min(low, 0.0) - 3 * width, high + 3 * width, 400)
+    at = np.linspace(low - 3 * width if low < 0.0 else 0.0, high + 3 * width, 400)
     density = np.asarray(density_of_states(even, at, width))
     write_csv(
         out / "density_of_states.csv", ["THz", "modes_per_THz"], ({"THz": f, "modes_per_THz": d} for f, d in zip(at, density))

@@ -180,20 +180,23 @@ def directional(values: Callable, title: str) -> Figure:
         >>> [axes.get_title() for axes in figure.axes]
         ['xy', 'xz', 'yz']
     """
+    from matplotlib.ticker import MaxNLocator
+
     angles = np.linspace(0.0, 2.0 * np.pi, 361)
     planes = {name: np.zeros((len(angles), 3)) for name in ("xy", "xz", "yz")}
     for name, directions in planes.items():
         for axis, along in zip(name, (np.cos(angles), np.sin(angles))):
             directions[:, "xyz".index(axis)] = along
     curves = {name: np.asarray(values(directions)) for name, directions in planes.items()}
+    top = max(curve.max() for curve in curves.values())
     with new_figure(8.0, 3.2) as figure:
         figure.suptitle(title, fontsize=10.5)
         for axes, (name, curve) in zip(figure.subplots(1, 3, subplot_kw={"projection": "polar"}), curves.items()):
             axes.plot(angles, curve, color=BLUE)
             axes.set_title(name)
-            axes.set_ylim(0.0, 1.05 * max(other.max() for other in curves.values()))
+            axes.set_ylim(0.0, 1.05 * top)
+            axes.set_yticks([tick for tick in MaxNLocator(3).tick_values(0.0, top) if 0.0 < tick <= top])
             axes.set_xticks(np.arange(4) * np.pi / 2, [name[0], name[1], f"-{name[0]}", f"-{name[1]}"])
-            axes.locator_params(axis="y", nbins=4)
             axes.spines["polar"].set_visible(False)
     return figure
 

@@ -19,7 +19,7 @@ def averaged_moduli(constants) -> dict[str, dict[str, float]]:
         >>> import keras_ff as kff
         >>> moduli = kff.properties.averaged_moduli(kff.properties.cubic(151.4, 76.4, 56.4))
         >>> {name: round(value, 2) for name, value in moduli["hill"].items()}
-        {'bulk': 101.4, 'shear': 47.95, 'young': 124.28, 'poisson': 0.3}
+        {'bulk': 101.4, 'shear': 47.89, 'young': 124.13, 'poisson': 0.3}
 
     Reference:
         Hill, Proc. Phys. Soc. A 65, 349 (1952), eqs. 1 to 6.

@@ -24,7 +24,8 @@ def test_bands_are_not_joined_where_the_path_breaks():
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels == ["Γ", "M", "K", "Γ", "A", "L", "H", "A|L", "M|K", "H"] and len(set(axes.get_xticks())) == 10
     # Two modes in three pieces, and the line at zero.
-    assert len(axes.lines) == 2 * 3 + 1 and [line.get_label() for line in axes.lines].count("one") == 1
+    assert sum(len(line.get_xdata()) > 0 for line in axes.lines) == 2 * 3 + 1
+    assert [line.get_label() for line in axes.lines].count("one") == 1
 
 
 def test_a_direction_has_its_value_in_each_plane():

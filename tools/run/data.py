@@ -78,7 +78,8 @@ class RunData:
                 has a label that the loss asks for.
         """
         most = self.settings.max_shapes
-        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, self.settings)
+        train = self._dataset(self.train, model, "training", most)
+        train = in_good_shapes(train, most, self.settings.epochs, self.settings.minutes)
         valid = (
             None if self.valid is None else self._dataset(self.valid, model, "validation", min(len(train.shapes), 2), shuffle=False)
         )
@@ -107,20 +108,24 @@ class RunData:
         return species_of(self.train)
 
 
-def in_good_shapes(data: kff.data.Dataset, most: int, settings: Settings) -> kff.data.Dataset:
-    """The data set in as many shapes as leave the most time for training: one more pads less, and takes a compilation.
+def in_good_shapes(data: kff.data.Dataset, most: int, epochs: int | None = 1, minutes: float | None = None) -> kff.data.Dataset:
+    """The data set in as many shapes as take the least time: one more pads less, and takes a compilation.
 
     Args:
-        data: The training set.
+        data: The data set.
         most: Highest number of shapes.
-        settings: Settings, of which `minutes` or `epochs` count.
+        epochs: How often it is gone through,
+        minutes: or wall time of the run; then as many shapes as leave the most time for training.
     """
     choices = [data.in_shapes(count) for count in range(1, most + 1)]
-    if settings.minutes is not None:
-        seconds = 60 * settings.minutes
-        return max(choices, key=lambda one: max(seconds - COMPILATION * len(one.shapes), 1.0) * (1.0 - one.padding_waste))
-    pairs = settings.epochs * data.n_pairs.sum()
-    return min(choices, key=lambda one: COMPILATION * len(one.shapes) + PAIR * pairs / (1.0 - one.padding_waste))
+    if minutes is not None:
+        return max(choices, key=lambda one: max(60 * minutes - COMPILATION * len(one.shapes), 1.0) / _padded_pairs(one))
+    return min(choices, key=lambda one: COMPILATION * len(one.shapes) + PAIR * epochs * _padded_pairs(one))
+
+
+def _padded_pairs(data):
+    """Number of pairs in the arrays of all batches, padding included."""
+    return data.batch_size * sum(count * a * k for count, (a, k) in zip(data.buckets.counts, data.buckets.shapes))
 
 
 def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:

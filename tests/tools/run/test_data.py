@@ -6,7 +6,6 @@ from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff_tools.run.data import in_good_shapes, species_of, split
-from keras_ff_tools.run.settings import Settings
 
 
 @pytest.mark.parametrize(("count", "fraction", "sizes"), [(10, 0.2, (8, 2)), (2, 0.01, (1, 1)), (3, 0.999, (1, 2))])
@@ -32,6 +31,6 @@ def test_species_are_sorted():
 def test_a_short_run_has_one_shape_and_a_long_one_pads_less(length, shapes):
     model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
     structures = [bulk("Si", cubic=True) * (1, 1, count) for count in (1, 1, 2, 2, 4, 4)]
-    data = in_good_shapes(kff.data.Dataset(structures, model, batch_size=2, max_shapes=3), 3, Settings(train="x.xyz", **length))
+    data = in_good_shapes(kff.data.Dataset(structures, model, batch_size=2, max_shapes=3), 3, **length)
     assert len(data.shapes) == shapes
     assert sorted(index for batch in range(len(data)) for index in data.indices(batch) if index >= 0) == list(range(6))
