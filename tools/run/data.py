@@ -12,6 +12,9 @@ Structures = list | CachedStructures
 # for each pair of atoms in its arrays, padding included: NeuralIL on two cores.
 COMPILATION, PAIR = 15.0, 2e-6
 
+# Fraction of the minutes of a run that validation takes.
+VALIDATION = 0.1
+
 
 class RunData:
     """Structures of a run, read from the files of its settings.
@@ -78,11 +81,12 @@ class RunData:
                 has a label that the loss asks for.
         """
         most = self.settings.max_shapes
-        train = self._dataset(self.train, model, "training", most)
-        train = in_good_shapes(train, most, self.settings.epochs, self.settings.minutes)
-        valid = (
-            None if self.valid is None else self._dataset(self.valid, model, "validation", min(len(train.shapes), 2), shuffle=False)
-        )
+        epochs, minutes = self.settings.epochs, self.settings.minutes
+        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, epochs, minutes)
+        valid = None
+        if self.valid is not None:
+            valid = self._dataset(self.valid, model, "validation", most, shuffle=False)
+            valid = in_good_shapes(valid, len(train.shapes), epochs, minutes and VALIDATION * minutes)
         if self.test is not None:
             self._dataset(self.test, model, "test", 1, shuffle=False)
         for kind, weight in self.settings.weights.items():
@@ -119,7 +123,7 @@ def in_good_shapes(data: kff.data.Dataset, most: int, epochs: int | None = 1, mi
     """
     choices = [data.in_shapes(count) for count in range(1, most + 1)]
     if minutes is not None:
-        return max(choices, key=lambda one: max(60 * minutes - COMPILATION * len(one.shapes), 1.0) / _padded_pairs(one))
+        return max(choices, key=lambda one: (60 * minutes - COMPILATION * len(one.shapes)) / _padded_pairs(one))
     return min(choices, key=lambda one: COMPILATION * len(one.shapes) + PAIR * epochs * _padded_pairs(one))
 
 
