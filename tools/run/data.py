@@ -10,10 +10,10 @@ Structures = list | CachedStructures
 
 # Seconds that the programs of one shape of batches, for training and validation, take to compile, and seconds of a training step
 # for each pair of atoms in its arrays, padding included: NeuralIL on two cores.
-COMPILATION, PAIR = 15.0, 2e-6
+COMPILATION, PAIR = 20.0, 1.2e-6
 
-# Fraction of the minutes of a run that validation takes.
-VALIDATION = 0.1
+# A training that has the time for more epochs than these, of few structures, gains nothing by more shapes.
+MOST_EPOCHS = 500
 
 
 class RunData:
@@ -81,12 +81,11 @@ class RunData:
                 has a label that the loss asks for.
         """
         most = self.settings.max_shapes
-        epochs, minutes = self.settings.epochs, self.settings.minutes
-        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, epochs, minutes)
-        valid = None
+        train = self._dataset(self.train, model, "training", most)
+        epochs = self.settings.epochs or affordable_epochs(train, self.settings.minutes)
+        train, valid = in_good_shapes(train, most, epochs), None
         if self.valid is not None:
-            valid = self._dataset(self.valid, model, "validation", most, shuffle=False)
-            valid = in_good_shapes(valid, len(train.shapes), epochs, minutes and VALIDATION * minutes)
+            valid = in_good_shapes(self._dataset(self.valid, model, "validation", most, shuffle=False), len(train.shapes), epochs)
         if self.test is not None:
             self._dataset(self.test, model, "test", 1, shuffle=False)
         for kind, weight in self.settings.weights.items():
@@ -112,18 +111,26 @@ class RunData:
         return species_of(self.train)
 
 
-def in_good_shapes(data: kff.data.Dataset, most: int, epochs: int | None = 1, minutes: float | None = None) -> kff.data.Dataset:
+def affordable_epochs(data: kff.data.Dataset, minutes: float) -> int:
+    """About how many epochs a training in one shape has time for, `MOST_EPOCHS` at most.
+
+    Args:
+        data: The training set.
+        minutes: Wall time of the run.
+    """
+    seconds = 60 * minutes - COMPILATION
+    return min(max(int(seconds / (PAIR * _padded_pairs(data.in_shapes(1)))), 1), MOST_EPOCHS)
+
+
+def in_good_shapes(data: kff.data.Dataset, most: int, epochs: int = 1) -> kff.data.Dataset:
     """The data set in as many shapes as take the least time: one more pads less, and takes a compilation.
 
     Args:
         data: The data set.
         most: Highest number of shapes.
-        epochs: How often it is gone through,
-        minutes: or wall time of the run; then as many shapes as leave the most time for training.
+        epochs: How often it is gone through.
     """
     choices = [data.in_shapes(count) for count in range(1, most + 1)]
-    if minutes is not None:
-        return max(choices, key=lambda one: (60 * minutes - COMPILATION * len(one.shapes)) / _padded_pairs(one))
     return min(choices, key=lambda one: COMPILATION * len(one.shapes) + PAIR * epochs * _padded_pairs(one))
 
 
