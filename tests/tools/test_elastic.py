@@ -8,7 +8,6 @@ import pytest
 from ase.build import bulk
 
 import keras_ff as kff
-from keras_ff_tools.crystal import primitive
 from keras_ff_tools.elastic import summary, table
 
 # Stillinger-Weber silicon of LAMMPS, see tests/properties/test_elastic.py: C11, C12, C44 in GPa.
@@ -57,16 +56,3 @@ def test_anisotropy_and_stability():
     constants[0, 1] = constants[1, 0] = 170.0
     found = summary(constants)
     assert not found["stable"] and "UNSTABLE: the energy falls with the strain (xx" in table(constants, found)
-
-
-def test_the_primitive_cell_keeps_the_axes_and_isotopes():
-    pytest.importorskip("spglib")
-    crystal = bulk("Si", cubic=True)
-    crystal.rotate(30, "z", rotate_cell=True)
-    small, told = primitive(crystal)
-    assert len(small) == 2 and "Fd-3m" in told
-    # The lattice of the file contains that of the primitive cell.
-    whole = crystal.cell.array @ np.linalg.inv(small.cell.array)
-    np.testing.assert_allclose(whole, whole.round(), atol=1e-9)
-    crystal.set_masses([28.0, 30.0] * 4)
-    assert sorted(primitive(crystal)[0].get_masses()) != [28.0, 28.0]
