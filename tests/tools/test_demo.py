@@ -6,7 +6,8 @@ import pytest
 
 import keras_ff as kff
 from keras_ff_tools.demo import molecular_dynamics
-from keras_ff_tools.run.files import read_json, write_json
+from keras_ff_tools.run.folder import RunFolder
+from keras_ff_tools.run.settings import Settings
 
 
 def test_a_run_of_something_else_is_kept(run_folder, tmp_path, keras_ff):
@@ -21,8 +22,8 @@ def test_an_earlier_demonstration_is_removed(run_folder, tmp_path, monkeypatch, 
     from keras_ff_tools.run import training
 
     folder = shutil.copytree(run_folder, tmp_path / "run")
-    settings = read_json(folder / "settings.json")
-    write_json(folder / "settings.json", {**settings, "train": ["/old/Si_train.xyz.gz"], "test": ["/old/Si_test.xyz.gz"]})
+    earlier = Settings(train="/old/Si_train.xyz.gz", test="/old/Si_test.xyz.gz")
+    monkeypatch.setattr(RunFolder, "settings", lambda self: earlier)
     seen = []
 
     def train(settings, out):

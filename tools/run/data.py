@@ -1,5 +1,7 @@
 """Training, validation and test set of a run."""
 
+import numpy as np
+
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.weights import types_of
@@ -109,6 +111,13 @@ class RunData:
     def species(self) -> list[str]:
         """Chemical symbols of the training set, in alphabetical order."""
         return species_of(self.train)
+
+
+def counted(structures: Structures) -> dict[str, int]:
+    """Numbers of structures, and of those with a label "energy", "forces" and "stress"."""
+    labels = [kff.data.labels(atoms) for atoms in structures]
+    kinds = ("energy", "forces", "stress")
+    return {"structures": len(labels), **{kind: sum(bool(np.isfinite(one[kind]).any()) for one in labels) for kind in kinds}}
 
 
 def affordable_epochs(data: kff.data.Dataset, minutes: float) -> int:

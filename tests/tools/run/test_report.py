@@ -28,9 +28,7 @@ def test_the_page_links_its_files_and_has_no_half_empty_row(run_folder):
     page = (run_folder / "report.html").read_text(encoding="utf-8")
     for link in re.findall(r'href="([^"]*)"', page):
         assert (run_folder / link).exists()
-    assert {"log.csv", "settings.json", "errors_test.csv", "structures_test.csv", "best.keras"} <= set(
-        re.findall(r'href="([^"]*)"', page)
-    )
+    assert {"log.csv", "errors_test.csv", "structures_test.csv", "best.keras"} <= set(re.findall(r'href="([^"]*)"', page))
     assert "<td></td>" not in page and '<td class="number"></td>' not in page
     assert page.count("<table>") == len(re.findall(r"<div class=\"table[^>]*><table>", page)) and 'name="viewport"' in page
     assert "This page is about best.keras. Delivered is the model" in page
