@@ -20,7 +20,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo quick test test-slow fuzz test-next test-oldest lint docs clean
 
 demo: $(ENV)/.installed-$(BACKEND)
-	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m keras_ff_tools.demo --out demo
+	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m keras_ff demo --out demo
 
 # Two processes at a time, each of one backend. All tests are run even if some fail.
 test: $(ENV)/.installed-test

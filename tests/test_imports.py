@@ -257,7 +257,7 @@ def test_every_package_is_installed():
 
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     # Benchmarks stay in the repository.
-    assert {*PACKAGES, "keras_ff_tools", "keras_ff_tools.run"} == listed
+    assert {*PACKAGES, "keras_ff_tools", "keras_ff_tools.notebooks", "keras_ff_tools.run"} == listed
 
 
 def test_most_files_have_a_test_at_the_mirrored_path():

@@ -13,12 +13,16 @@ from importlib.metadata import version
 
 # Modules are imported when their verb is used, so that help appears at once.
 VERBS = {
+    "demo": "train on silicon, simulate, and write a report, in about four minutes",
+    "tutorials": "copy the tutorials and their data into a folder",
     "convert": "structures and labels from any source into one checked file",
     "train": "train a new force field, or any saved one further; everything lands in a run folder",
     "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
     "info": "what a model file, a run folder or a data file holds",
     "relax": "relax structures, atoms and cells, with a model",
     "md": "molecular dynamics with a model",
+    "phonons": "phonon bands, density of states, free energy, entropy and heat capacity of a crystal",
+    "elastic": "elastic constants of a crystal, moduli, stability and anisotropy",
     "lammps": "build the plugin that runs exported models in LAMMPS",
     "check": "test a saved model on your structures: derivatives, invariances, backends",
     "export": "a SavedModel or StableHLO that runs without this library",

@@ -9,6 +9,7 @@ from keras_ff.plots.models import curves, energy_conservation, energy_drift, fil
 from keras_ff.plots.properties import (
     bands,
     density_of_states,
+    directional,
     equation_of_state,
     fit_history,
     fit_report,
@@ -22,6 +23,7 @@ __all__ = [
     "bands",
     "curves",
     "density_of_states",
+    "directional",
     "energy_conservation",
     "energy_drift",
     "equation_of_state",

@@ -11,6 +11,8 @@ from ase.units import GPa
 from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ase.dft.kpoints import BandPath
     from matplotlib.figure import Figure
 
@@ -38,16 +40,22 @@ def bands(path: BandPath, frequencies: dict, points: dict | None = None, title: 
         ['Γ', 'X']
     """
     x, ticks, labels = path.get_linear_kpoint_axis()
+    # A path may end at a point and go on from another, at the same x.
+    breaks = np.flatnonzero(np.diff(x) == 0) + 1
+    names = {}
+    for tick, label in zip(ticks, labels):
+        names.setdefault(tick, []).append("Γ" if label == "G" else label)
     with new_figure(5.2, 3.6) as figure:
         axes = figure.add_subplot()
         for (name, values), color in zip(frequencies.items(), COLORS):
-            lines = axes.plot(x, values, color=color, linewidth=1.2)
+            for along, piece in zip(np.split(x, breaks), np.split(np.asarray(values), breaks)):
+                lines = axes.plot(along, piece, color=color, linewidth=1.2)
             lines[0].set_label(name)
         for tick, label in zip(ticks, labels):
             values = (points or {}).get(label, ())
             axes.plot(np.full(len(values), tick), values, "o", color="black", markersize=4, clip_on=False)
         axes.set(xlim=(x[0], x[-1]), ylabel="frequency (THz)", title=title)
-        axes.set_xticks(ticks, ["Γ" if label == "G" else label for label in labels])
+        axes.set_xticks(list(names), ["|".join(dict.fromkeys(labels)) for labels in names.values()])
         axes.axhline(0.0, color=GRAY, linewidth=0.6)
         if len(frequencies) > 1:
             axes.legend()
@@ -151,6 +159,45 @@ def equation_of_state(volumes, energies, title: str = "Equation of state") -> Fi
         axes.set(xlabel="volume (Å³/atom)", ylabel="energy (eV/atom)", title=title)
         text = f"{volume:.3f} Å³/atom\n{energy:.4f} eV/atom\nB = {modulus / GPa:.1f} GPa"
         axes.text(0.5, 0.95, text, transform=axes.transAxes, va="top", ha="center")
+    return figure
+
+
+def directional(values: Callable, title: str) -> Figure:
+    """Polar plots of a quantity that depends on direction, in the planes xy, xz and yz.
+
+    Args:
+        values: Function of directions, unit vectors `(directions, 3)`, to positive numbers `(directions,)`, such as
+            `keras_ff.properties.youngs_modulus` of elastic constants.
+        title: Title of the figure, with the unit.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> constants = kff.properties.cubic(151.4, 76.4, 56.4)
+        >>> figure = kff.plots.directional(lambda n: kff.properties.youngs_modulus(constants, n), "Young's modulus (GPa)")
+        >>> [axes.get_title() for axes in figure.axes]
+        ['xy', 'xz', 'yz']
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    angles = np.linspace(0.0, 2.0 * np.pi, 361)
+    planes = {name: np.zeros((len(angles), 3)) for name in ("xy", "xz", "yz")}
+    for name, directions in planes.items():
+        for axis, along in zip(name, (np.cos(angles), np.sin(angles))):
+            directions[:, "xyz".index(axis)] = along
+    curves = {name: np.asarray(values(directions)) for name, directions in planes.items()}
+    top = max(curve.max() for curve in curves.values())
+    with new_figure(8.0, 3.2) as figure:
+        figure.suptitle(title, fontsize=10.5)
+        for axes, (name, curve) in zip(figure.subplots(1, 3, subplot_kw={"projection": "polar"}), curves.items()):
+            axes.plot(angles, curve, color=BLUE)
+            axes.set_title(name)
+            axes.set_ylim(0.0, 1.05 * top)
+            axes.set_yticks([tick for tick in MaxNLocator(3).tick_values(0.0, top) if 0.0 < tick <= top])
+            axes.set_xticks(np.arange(4) * np.pi / 2, [name[0], name[1], f"-{name[0]}", f"-{name[1]}"])
+            axes.spines["polar"].set_visible(False)
     return figure
 
 

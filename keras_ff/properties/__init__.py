@@ -6,6 +6,7 @@ from keras_ff.properties.cell import CellLengths
 from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, mandel
 from keras_ff.properties.energies import CohesiveEnergy, DefectEnergy, EnergyPerAtom, EquationOfState
 from keras_ff.properties.hessians import HessianProducts, hessian, third_order
+from keras_ff.properties.moduli import averaged_moduli, youngs_modulus
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
 from keras_ff.properties.thermodynamics import density_of_states, entropy, free_energy, heat_capacity, mesh
@@ -29,6 +30,7 @@ __all__ = [
     "RadialDistribution",
     "VelocityAutocorrelation",
     "VibrationalDensity",
+    "averaged_moduli",
     "band_path",
     "bulk_modulus",
     "cubic",
@@ -41,4 +43,5 @@ __all__ = [
     "mesh",
     "relax",
     "third_order",
+    "youngs_modulus",
 ]

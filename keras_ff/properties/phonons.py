@@ -27,6 +27,9 @@ THZ = float(np.sqrt(_e / 1e-20 / _amu) / (2.0 * np.pi * 1e12))
 # Eigenvalues below this, in eV/(Å² amu), belong to translations: their square roots have no derivatives.
 SMALLEST = 1e-9
 
+# Wave vectors are computed in groups whose intermediate arrays have about so many numbers.
+GROUP = 4_000_000
+
 # Imaginary frequencies beyond this, in THz, are not rounding errors of those of translations.
 UNSTABLE = 0.1
 
@@ -105,7 +108,8 @@ class Phonons(Property):
 
     def __call__(self) -> np.ndarray:
         """Return the frequencies with the weights as they are now, NumPy; warn if some are imaginary."""
-        values = super().__call__()
+        self.update()
+        values = self._in_groups()
         lowest = values.min(axis=1)
         if lowest.min() < -UNSTABLE:
             where = self.wave_vectors[int(lowest.argmin())].round(4).tolist()
@@ -117,6 +121,24 @@ class Phonons(Property):
             )
         return values
 
+    def _in_groups(self):
+        """Frequencies of all wave vectors, some of them at a time; what has been compiled is kept."""
+        if self._value is None:
+            self._value = (
+                backend.jit(lambda batch: local_hessians(self.model, batch), layer=self.model),
+                backend.jit(lambda *args: frequencies(eigenvalues(self._matrices(*args))[:, ::2])),
+            )
+        hessians, of_group = self._value
+        blocks, n, count = hessians(self.batch), len(self.atoms), len(self.wave_vectors)
+        size = min(count, max(1, GROUP // (9 * n * n * blocks.shape[1])))
+        values = np.zeros((count, 3 * n))
+        for first in range(0, count, size):
+            # The last ones are computed again rather than a smaller number of them, which would be compiled anew.
+            first = min(first, count - size)
+            group = of_group(self.batch, blocks, self.wave_vectors[first : first + size])
+            values[first : first + size] = ops.convert_to_numpy(group)
+        return values
+
     def matrices(self, batch: dict):
         """Compute the dynamical matrices D(q) of a batch of one structure, in eV/(Å² amu).
 
@@ -126,12 +148,15 @@ class Phonons(Property):
         Returns:
             Tensor `(wave vectors, 6 atoms, 6 atoms)`, real and symmetric: the Hermitian matrix as [[Re, -Im], [Im, Re]].
         """
+        return self._matrices(batch, local_hessians(self.model, batch), self.wave_vectors)
+
+    def _matrices(self, batch, blocks, wave_vectors):
+        """Dynamical matrices from second derivatives of atomic energies, as `local_hessians` computes them."""
         n, dtype = len(self.atoms), self.model.compute_dtype
         indices, cells = block_atoms(batch)
-        angles = ops.einsum("qc,ipc->qip", ops.convert_to_tensor(2.0 * np.pi * self.wave_vectors, dtype=dtype), cells)
+        angles = ops.einsum("qc,ipc->qip", 2.0 * np.pi * ops.cast(wave_vectors, dtype), cells)
         moved = ops.one_hot(indices, n, dtype=dtype) / ops.convert_to_tensor(np.sqrt(self.atoms.get_masses()), dtype=dtype)
         cosines, sines = (wave(angles)[..., None] * moved for wave in (ops.cos, ops.sin))
-        blocks = local_hessians(self.model, batch)
         # Both halves of the Hermitian product, exp(-i angle) on the left and exp(i angle) on the right.
         right = [ops.einsum("iparb,qirm->qipamb", blocks, wave) for wave in (cosines, sines)]
         (cc, cs), (sc, ss) = ([ops.einsum("qipk,qipamb->qkamb", left, half) for half in right] for left in (cosines, sines))

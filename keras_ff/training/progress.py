@@ -66,7 +66,8 @@ class Progress(keras.callbacks.Callback):
         if self._unprinted is not None:
             self._print(self._unprinted)
         if len(self._ends) > 1:
-            self._print(f"{len(self._ends) - 1} epochs in {duration(self._ends[-1] - self._ends[0])}")
+            count = len(self._ends) - 1
+            self._print(f"{count} {'epoch' if count == 1 else 'epochs'} in {duration(self._ends[-1] - self._ends[0])}")
 
     def _choose(self, logs):
         """Columns as (name in the logs, title, unit, factor)."""

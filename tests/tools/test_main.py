@@ -5,6 +5,8 @@ import sys
 import keras
 import pytest
 
+from keras_ff_tools.main import VERBS
+
 
 def test_help_teaches_and_does_not_import_keras():
     for words in ([], ["train"], ["convert"], ["evaluate"], ["info"]):
@@ -18,9 +20,7 @@ def test_help_teaches_and_does_not_import_keras():
         assert done.stdout.count("keras-ff") >= 3, done.stdout
 
 
-@pytest.mark.parametrize(
-    "verb", ["convert", "train", "evaluate", "info", "check", "export", "relax", "md", "lammps", "ipi", "benchmark"]
-)
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_description_with_examples(verb):
     from importlib import import_module
 

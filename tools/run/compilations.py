@@ -5,6 +5,7 @@ import time
 import keras
 
 import keras_ff as kff
+from keras_ff_tools.run.files import several
 
 
 class Compilations(keras.callbacks.Callback):
@@ -30,8 +31,8 @@ class Compilations(keras.callbacks.Callback):
             self._began = time.monotonic()
             structures, atoms, neighbors = shape
             print(
-                f"compiling shape {len(self.seconds) + 1} of {len(self.data.shapes)}: {structures} structures, up to {atoms} atoms "
-                f"with {neighbors} neighbors ...",
+                f"compiling shape {len(self.seconds) + 1} of {len(self.data.shapes)}: {several(structures, 'structure')}, up to "
+                f"{several(atoms, 'atom')} with {several(neighbors, 'neighbor')} ...",
                 end="",
                 flush=True,
             )

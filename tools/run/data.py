@@ -1,5 +1,7 @@
 """Training, validation and test set of a run."""
 
+import numpy as np
+
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.weights import types_of
@@ -8,8 +10,12 @@ from keras_ff_tools.run.settings import Settings
 
 Structures = list | CachedStructures
 
-# Seconds that the programs of one shape of batches, for training and validation, take to compile.
-COMPILATION = 15.0
+# Seconds that the programs of one shape of batches, for training and validation, take to compile, and seconds of a training step
+# for each pair of atoms in its arrays, padding included: NeuralIL on two cores.
+COMPILATION, PAIR = 20.0, 1.2e-6
+
+# A training that has the time for more epochs than these, of few structures, gains nothing by more shapes.
+MOST_EPOCHS = 500
 
 
 class RunData:
@@ -77,10 +83,11 @@ class RunData:
                 has a label that the loss asks for.
         """
         most = self.settings.max_shapes
-        train = in_good_shapes(self._dataset(self.train, model, "training", most), most, self.settings.minutes)
-        valid = (
-            None if self.valid is None else self._dataset(self.valid, model, "validation", min(len(train.shapes), 2), shuffle=False)
-        )
+        train = self._dataset(self.train, model, "training", most)
+        epochs = self.settings.epochs or affordable_epochs(train, self.settings.minutes)
+        train, valid = in_good_shapes(train, most, epochs), None
+        if self.valid is not None:
+            valid = in_good_shapes(self._dataset(self.valid, model, "validation", most, shuffle=False), len(train.shapes), epochs)
         if self.test is not None:
             self._dataset(self.test, model, "test", 1, shuffle=False)
         for kind, weight in self.settings.weights.items():
@@ -106,18 +113,39 @@ class RunData:
         return species_of(self.train)
 
 
-def in_good_shapes(data: kff.data.Dataset, most: int, minutes: float | None) -> kff.data.Dataset:
-    """The data set in as many shapes as leave the most time for training: one more pads less, and takes a compilation.
+def counted(structures: Structures) -> dict[str, int]:
+    """Numbers of structures, and of those with a label "energy", "forces" and "stress"."""
+    labels = [kff.data.labels(atoms) for atoms in structures]
+    kinds = ("energy", "forces", "stress")
+    return {"structures": len(labels), **{kind: sum(bool(np.isfinite(one[kind]).any()) for one in labels) for kind in kinds}}
+
+
+def affordable_epochs(data: kff.data.Dataset, minutes: float) -> int:
+    """About how many epochs a training in one shape has time for, `MOST_EPOCHS` at most.
 
     Args:
         data: The training set.
-        most: Highest number of shapes.
-        minutes: Wall time of the run; without it all shapes that save padding are taken.
+        minutes: Wall time of the run.
     """
-    if minutes is None:
-        return data
+    seconds = 60 * minutes - COMPILATION
+    return min(max(int(seconds / (PAIR * _padded_pairs(data.in_shapes(1)))), 1), MOST_EPOCHS)
+
+
+def in_good_shapes(data: kff.data.Dataset, most: int, epochs: int = 1) -> kff.data.Dataset:
+    """The data set in as many shapes as take the least time: one more pads less, and takes a compilation.
+
+    Args:
+        data: The data set.
+        most: Highest number of shapes.
+        epochs: How often it is gone through.
+    """
     choices = [data.in_shapes(count) for count in range(1, most + 1)]
-    return max(choices, key=lambda one: max(60 * minutes - COMPILATION * len(one.shapes), 1.0) * (1.0 - one.padding_waste))
+    return min(choices, key=lambda one: COMPILATION * len(one.shapes) + PAIR * epochs * _padded_pairs(one))
+
+
+def _padded_pairs(data):
+    """Number of pairs in the arrays of all batches, padding included."""
+    return data.batch_size * sum(count * a * k for count, (a, k) in zip(data.buckets.counts, data.buckets.shapes))
 
 
 def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:

@@ -9,6 +9,7 @@ import numpy as np
 
 import keras_ff as kff
 from keras_ff.data.units import EV_PER_A3_IN_GPA
+from keras_ff_tools.run.data import in_good_shapes
 from keras_ff_tools.run.files import write_csv
 
 # Name, title, unit, factor from eV and Å.
@@ -84,11 +85,10 @@ def predict(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: 
         model,
         batch_size=batch_size,
         shuffle=False,
-        max_shapes=2,
         dtype=model.compute_dtype,
         progress=progress,
     )
-    outputs = model.predict(data, verbose=progress)
+    outputs = model.predict(in_good_shapes(data, 2), verbose=progress)
     structures = list(structures)
     predicted = {
         "energy": outputs["energy_per_atom"][:, 0].astype("float64").tolist(),

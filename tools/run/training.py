@@ -17,7 +17,7 @@ from keras_ff.potentials.learned import Learned
 from keras_ff_tools.run import evaluation, report
 from keras_ff_tools.run.choice import choose
 from keras_ff_tools.run.compilations import Compilations
-from keras_ff_tools.run.data import RunData
+from keras_ff_tools.run.data import RunData, counted
 from keras_ff_tools.run.files import cache_folder, read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
@@ -133,7 +133,7 @@ class TrainingRun:
             for name, data in sets.items()
             if data is not None
         }
-        return found if self.test is None else {**found, "test": {"structures": len(self.test)}}
+        return found if self.test is None else {**found, "test": counted(self.test)}
 
     def finish(self) -> Result:
         """Begin the folder if there is none, train to the end from the last state in it, evaluate, and write the report."""
