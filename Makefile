@@ -38,7 +38,7 @@ test-slow: $(ENV)/.installed-test
 	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m slow
 
 fuzz: $(ENV)/.installed-test
-	FUZZ=5000 KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest tests/robustness
+	FUZZ=5000 KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m pytest -m "not slow" tests/robustness
 
 VERSIONS = tests/data tests/export tests/plots \
 	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive
 
 _LN2 = math.log(2.0)
 
@@ -135,7 +136,8 @@ class LogCosh(LabelLoss):
 
     def __init__(self, p, name="log_cosh", dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.p = _positive("p", p)
+        positive("p", p)
+        self.p = p
 
     def penalty(self, error):
         """Compute the penalty of each error, in the shape of `error`."""
@@ -180,7 +182,8 @@ class Huber(LabelLoss):
 
     def __init__(self, delta, name="huber", dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.delta = _positive("delta", delta)
+        positive("delta", delta)
+        self.delta = delta
 
     def penalty(self, error):
         """Compute the penalty of each error, in the shape of `error`."""
@@ -347,12 +350,6 @@ class ForceNorm(LabelLoss):
     def from_config(cls, config):
         """Make the loss anew from what `get_config` returned."""
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
-
-
-def _positive(name, value):
-    if not (isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < math.inf):
-        raise ValueError(f"Expected {name} to be a positive number. Received {name}={value!r}.")
-    return value
 
 
 def with_trailing_axes(weights, values):

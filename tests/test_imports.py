@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from functools import cache
 from pathlib import Path
 
@@ -19,8 +20,10 @@ PACKAGES = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in PACK
 
 # A module may import those of a lower number, and those of its own package. `plots` is a helper of the tools.
 ORDER = {
+    "arguments": 0,
     "choose_backend": 0,
     "files": 0,
+    "forks": 0,
     "backend": 1,
     "stateless": 1,
     "geometry": 2,
@@ -138,7 +141,7 @@ def test_imports_point_in_one_direction(path):
     if own == "data":
         outside = {name.split(".")[0] for name in imports(path)} - {"keras_ff"}
         unexpected = outside - DATA_IMPORTS - set(sys.stdlib_module_names)
-        assert not others - {"files"} and not unexpected, f"data imports {others | unexpected}"
+        assert not others - {"arguments", "files"} and not unexpected, f"data imports {others | unexpected}"
         return
     assert own in ORDER, f"{path.name} has no place in the order of imports"
     for other in others - {"data"}:
@@ -155,13 +158,7 @@ def test_only_backend_and_export_import_jax_or_tensorflow(path):
     assert not {name.split(".")[0] for name in imports(path)} & {"jax", "jaxlib", "tensorflow", "torch"}
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param("properties", marks=pytest.mark.xfail(strict=True, reason="they relax with the calculator of interfaces.ase")),
-        "simulation",
-    ],
-)
+@pytest.mark.parametrize("folder", ["properties", "simulation"])
 def test_properties_and_simulation_know_no_class_of_ours(folder):
     """Not through other modules either."""
     for path, way in reached(sorted((PACKAGE / folder).rglob("*.py"))).items():
@@ -184,16 +181,22 @@ def test_the_names_of_the_package_are_all_there():
     assert len(keras_ff.__all__) <= 70
     for name in keras_ff.__all__:
         assert getattr(keras_ff, name) is not None
-    public = {home(path) for path in SOURCES} - {"__init__", "__main__", "choose_backend", "files", "stateless"}
+    public = {home(path) for path in SOURCES} - {
+        "__init__",
+        "__main__",
+        "arguments",
+        "choose_backend",
+        "files",
+        "forks",
+        "stateless",
+    }
     assert public <= set(keras_ff.__all__) <= set(dir(keras_ff))
     with pytest.raises(AttributeError, match="Potentials"):
         keras_ff.Potentials  # noqa: B018
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(name, request):
-    if name == "keras_ff.properties":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="RadialDistribution beside radial_distribution, and two more"))
+def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(name):
     module = importlib.import_module(name) if name not in ("keras_ff.backend.jax", "keras_ff.backend.tensorflow") else None
     public = getattr(module, "__all__", [])
     assert len(set(public)) == len(public)
@@ -202,6 +205,14 @@ def test_public_names_of_a_package_exist_and_differ_by_more_than_their_spelling(
     spelled = [word.replace("_", "").lower() for word in public]
     twice = sorted(word for word, plain in zip(public, spelled) if spelled.count(plain) > 1)
     assert not twice
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGES if ".backend." not in name])
+def test_no_module_is_hidden_by_a_name_of_its_package(name):
+    """`import keras_ff.data.labels` would be a module, and `keras_ff.data.labels` a function."""
+    package = importlib.import_module(name)
+    modules = {path.stem for path in Path(package.__file__).parent.iterdir() if path.suffix in ("", ".py")}
+    assert not [word for word in modules if not isinstance(getattr(package, word, package), types.ModuleType)]
 
 
 def test_public_names_are_few():

@@ -79,8 +79,6 @@ def describe_run(folder: RunFolder) -> None:
 
 def describe_data(args: argparse.Namespace) -> None:
     """Print what data holds, and doubts about it."""
-    from types import SimpleNamespace
-
     from keras_ff import data
     from keras_ff_tools.run.data import species_of
     from keras_ff_tools.run.doubts import CHECKED, print_doubts
@@ -91,8 +89,7 @@ def describe_data(args: argparse.Namespace) -> None:
     else:
         structures, report = data.read_with_report(args.source, **reading(args))
         print(report)
-    model = SimpleNamespace(species=species_of(structures), cutoff=args.cutoff)
-    print(data.Dataset(structures, model).report())
+    print(data.Dataset(structures, data.Batcher(species_of(structures), args.cutoff)).report())
     print_doubts([structures[index] for index in range(min(len(structures), CHECKED))], len(structures))
 
 

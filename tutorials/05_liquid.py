@@ -33,7 +33,7 @@ import keras_ff as kff
 from keras_ff import plots
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import ZBL, NeuralIL, StillingerWeber, Sum
-from keras_ff.properties import RadialDistribution, radial_distribution
+from keras_ff.properties import RadialDistribution
 from keras_ff.simulation import Dynamics, Langevin, Sampling
 
 RADII = np.linspace(1.5, 5.3, 77)
@@ -41,7 +41,7 @@ RADII = np.linspace(1.5, 5.3, 77)
 # %% [markdown]
 # ## The truth
 # Stillinger and Weber's silicon plays the part of nature, so that we can ask it anything. `Dynamics` melts a crystal and cools
-# the melt; its ensemble may change on the way. `radial_distribution` takes the frames.
+# the melt; its ensemble may change on the way. `RadialDistribution.of_trajectory` takes the frames.
 
 
 # %%
@@ -54,7 +54,7 @@ def liquids(model, cells, temperatures):
     for temperature in temperatures:
         dynamics.ensemble = Langevin(temperature, relaxation=50)
         dynamics.run(2000, every=0)
-        found[temperature] = radial_distribution(dynamics.run(4000, every=20), RADII)
+        found[temperature] = RadialDistribution.of_trajectory(dynamics.run(4000, every=20), RADII)
     return found
 
 

@@ -49,7 +49,7 @@ from keras_ff import plots
 from keras_ff.export import export
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.potentials import ZBL, NeuralIL, Sum
-from keras_ff.properties import radial_distribution
+from keras_ff.properties import RadialDistribution
 
 DATA = (Path(__file__).parent if "__file__" in globals() else Path(".")).resolve() / "data"
 FOLDER = Path(tempfile.mkdtemp())  # of all that is written here
@@ -348,7 +348,7 @@ def mean_and_error(of_blocks):
 
 means = {name: mean_and_error([energies[block].mean() / 64 for block in molten]) for name, (energies, _) in melts.items()}
 distributions = {
-    name: mean_and_error([radial_distribution([frames[place] for place in block[::2]], RADII) for block in molten])
+    name: mean_and_error([RadialDistribution.of_trajectory([frames[place] for place in block[::2]], RADII) for block in molten])
     for name, (_, frames) in melts.items()
 }
 for name, (mean, error) in means.items():

@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.active.picking import check_ensemble
+from keras_ff.arguments import positive
 from keras_ff.data import neighbor_list
 from keras_ff.interfaces.ase import Calculator
 from keras_ff.models.force_field import stress
@@ -57,32 +58,25 @@ class UncertaintyBias(Calculator):
 
     def __init__(self, model: Ensemble, temperature: float, **kwargs):
         check_ensemble(model)
-        if not temperature > 0:
-            raise ValueError(f"The temperature is positive, in K. Received temperature={temperature}.")
-        self.temperature = float(temperature)
+        self.temperature = positive("temperature", temperature, "K")
         super().__init__(model, **kwargs)
 
-    def _compile(self):
-        model, kT = self.force_field, units.kB * self.temperature
+    def _atomic(self, batch):
+        def total(geometry):
+            positions, cell = geometry
+            outputs = self.force_field.atomic({**batch, "positions": positions, "cell": cell})
+            is_atom = ops.cast(batch["species"] >= 0, positions.dtype)
+            # Padding atoms have a spread of 0.
+            variance = ops.sum(outputs["forces_std"] ** 2) / ops.sum(is_atom)
+            bias = 0.5 * units.kB * self.temperature * ops.log(variance + SMALLEST_VARIANCE)
+            energies = outputs["energies"] - is_atom * bias
+            return ops.sum(energies), {**outputs, "energies": energies}
 
-        def biased(batch):
-            def total(geometry):
-                positions, cell = geometry
-                outputs = model.atomic({**batch, "positions": positions, "cell": cell})
-                is_atom = ops.cast(batch["species"] >= 0, positions.dtype)
-                # Padding atoms have a spread of 0.
-                variance = ops.sum(outputs["forces_std"] ** 2) / ops.sum(is_atom)
-                energies = outputs["energies"] - is_atom * (0.5 * kT * ops.log(variance + SMALLEST_VARIANCE))
-                return ops.sum(energies), {**outputs, "energies": energies}
-
-            geometry = (batch["positions"], batch["cell"])
-            (_, outputs), gradients = backend.value_and_grad(total, has_aux=True)(geometry)
-            # Strain moves the atoms and the cell vectors alike.
-            strain = sum(ops.einsum("sai,saj->sij", x, gradient) for x, gradient in zip(geometry, gradients))
-            spreads = {name: outputs[name] for name in ("energy_std", "forces_std", "stress_std")}
-            return {"energies": outputs["energies"], "forces": -gradients[0], "stress": stress(strain, batch["cell"]), **spreads}
-
-        self._function = backend.jit(biased, layer=model)
+        geometry = (batch["positions"], batch["cell"])
+        (_, outputs), gradients = backend.value_and_grad(total, has_aux=True)(geometry)
+        # Strain moves the atoms and the cell vectors alike.
+        strain = sum(ops.einsum("sai,saj->sij", x, gradient) for x, gradient in zip(geometry, gradients))
+        return {**outputs, "forces": -gradients[0], "stress": stress(strain, batch["cell"]), "virial": strain}
 
 
 def adversarial(

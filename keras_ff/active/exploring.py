@@ -13,8 +13,8 @@ from ase.units import fs
 from tqdm import tqdm
 
 from keras_ff.active.picking import check_ensemble
+from keras_ff.arguments import positive, whole
 from keras_ff.interfaces.ase import Calculator
-from keras_ff.simulation.ensembles import positive, whole
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from keras_ff.active.picking import checked_candidates, pick, scores, uncertainty
 from keras_ff.data import labels
 from keras_ff.data import read as read_data
-from keras_ff.data.labels import KEYS, Labels
+from keras_ff.data.label_search import Labels, without_labels
 from keras_ff.files import differences, exclusive, replace_when_complete
-from keras_ff.files.fingerprint import fingerprint, of_config, of_structures
+from keras_ff.files.fingerprints import fingerprint, of_config, of_structures
 from keras_ff.models import load
 
 if TYPE_CHECKING:
@@ -230,11 +230,7 @@ class ActiveLearning:
 
 def _bare(atoms, **info):
     """Copy of a structure without labels and constraints."""
-    copy = atoms.copy()
-    copy.calc = None
-    for name in (name for names in KEYS.values() for name in names):
-        copy.info.pop(name, None)
-        copy.arrays.pop(name, None)
+    copy = without_labels(atoms)
     copy.set_constraint()
     copy.info |= info
     return copy

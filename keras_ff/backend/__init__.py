@@ -16,12 +16,10 @@ from keras_ff.backend.distribution import data_parallel, mean_over_replicas, pro
 from keras_ff.backend.elementary import erfc, softplus
 from keras_ff.backend.loops import cond, scan
 from keras_ff.backend.precision import default_dtype, enable_float64, prepare
-from keras_ff.backend.processes import check_process
 from keras_ff.backend.transformations import backend_name, enable_compilation_cache, jit, vmap
 
 __all__ = [
     "backend_name",
-    "check_process",
     "cond",
     "custom_gradient",
     "data_parallel",

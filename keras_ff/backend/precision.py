@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import keras
 
 from keras_ff.backend.active import twin
-from keras_ff.backend.processes import check_process
+from keras_ff.forks import check_process
 
 twin.multiply_in_full()
 

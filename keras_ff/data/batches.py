@@ -7,14 +7,15 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, checked_cutoff, closest, on_top
-from keras_ff.data.neighbors import completed, dense, pairs_within
-from keras_ff.data.placement import Placement
+from keras_ff.data.geometry_checks import check_resolution, checked_cutoff
+from keras_ff.data.neighbors import completed, dense
+from keras_ff.data.placement import Placement, placed_pairs
+from keras_ff.data.roles import TakesBatches
 from keras_ff.data.shapes import Shapes
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
 
 
-class Batcher:
+class Batcher(TakesBatches):
     """Maker of batches: turns structures into the padded arrays that a model takes.
 
     A batch is a dict of NumPy arrays for S structures, A atoms and K neighbors:
@@ -63,28 +64,34 @@ class Batcher:
             self._index_of[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
 
     @classmethod
-    def of(cls, model: Any, cutoff: float | None = None, dtype: Any = None, skin: float = 0.0) -> "Batcher":
+    def of(cls, model: TakesBatches, cutoff: float | None = None, dtype: Any = None, skin: float = 0.0) -> "Batcher":
         """Make the batcher of a model.
 
         Args:
-            model: Object with `species` and `cutoff`; its `wave_cutoff` and `compute_dtype` are used if it has them.
+            model: `ForceField` or `Batcher`.
             cutoff: Radius in Å within which neighbors are listed; by default the cutoff of the model.
-            dtype: Dtype of the floating-point arrays; by default that of the model, or float32 if it has none.
+            dtype: Dtype of the floating-point arrays; by default that of the model.
             skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed too.
 
         Returns:
             `Batcher`.
 
         Raises:
+            TypeError: If the model is neither.
             ValueError: If the cutoff is not a positive number.
         """
-        return cls(
-            model.species,
-            model.cutoff if cutoff is None else cutoff,
-            getattr(model, "wave_cutoff", 0.0),
-            dtype or getattr(model, "compute_dtype", "float32"),
-            skin,
-        )
+        if not isinstance(model, TakesBatches):
+            raise TypeError(
+                "Batches are made for a ForceField, or for keras_ff.data.Batcher(species, cutoff) where there is none. Received a "
+                f"{type(model).__name__}."
+            )
+        cutoff = model.cutoff if cutoff is None else cutoff
+        return cls(model.species, cutoff, model.wave_cutoff, dtype or model.compute_dtype, skin)
+
+    @property
+    def compute_dtype(self) -> str:
+        """Name of the dtype of the floating-point arrays."""
+        return self.dtype.name
 
     def record(self, atoms: Atoms, placement: Placement | None = None) -> dict:
         """Make the record of one structure: arrays in double precision without padding, with the neighbors of its atoms.
@@ -96,38 +103,20 @@ class Batcher:
         Returns:
             Dict of `numbers` and `species` (atoms,), `positions` near the origin (atoms, 3) in Å, `cell` (3, 3) in Å as it is in
             `atoms`, `pbc` (3,), the pairs `i`, `j` (pairs,) and `S` (pairs, 3) of `neighbor_list`, the largest number of
-            neighbors of an atom `n_neighbors`, the shortest `distance` in Å, and the `placement`.
+            neighbors of an atom `n_neighbors`, the index of the `closest` pair and its `distance` in Å, and the `placement`.
 
         Raises:
             ValueError: If the structure has no atoms or elements that the model does not know, positions or cell are not finite or
                 absurd, the cell has no volume in its periodic directions, two atoms are at the same position, atoms with
                 neighbors are too far away for the precision, or the model needs a crystal and this is none.
         """
-        if not len(atoms):
-            raise ValueError("The structure has no atoms.")
-        cell, periodic = np.array(atoms.cell[:], dtype=np.float64), np.array(atoms.pbc, dtype=bool)
-        check_geometry(atoms.positions, cell, periodic)
-        placement = placement or Placement.of(atoms.positions, cell, periodic)
-        positions = placement.near(atoms.positions, cell)
-        i, j, S = pairs_within(positions, cell, periodic, self.cutoff + self.skin)
-        check_resolution(atoms.positions, i, np.float64)
-        check_resolution(positions, i, self.dtype)
-        record = {
-            "numbers": atoms.numbers,
-            "positions": positions,
-            "cell": cell,
-            "pbc": periodic,
-            "i": i,
-            "j": j,
-            "S": S,
-            "n_neighbors": int(np.bincount(i, minlength=1).max()),
-            "placement": placement,
-        }
+        record = {"numbers": atoms.numbers, **placed_pairs(atoms, self.cutoff + self.skin, placement)}
+        del record["vectors"]
+        check_resolution(record["positions"], record["i"], self.dtype)
+        record["n_neighbors"] = int(np.bincount(record["i"], minlength=1).max())
         self.add_species(record)
         if self.wave_cutoff > 0:
-            check_crystal(cell * periodic[:, None], atoms.get_chemical_formula())
-        pair, record["distance"] = shortest(record)
-        check_contact(atoms.get_chemical_formula, i, j, pair, record["distance"])
+            check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())
         return record
 
     def add_species(self, record: dict) -> None:
@@ -257,11 +246,11 @@ class Batcher:
         self._last_waves = None
 
 
-def structure_batch(model: Any, atoms: Atoms, cutoff: float | None = None) -> dict[str, np.ndarray]:
+def structure_batch(model: TakesBatches, atoms: Atoms, cutoff: float | None = None) -> dict[str, np.ndarray]:
     """Batch of one structure without padding atoms.
 
     Args:
-        model: Model with `species` and `cutoff`, see `Batcher.of`.
+        model: `ForceField`, see `Batcher.of`.
         atoms: The structure.
         cutoff: Radius in Å within which neighbors are listed; that of the model by default.
 
@@ -321,44 +310,3 @@ def list_holds(record: dict, atoms: Atoms, cutoff: float, skin: float) -> bool:
         moved = moved - record["positions"] @ deformation
     room = 0.5 * (smallest * (cutoff + skin) - cutoff)
     return bool(room > 0 and np.einsum("ij,ij->i", moved, moved).max(initial=0.0) < room**2)
-
-
-def shortest(record: dict) -> tuple[int, float]:
-    """Closest pair of atoms of a record.
-
-    Args:
-        record: Result of `Batcher.record`.
-
-    Returns:
-        Tuple of the index of the pair and its distance in Å; (-1, infinity) without pairs.
-    """
-    return closest(pair_vectors(record["positions"], record["cell"], record["i"], record["j"], record["S"]))
-
-
-def contact(record: dict, pair: int) -> str:
-    """Clause of an error message about a pair of atoms that are too close to each other.
-
-    Args:
-        record: Result of `Batcher.record`.
-        pair: Index of the pair.
-
-    Returns:
-        The clause, which names both atoms and their distance.
-    """
-    return on_top(int(record["i"][pair]), int(record["j"][pair]), record["distance"])
-
-
-def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.ndarray, S: np.ndarray) -> np.ndarray:
-    """Vectors from atoms to their neighbors in Å, `(pairs, 3)`, in double precision.
-
-    Args:
-        positions: (atoms, 3), in Å.
-        cell: (3, 3), rows are lattice vectors, in Å.
-        i: Index of the atom of each pair, (pairs,).
-        j: Index of its neighbor, (pairs,).
-        S: Lattice translation of the neighbor, (pairs, 3).
-
-    Returns:
-        Array of `positions[j] + S @ cell - positions[i]`.
-    """
-    return positions[j] - positions[i] + S @ cell

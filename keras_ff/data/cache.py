@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import collections.abc
 import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +13,9 @@ from ase import Atoms
 
 from keras_ff.data.batches import Batcher
 from keras_ff.data.cache_checks import TABLE, checked_record, checked_table, checksum_of_table
-from keras_ff.data.labels import Labels
+from keras_ff.data.label_search import Labels
 from keras_ff.data.records import labelled_record
+from keras_ff.data.roles import WeightedStructures
 from keras_ff.data.weights import WEIGHTS, type_of, weights_of
 from keras_ff.files import exclusive_file, replace_when_complete
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VERSION = 2
 
 
-class CachedStructures(collections.abc.Sequence):
+class CachedStructures(WeightedStructures):
     """Sequence of the structures in a file made by `write_cache`, each of which is read when it is accessed.
 
     An item is an `ase.Atoms` with its labels, a slice is another `CachedStructures`.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from keras_ff.files.fingerprint import fingerprint
+from keras_ff.files.fingerprints import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

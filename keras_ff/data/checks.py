@@ -10,7 +10,7 @@ import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
 from keras_ff.data.consistency import force_factor, stress_factor
-from keras_ff.data.labels import labels
+from keras_ff.data.label_search import labels
 from keras_ff.data.neighbors import neighbor_list
 from keras_ff.data.reference import fit_reference_energies
 

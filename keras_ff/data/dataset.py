@@ -13,13 +13,14 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from tqdm import tqdm
 
+from keras_ff.arguments import whole
 from keras_ff.data.ahead import Ahead
 from keras_ff.data.batches import Batcher
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.filters import as_sequence, selected
-from keras_ff.data.labels import KINDS
+from keras_ff.data.label_search import KINDS
 from keras_ff.data.records import labelled_record
 from keras_ff.data.summary import summary
 from keras_ff.data.waves import check_crystal
@@ -28,6 +29,7 @@ from keras_ff.data.weights import all_weights, counts_at_all, has_effect, normal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from keras_ff.data.roles import TakesBatches
 
 # Targets that are another form of a label.
 LABELS = {"energy_per_atom": "energy"}
@@ -65,9 +67,8 @@ class Dataset(keras.utils.PyDataset):
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: `ForceField`, or another object with `species`, a list of chemical symbols, and `cutoff` in Å; with a `wave_cutoff`
-            in 1/Å if it sums over waves; with a seed `bootstrap` and `members` if each member of a committee is trained on its own
-            sample of the structures.
+        model: `ForceField`, or `keras_ff.data.Batcher(species, cutoff)` where there is no model. An `Ensemble` with a `bootstrap`
+            gets batches in which each member has its own sample of the structures.
         batch_size: Number of structures in a batch.
         shuffle: Whether the order changes from epoch to epoch.
         seed: Seed of the shuffling.
@@ -89,6 +90,7 @@ class Dataset(keras.utils.PyDataset):
         left_out: Indices of the structures with the weight 0, which are not in `structures`.
 
     Raises:
+        TypeError: If the model is neither.
         ValueError: If there is no structure, a weight is negative or not finite, an element is unknown to the model, a structure is
             broken, a structure fits in none of `shapes`, or the model sums over waves and a structure is not periodic in all
             directions.
@@ -106,7 +108,7 @@ class Dataset(keras.utils.PyDataset):
     def __init__(
         self,
         structures: Iterable[Atoms] | CachedStructures | str | os.PathLike,
-        model: Any,
+        model: TakesBatches,
         batch_size: int = 8,
         shuffle: bool = True,
         seed: int = 0,
@@ -117,13 +119,12 @@ class Dataset(keras.utils.PyDataset):
         progress: bool = True,
     ):
         super().__init__()
-        dtype = dtype or getattr(model, "compute_dtype", None) or keras.config.floatx()
-        if keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
+        if dtype and keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
             raise ValueError(f"Batches are float32 or float64, as positions need their digits. Received dtype={dtype!r}.")
         self.batcher = Batcher.of(model, dtype=dtype)
         self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
-        self.bootstrap, self.n_samples = getattr(model, "bootstrap", None), getattr(model, "members", None)
-        self.batch_size = _positive("batch_size", batch_size)
+        self.bootstrap, self.n_samples = model.bootstrap, model.members
+        self.batch_size = whole("batch_size", batch_size, 1)
         self.shuffle = bool(shuffle)
         self.seed = int(seed)
         self.max_memory = max_memory
@@ -138,7 +139,7 @@ class Dataset(keras.utils.PyDataset):
         if self.batcher.wave_cutoff > 0:
             self._survey_of_waves()
         if shapes is None:
-            self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("max_shapes", max_shapes))
+            self.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, whole("max_shapes", max_shapes, 1))
         else:
             self.buckets = given_buckets(self.n_atoms, self.n_neighbors, self.batch_size, shapes)
 
@@ -179,15 +180,8 @@ class Dataset(keras.utils.PyDataset):
             row = self._row(index)
             sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside")}
             labeled = {kind: bool(np.isfinite(row[kind]).all()) for kind in KINDS}
-            rows.append(
-                {
-                    **sizes,
-                    **labeled,
-                    "n_atoms": len(row["species"]),
-                    "energies": row["energy"],
-                    "compositions": np.bincount(row["species"], minlength=len(self.species)),
-                }
-            )
+            counts = np.bincount(row["species"], minlength=len(self.species))
+            rows.append({**sizes, **labeled, "n_atoms": len(row["species"]), "energies": row["energy"], "compositions": counts})
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         return {**columns, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
 
@@ -257,7 +251,7 @@ class Dataset(keras.utils.PyDataset):
             most: Highest number of distinct padded shapes.
         """
         data = copy.copy(self)
-        data.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, _positive("most", most))
+        data.buckets = choose_buckets(self.n_atoms, self.n_neighbors, self.batch_size, whole("most", most, 1))
         data._order, data._ahead = None, Ahead()
         return data
 
@@ -388,12 +382,6 @@ class Dataset(keras.utils.PyDataset):
     def report(self) -> str:
         """Return a table of the structures, labels, weights, neighbors, batches and padding of the data set, as text."""
         return summary(self)
-
-
-def _positive(name, value):
-    if int(value) != value or value < 1:
-        raise ValueError(f"{name} is a positive integer. Received {name}={value}.")
-    return int(value)
 
 
 def _progress(iterable, show):

@@ -13,7 +13,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 
-from keras_ff.data.label_values import KEYS
+from keras_ff.data.label_values import LABEL_NAMES
 from keras_ff.files.text import is_number, open_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ ISOTOPES = {"D": 2.01410178, "T": 3.01604928}
 
 # ASE takes a keyword in other letters for a remark; other programs write them so.
 KEYWORDS = {"lattice": "Lattice", "properties": "Properties", "pbc": "pbc"}
-LABELS = {name for names in KEYS.values() for name in names}
 SAME_COLUMN = {"pos": "positions", "species": "symbols", "Z": "numbers", "charge": "charges"}
 
 # A number that Python would read, but no other program.
@@ -134,7 +133,7 @@ def _comment(comment):
     bare = re.sub(r"\"[^\"]*\"|'[^']*'|\{[^}]*\}|\[[^\]]*\]", "''", comment)
     names = re.findall(r"([^\s=,]+)\s*=", bare)
     for name in names:
-        if names.count(name) > 1 and (name in LABELS or name in KEYWORDS.values()):
+        if names.count(name) > 1 and (name in LABEL_NAMES or name in KEYWORDS.values()):
             raise ValueError(f"{name!r} stands there twice.")
     numbers = r"(\S*(?:energy|force|stress|virial|lattice)\S*?)\s*=\s*(\"[^\"]*\"|\S+)"
     for name, value in re.findall(numbers, comment, re.I) if UNDERSCORE.search(comment) else ():
@@ -186,7 +185,7 @@ def _columns(properties):
     for name, kind, width in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
         if kind not in "RISL" or len(kind) != 1 or not width.isdecimal() or not 0 < int(width) < 1000:
             raise ValueError(f"Properties has {name}:{kind}:{width}. Expected R, I, S or L, and a number of columns.")
-        if name in LABELS and kind not in "RI":
+        if name in LABEL_NAMES and kind not in "RI":
             raise ValueError(f"Properties has {name}:{kind}:{width}. Labels are real numbers, {name}:R:{width}.")
         columns.append((name if kind != "S" or name == "species" else "", first, int(width)))
         first += int(width)

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from keras_ff.data.cache import CachedStructures
-from keras_ff.data.labels import labels
+from keras_ff.data.label_search import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ def split(structures: Sequence[Atoms], fractions: Sequence[float] = (0.9, 0.1), 
 
 def selected(structures: Sequence[Atoms], indices: Sequence[int]) -> Sequence[Atoms]:
     """Some of the structures of a list or of `CachedStructures`, by their indices."""
-    return structures.subset(indices) if hasattr(structures, "subset") else [structures[index] for index in indices]
+    return structures.subset(indices) if isinstance(structures, CachedStructures) else [structures[index] for index in indices]
 
 
 def filter(

@@ -105,37 +105,29 @@ def on_top(i: int, j: int, distance: float) -> str:
     return f"Atom {first} and {where} are {distance:.3f} Å apart: atoms lie on top of each other"
 
 
-def closest(vectors: np.ndarray) -> tuple[int, float]:
-    """Closest pair of atoms.
-
-    Args:
-        vectors: Vectors between the atoms of each pair, (pairs, 3), in Å.
-
-    Returns:
-        Tuple of the index of the pair and its distance in Å; (-1, infinity) without pairs.
-    """
-    if not len(vectors):
-        return -1, np.inf
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    pair = int(squares.argmin())
-    return pair, float(np.sqrt(squares[pair]))
-
-
-def check_contact(name: Callable[[], str], i: np.ndarray, j: np.ndarray, pair: int, distance: float) -> None:
-    """Raise an error if two atoms of a structure are at the same position.
+def check_contact(name: Callable[[], str], i: np.ndarray, j: np.ndarray, vectors: np.ndarray) -> tuple[int, float]:
+    """Find the closest pair of atoms, and raise an error if they are at the same position.
 
     Args:
         name: Function that returns the name of the structure.
         i: Index of the atom of each pair, (pairs,).
         j: Index of its neighbor, (pairs,).
-        pair: Index of the closest pair.
-        distance: Its distance in Å.
+        vectors: Vectors between the atoms of each pair, (pairs, 3), in Å.
+
+    Returns:
+        Tuple of the index of the pair and its distance in Å; (-1, infinity) without pairs.
 
     Raises:
-        ValueError: If it is less than `COINCIDENT`. The message names both atoms.
+        ValueError: If the distance is less than `COINCIDENT`. The message names both atoms.
     """
+    if not len(vectors):
+        return -1, np.inf
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    pair = int(squares.argmin())
+    distance = float(np.sqrt(squares[pair]))
     if distance < COINCIDENT:
         raise ValueError(f"{name()}: {on_top(int(i[pair]), int(j[pair]), distance)}. Remove one of them.")
+    return pair, distance
 
 
 def checked_cutoff(cutoff: float) -> float:

@@ -31,6 +31,8 @@ KEYS = {
         + ("REF_virial", "REF_virials", "ref_virial", "ref_virials")
     ),
 }
+LABEL_NAMES = {name for names in KEYS.values() for name in names}
+
 SHAPES_OF = {"energy": [(), (1,), (1, 1)], "stress": [(6,), (3, 3), (9,)]}
 SHAPES = {
     "energy": "one number in eV",

@@ -14,11 +14,11 @@ SWEEPS = 4
 # Bytes that the compilation of the step takes, measured in the same way.
 COMPILATION = 300e6
 
-# Features of a pair of atoms, for models that do not say.
+# Features of a pair of atoms.
 FEATURES_PER_PAIR = 64
 
 
-def estimate_memory(dataset: Any, model: keras.Model | None = None, features_per_pair: int | None = None) -> float:
+def estimate_memory(dataset: Any, model: keras.Model | None = None, features_per_pair: int = FEATURES_PER_PAIR) -> float:
     """Memory in bytes that a training step on the largest batch of a data set takes, to within a factor of about two.
 
         COMPILATION  +  largest S A K x (features_per_pair x SWEEPS + 4) x bytes of a float  +  4 x parameters x bytes of a float
@@ -28,9 +28,8 @@ def estimate_memory(dataset: Any, model: keras.Model | None = None, features_per
 
     Args:
         dataset: `Dataset`, or another object with `shapes`, a list of (S, A, K), and `dtype`.
-        model: Keras model, whose parameters are counted. Its attribute `features_per_pair`, or that of its `potential`, is used
-            if it has one.
-        features_per_pair: Numbers that the model computes for each pair of atoms; overrides the model.
+        model: Keras model, whose parameters are counted.
+        features_per_pair: Numbers that the model computes for each pair of atoms.
 
     Returns:
         Number of bytes.
@@ -43,9 +42,6 @@ def estimate_memory(dataset: Any, model: keras.Model | None = None, features_per
         >>> round(kff.data.estimate_memory(data, model) / 1e6)
         300
     """
-    for owner in (model, getattr(model, "potential", None)):
-        features_per_pair = features_per_pair or getattr(owner, "features_per_pair", None)
-    features_per_pair = features_per_pair or FEATURES_PER_PAIR
     pairs = max(math.prod(shape) for shape in dataset.shapes)
-    parameters = model.count_params() if getattr(model, "built", False) else 0
+    parameters = 0 if model is None else model.count_params()
     return COMPILATION + (pairs * (features_per_pair * SWEEPS + 4) + 4 * parameters) * dataset.dtype.itemsize

@@ -170,6 +170,22 @@ def _pairs_by_tree(positions, cell, periodic, cutoff):
     return np.stack([i, j], axis=1), S - inside[j] + inside[i]
 
 
+def pair_vectors(positions: np.ndarray, cell: np.ndarray, i: np.ndarray, j: np.ndarray, S: np.ndarray) -> np.ndarray:
+    """Vectors from atoms to their neighbors in Å, `(pairs, 3)`, in double precision.
+
+    Args:
+        positions: (atoms, 3), in Å.
+        cell: (3, 3), rows are lattice vectors, in Å.
+        i: Index of the atom of each pair, (pairs,).
+        j: Index of its neighbor, (pairs,).
+        S: Lattice translation of the neighbor, (pairs, 3).
+
+    Returns:
+        Array of `positions[j] + S @ cell - positions[i]`.
+    """
+    return positions[j] - positions[i] + S @ cell
+
+
 def completed(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:
     """Cell whose vectors in directions that do not repeat are replaced by unit vectors perpendicular to the others, `(3, 3)` in Å.
 

@@ -1,10 +1,19 @@
 """Placement of structures near the origin, where their positions do not lose digits in single precision."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_ff.data.neighbors import completed
+from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution
+from keras_ff.data.neighbors import completed, pair_vectors, pairs_within
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# Distance in Å of the middle of a structure from the origin beyond which it is moved: single precision resolves 1e-5 Å there.
+FAR = 100.0
 
 
 class Placement(NamedTuple):
@@ -28,7 +37,7 @@ class Placement(NamedTuple):
     origin: np.ndarray
 
     @classmethod
-    def of(cls, positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> "Placement":
+    def of(cls, positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> Placement:
         """Choose the placement of a structure.
 
         A structure stays where it is if all atoms are in the cell or in one beside it, and a molecule if it is near the origin.
@@ -84,5 +93,31 @@ class Placement(NamedTuple):
         return near + (self.crossings @ cell + self.origin)
 
 
-# Distance in Å of the middle of a structure from the origin beyond which it is moved: single precision resolves 1e-5 Å there.
-FAR = 100.0
+def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None) -> dict[str, Any]:
+    """Check a structure, place it near the origin, and list its neighbors there.
+
+    Args:
+        atoms: The structure.
+        cutoff: Radius in Å within which neighbors are listed.
+        placement: Placement of the structure; chosen by `Placement.of` by default.
+
+    Returns:
+        Dict of `positions`, `cell`, `pbc`, `i`, `j`, `S`, `closest`, `distance` and `placement`, as in
+        `keras_ff.data.batches.Batcher.record`, and the `vectors` of the pairs in Å, (pairs, 3).
+
+    Raises:
+        ValueError: If the structure has no atoms, its positions, cell or neighbors are absurd, or two atoms are at the same
+            position.
+    """
+    if not len(atoms):
+        raise ValueError("The structure has no atoms.")
+    cell, periodic = np.array(atoms.cell[:], dtype=np.float64), np.array(atoms.pbc, dtype=bool)
+    check_geometry(atoms.positions, cell, periodic)
+    placement = placement or Placement.of(atoms.positions, cell, periodic)
+    positions = placement.near(atoms.positions, cell)
+    i, j, S = pairs_within(positions, cell, periodic, cutoff)
+    check_resolution(atoms.positions, i, np.float64)
+    vectors = pair_vectors(positions, cell, i, j, S)
+    pair, distance = check_contact(atoms.get_chemical_formula, i, j, vectors)
+    placed = {"positions": positions, "cell": cell, "pbc": periodic, "placement": placement}
+    return {**placed, "i": i, "j": j, "S": S, "vectors": vectors, "closest": pair, "distance": distance}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from keras_ff.data.extended_xyz import ISOTOPES
-from keras_ff.data.labels import KEYS, find_labels, normalized, without_labels
+from keras_ff.data.label_search import find_labels, normalized, without_labels
+from keras_ff.data.label_values import KEYS, LABEL_NAMES
 from keras_ff.data.layouts import check_classes, known_stress, leaves, settled_stress
 from keras_ff.data.reasons import NoStructures
 from keras_ff.data.units import VASP, StressConvention
@@ -156,7 +157,6 @@ def leaf_atoms(leaf: Any, stress: StressConvention) -> Iterator[Atoms]:
 
 
 ENERGIES = set(KEYS["energy"])
-LABEL_NAMES = {name for names in KEYS.values() for name in names}
 
 
 def _is_entry(leaf):

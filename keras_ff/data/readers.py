@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from keras_ff.data.frames import file_frames
-from keras_ff.data.labels import KINDS, MissingLabel, available_keys, check_structure, find_labels, settle
+from keras_ff.data.label_search import KINDS, MissingLabel, available_keys, check_structure, find_labels, settle
 from keras_ff.data.reasons import LeftOut, NoStructures
 from keras_ff.data.sources import files_of, is_passed_over
 from keras_ff.data.units import StressConvention

@@ -3,8 +3,9 @@
 import numpy as np
 from ase import Atoms
 
-from keras_ff.data.batches import Batcher, contact, shortest
-from keras_ff.data.labels import SHORTEST, labels
+from keras_ff.data.batches import Batcher
+from keras_ff.data.geometry_checks import on_top
+from keras_ff.data.label_search import SHORTEST, labels
 
 
 def labelled_record(atoms: Atoms, index: int, batcher: Batcher) -> dict:
@@ -26,7 +27,8 @@ def labelled_record(atoms: Atoms, index: int, batcher: Batcher) -> dict:
     try:
         record = batcher.record(atoms)
         if record["distance"] < SHORTEST:
-            raise ValueError(f"{contact(record, shortest(record)[0])}.")
+            pair = record["closest"]
+            raise ValueError(f"{on_top(int(record['i'][pair]), int(record['j'][pair]), record['distance'])}.")
         known = labels(atoms)
     except ValueError as error:
         formula = atoms.get_chemical_formula()

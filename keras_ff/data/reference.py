@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_ff.data.labels import find_labels, normalized
+from keras_ff.data.label_search import find_labels, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

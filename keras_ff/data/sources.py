@@ -59,7 +59,9 @@ def is_passed_over(path: Path) -> bool:
 
 
 def _of_folder(name):
-    paths = sorted({path for pattern in FOLDER_PATTERNS for path in Path(name).rglob(pattern) if path.is_file()})
+    found = {path for pattern in FOLDER_PATTERNS for path in Path(name).rglob(pattern) if path.is_file()}
+    # Half-written files of killed processes, copies of editors and notebooks, and what macOS adds have hidden names or folders.
+    paths = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(name).parts))
     if not paths:
         raise ValueError(f"The folder {name} has no files of structures. Looked for {', '.join(FOLDER_PATTERNS)}.")
     xml = {(path.parent, path.name.removesuffix(".gz")) for path in paths if "vasprun" in path.name}

@@ -19,6 +19,9 @@ STRESS_UNITS = {
     "kcal/mol/A3": kcal / mol,
     "kJ/mol/A3": kJ / mol,
 }
+# Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m; ASE has the charge of CODATA 2014.
+EV_PER_A3_IN_GPA = 160.2176634
+
 # VASP writes "in kB"; a cube may be written in several ways.
 SPELLINGS = {"kb": "kbar", "gigapascal": "gpa", "hartree/bohr3": "ha/bohr3", "rydberg/bohr3": "ry/bohr3"}
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_ff.data.labels import KINDS
+from keras_ff.data.label_search import KINDS
+from keras_ff.data.roles import WeightedStructures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +96,7 @@ def weigh_types(structures: Sequence[Atoms], factors: Mapping[str, float]) -> Se
             f"(config_type) are {sorted(set(types))}; 'Default' is that of structures without a type."
         )
     factor = np.array([factors.get(name, 1.0) for name in types])
-    if hasattr(structures, "with_weights"):
+    if isinstance(structures, WeightedStructures):
         return structures.with_weights(structures.weights * np.column_stack([factor, *np.ones((len(KINDS), len(factor)))]))
     weighed = []
     for number, (atoms, one) in enumerate(zip(structures, factor.tolist(), strict=True)):
@@ -107,7 +108,7 @@ def weigh_types(structures: Sequence[Atoms], factors: Mapping[str, float]) -> Se
 
 def types_of(structures: Sequence[Atoms]) -> list[str]:
     """Type of each structure, `config_type` in `atoms.info`, "Default" for a structure without one."""
-    if hasattr(structures, "types"):
+    if isinstance(structures, WeightedStructures):
         return structures.types
     return [type_of(atoms) for atoms in structures]
 
@@ -132,14 +133,14 @@ def weights_of(atoms: Atoms, index: int) -> list[float]:
 
 def all_weights(structures: Sequence[Atoms]) -> np.ndarray:
     """Weights of structures and of their energies, forces and stresses, `(structures, 4)`."""
-    if hasattr(structures, "weights"):
+    if isinstance(structures, WeightedStructures):
         return structures.weights
     return np.array([weights_of(atoms, index) for index, atoms in enumerate(structures)]).reshape(-1, 1 + len(KINDS))
 
 
 def unweighted(structures: Sequence[Atoms]) -> Sequence[Atoms]:
     """The same structures, all with the weight 1: a list of `ase.Atoms`, or `CachedStructures`."""
-    if hasattr(structures, "with_weights"):
+    if isinstance(structures, WeightedStructures):
         return structures.with_weights(np.ones_like(structures.weights))
     return [_bare(atoms, sum(WEIGHTS.values(), ())) for atoms in structures]
 

@@ -12,6 +12,7 @@ from jaxlib.mlir.dialects import stablehlo as of_jax
 from tensorflow.compiler.mlir.stablehlo import stablehlo as of_tensorflow
 from tensorflow.compiler.tf2xla.python import xla
 
+from keras_ff.export.saved_model_tensorflow import input_signature
 from keras_ff.export.stablehlo import exported
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import jax
 
     from keras_ff.models import ForceField
-
-NAMES = ("vectors", "mask", "center_species", "neighbor_species")
 
 
 def write_saved_model(model: ForceField, function: Callable, folder: Path) -> None:
@@ -34,13 +33,11 @@ def write_saved_model(model: ForceField, function: Callable, folder: Path) -> No
         folder: Folder of the SavedModel.
     """
     call = graph_function(exported(model, function))
-    dtypes = (model.compute_dtype, tf.bool, tf.int32, tf.int32)
-    sizes = ((None, None, 3), (None, None), (None,), (None, None))
     module = tf.Module()
     module.function = tf.function(
         lambda vectors, mask, center_species, neighbor_species: call(vectors, mask, center_species, neighbor_species),
         autograph=False,
-        input_signature=[tf.TensorSpec(size, dtype, name) for size, dtype, name in zip(sizes, dtypes, NAMES)],
+        input_signature=input_signature(model.compute_dtype),
     )
     tf.saved_model.save(module, str(folder), signatures=module.function)
 

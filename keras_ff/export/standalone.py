@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 
+from keras_ff import forks
 from keras_ff.data import geometry_checks, neighbors, placement
 from keras_ff.files import checksums
 from keras_ff.interfaces import artifact, description
 
 # Modules that make up the file, each after those that it imports.
-MODULES = (geometry_checks, neighbors, placement, checksums, description, artifact)
+MODULES = (geometry_checks, neighbors, placement, checksums, forks, description, artifact)
 
 
 def calculator_source() -> str:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from ase import Atoms
 
-from keras_ff.files.fingerprint import fingerprint, of_config, of_structures
+from keras_ff.files.fingerprints import fingerprint, of_config, of_structures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff.data import Dataset, label_weights, labels
-from keras_ff.files.fingerprint import of_structures
+from keras_ff.files.fingerprints import of_structures
 from keras_ff.losses import with_trailing_axes
 
 if TYPE_CHECKING:

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, closest
-from keras_ff.data.neighbors import pairs_within
-from keras_ff.data.placement import Placement
+from keras_ff.data.placement import placed_pairs
+from keras_ff.forks import check_process
 from keras_ff.interfaces.description import INPUTS, read_description
 
 if TYPE_CHECKING:
@@ -36,9 +35,6 @@ ROWS, COLUMNS = 32, 4
 
 # Numbers of dimensions of the arguments and the results.
 RANKS = {"vectors": 3, "mask": 2, "center_species": 1, "neighbor_species": 2, "energies": 1, "gradient": 3, "energies_std": 1}
-
-# The first process that was forked while JAX or TensorFlow ran; its children lack their threads.
-_forked = None
 
 
 class Artifact:
@@ -193,16 +189,8 @@ class ArtifactCalculator(Calculator):
                 f"{self.artifact.species}."
             )
         species = np.array([known[symbol] for symbol in atoms.symbols], "int32")
-        if not len(atoms):
-            raise ValueError("The structure has no atoms.")
-        cell, periodic = atoms.cell.array, np.array(atoms.pbc)
-        check_geometry(atoms.positions, cell, periodic)
-        points = Placement.of(atoms.positions, cell, periodic).near(atoms.positions, cell)
-        i, j, S = pairs_within(points, cell, periodic, self.artifact.cutoff)
-        check_resolution(atoms.positions, i, np.float64)
-        vectors = points[j] - points[i] + S @ cell
-        check_contact(atoms.get_chemical_formula, i, j, *closest(vectors))
-        return i.astype(int), j.astype(int), vectors, species
+        near = placed_pairs(atoms, self.artifact.cutoff)
+        return near["i"].astype(int), near["j"].astype(int), near["vectors"], species
 
 
 class Rows:
@@ -242,29 +230,6 @@ class Rows:
         centers = np.full(self.rows, -1, "int32")
         centers[: len(center_species)] = center_species
         return (rows, mask, centers, others), columns
-
-
-def check_process() -> None:
-    """Raise a RuntimeError if this process is the fork of one that had started JAX or TensorFlow: its calls would never end."""
-    if _forked not in (None, os.getpid()):
-        raise RuntimeError(
-            "This process is the fork of one that has computed with JAX or TensorFlow, and would wait for ever for threads that it "
-            'lacks. Start processes with multiprocessing.get_context("spawn"), and load the artifact in each of them.'
-        )
-
-
-def _before_fork():
-    global _forked
-    # Private API, as the public functions start what they tell about.
-    jax, tensorflow = (sys.modules.get(name) for name in ("jax._src.xla_bridge", "tensorflow.python.eager.context"))
-    running = (jax and jax.backends_are_initialized()) or (tensorflow and tensorflow.context()._initialized)
-    if _forked is None and running:
-        _forked = os.getpid()
-
-
-# Windows has no forks.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)
 
 
 def check_signature(folder: Path, dtype: str, found: dict[str, tuple[str, int]]) -> None:

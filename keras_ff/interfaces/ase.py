@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from ase.calculators.calculator import Calculator as ASECalculator
-from ase.calculators.calculator import all_changes
-
-from keras_ff import backend
-from keras_ff.data.batches import Batcher, list_holds, pair_vectors
-from keras_ff.data.geometry_checks import check_contact, closest
 from keras_ff.interfaces.artifact import ArtifactCalculator
+from keras_ff.interfaces.calculator import ModelCalculator
 from keras_ff.interfaces.description import DESCRIPTION
 from keras_ff.models import ForceField, load
 from keras_ff.models.ensemble import Ensemble
 from keras_ff.potentials.base import Potential
+from keras_ff.simulation.start import check_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ase import Atoms
+    from ase.calculators.calculator import Calculator as ASECalculator
 
 SPREADS = ("energy_std", "forces_std", "stress_std")
 
 
-class Calculator(ASECalculator):
+class Calculator(ModelCalculator):
     """Calculator of ASE for a force field, with energy, free_energy, energies, forces and stress.
 
     For a `keras_ff.Ensemble` the results also have `energy_std` in eV, `forces_std` (atoms,) in eV/Å and `stress_std` (6,) in
@@ -67,8 +59,6 @@ class Calculator(ASECalculator):
         -8.67
     """
 
-    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
-
     def __new__(cls, force_field: Any = None, *args: Any, **kwargs: Any) -> ASECalculator:
         """Make the calculator of an artifact where the path is one."""
         if isinstance(force_field, (str, os.PathLike)) and (Path(force_field) / DESCRIPTION).exists():
@@ -82,79 +72,23 @@ class Calculator(ASECalculator):
         calibrated: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
         force_field = _force_field(force_field)
-        if isinstance(force_field, Ensemble):
+        ensemble = isinstance(force_field, Ensemble)
+        if ensemble:
+            self.outputs = (*self.outputs, *SPREADS)
             self.implemented_properties = [*self.implemented_properties, *SPREADS]
         if calibrated:
-            if not isinstance(force_field, Ensemble):
+            if not ensemble:
                 raise ValueError(f"Only an Ensemble has calibrated errors. Received a {type(force_field).__name__}.")
             # An error here is better than one in the middle of a simulation.
             for symbol in force_field.species:
                 force_field.calibrated(f"forces of {symbol}", 0.0)
         self.calibrated = calibrated
-        self.force_field = force_field
-        self.skin = float(skin)
-        self._batcher = Batcher.of(force_field, skin=self.skin)
-        self._record, self._lock = None, RLock()
-        self._compile()
+        super().__init__(force_field, skin, **kwargs)
 
-    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
-        """Return a property of a structure, one thread after the other; ASE calls it for all of them.
-
-        Args:
-            name: Name of the property, such as "energy".
-            atoms: The structure; by default that of the last calculation.
-            allow_calculation: Whether None is returned if it would have to be computed.
-        """
-        with self._lock:
-            return super().get_property(name, atoms, allow_calculation)
-
-    def _compile(self):
-        names = ["energies", "forces", "stress", "virial", *(SPREADS if isinstance(self.force_field, Ensemble) else [])]
-
-        def function(batch):
-            outputs = self.force_field.atomic(batch)
-            return {name: outputs[name] for name in names}
-
-        self._function = backend.jit(function, layer=self.force_field)
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Compute energy, forces and stress, and store them in `results`; ASE calls it.
-
-        Args:
-            atoms: The structure.
-            properties: Names of the properties that ASE needs; all are computed.
-            system_changes: Names of what has changed since the last calculation.
-
-        Raises:
-            ValueError: If the structure is broken or has elements that the model does not know.
-        """
-        super().calculate(atoms, properties, system_changes)
-        count, outputs = len(self.atoms), self._function(self.batch(self.atoms))
-        outputs = {name: np.asarray(value, dtype="float64")[0] for name, value in outputs.items()}
-        for name in {"energies", "forces", "forces_std"}.intersection(outputs):
-            outputs[name] = outputs[name][:count]
-        energies = outputs["energies"]
-        self.results = {
-            # Summed in float64, so that the energy of a large system keeps its digits.
-            "energy": float(energies.sum()),
-            "free_energy": float(energies.sum()),
-            "energies": energies,
-            "forces": outputs["forces"],
-        }
-        if self.atoms.pbc.all():
-            self.results["stress"] = outputs["stress"]
-        if "virial" in outputs:
-            # A virial of data files has the opposite sign.
-            self.results["strain_derivatives"] = 0.5 * (outputs["virial"] + outputs["virial"].T)
-        if "forces_std" in outputs:
-            self.results |= self._spreads(outputs)
+    def _results(self, outputs):
+        results = super()._results(outputs)
+        return results | self._spreads(outputs) if "forces_std" in outputs else results
 
     def _spreads(self, outputs):
         count = len(self.atoms)
@@ -175,47 +109,6 @@ class Calculator(ASECalculator):
             spreads["energy"] = count * float(spreads.pop("energy_per_atom"))
         return {f"{name}_std": spread for name, spread in spreads.items()}
 
-    def batch(self, atoms: Atoms) -> dict[str, np.ndarray]:
-        """Make the batch of a structure that the model takes, with neighbors from the present list or a new one.
-
-        Args:
-            atoms: The structure.
-
-        Returns:
-            Batch of one structure, a dict of NumPy arrays.
-
-        Raises:
-            ValueError: If the structure is broken or has elements that the model does not know.
-        """
-        with self._lock:
-            record, cell = self._listed(atoms), atoms.cell.array
-        positions = record["placement"].near(atoms.positions, cell)
-        i, j, S = record["i"], record["j"], record["S"]
-        vectors = pair_vectors(positions, cell, i, j, S)
-        # Atoms may have met since the list was made.
-        check_contact(atoms.get_chemical_formula, i, j, *closest(vectors))
-        near = np.einsum("ij,ij->i", vectors, vectors) < self.force_field.cutoff**2
-        now = {**record, "positions": positions, "cell": cell, "i": i[near], "j": j[near], "S": S[near]}
-        now["n_neighbors"] = int(np.bincount(now["i"], minlength=1).max())
-        return self._batcher.batch([now])
-
-    def _listed(self, atoms):
-        """Record of the last search for neighbors, or of a new one if that list may lack a neighbor."""
-        if self._record is None or not list_holds(self._record, atoms, self.force_field.cutoff, self.skin):
-            record = self._batcher.record(atoms)
-            # Every call multiplies them with the cell.
-            self._record = {**record, "S": record["S"].astype("float64")}
-        return self._record
-
-    def __getstate__(self):
-        # The compiled function and the lock cannot be pickled, and the list is cheap.
-        return {**self.__dict__, "_function": None, "_lock": None, "_record": None}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._lock = RLock()
-        self._compile()
-
 
 def _force_field(given):
     """The model itself, of a potential, or from a file."""
@@ -223,6 +116,5 @@ def _force_field(given):
         return load(given)
     if isinstance(given, Potential):
         return ForceField(given)
-    if isinstance(given, ForceField):
-        return given
-    raise TypeError(f"A Calculator takes a ForceField, a potential, or the path of a model. Received a {type(given).__name__}.")
+    check_model(given)
+    return given

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.arguments import whole
+from keras_ff.arguments import whole
 from keras_ff.layers.base import Layer
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
+from keras_ff.forks import check_process
 from keras_ff.geometry import Neighborhood
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class NeighborhoodLayer(Layer):
 
     def __call__(self, neighborhood: Neighborhood):
         """Call the layer with a `Neighborhood`."""
-        backend.check_process()
+        check_process()
         # Keras takes only tensors by position.
         return super().__call__(**{self._input_name: neighborhood})
 
@@ -106,11 +108,7 @@ class Descriptor(NeighborhoodLayer, abc.ABC):
 
     def __init__(self, cutoff: float, n_species: int = 1, **kwargs):
         super().__init__(**kwargs)
-        if not (isinstance(cutoff, (int, float, np.number)) and np.isfinite(cutoff) and cutoff > 0):
-            raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
-        if n_species < 1:
-            raise ValueError(f"There must be at least one species. Received n_species={n_species}.")
-        self.cutoff, self.n_species = float(cutoff), int(n_species)
+        self.cutoff, self.n_species = positive("cutoff", cutoff, "Å"), whole("n_species", n_species, 1)
         self._n_features = None
 
     @abc.abstractmethod

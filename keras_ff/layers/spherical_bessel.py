@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.arguments import positive
 from keras_ff.layers.base import Layer
 
 N_MAX_LIMIT = 16
@@ -124,11 +125,9 @@ class SphericalBessel(Layer):
 
     def __init__(self, cutoff: float, n_max: int, **kwargs):
         super().__init__(**kwargs)
-        if not cutoff > 0:
-            raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
         if not (isinstance(n_max, (int, np.integer)) and 0 <= n_max <= N_MAX_LIMIT):
             raise ValueError(f"n_max must be an integer from 0 to {N_MAX_LIMIT}. Received n_max={n_max}.")
-        self.cutoff = float(cutoff)
+        self.cutoff = positive("cutoff", cutoff, "Å")
         self.n_max = int(n_max)
         double = self.compute_dtype == "float64"
         series = chebyshev_coefficients(self.n_max, 1e-15 if double else 1e-8)

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.polynomial import Legendre
 
-from keras_ff.layers.arguments import real, whole
+from keras_ff.arguments import not_negative, whole
 from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
@@ -82,7 +82,7 @@ class SplineFilters(Descriptor):
         **kwargs,
     ):
         super().__init__(cutoff, n_species, **kwargs)
-        self.shortest = real("shortest", shortest)
+        self.shortest = not_negative("shortest", shortest)
         self.triplet_cutoff = self.cutoff if triplet_cutoff is None else float(triplet_cutoff)
         self.n_pairs, self.triplets = whole("pairs", pairs, 0), triplets if np.ndim(triplets) == 0 else tuple(triplets)
         self.all_meet = np.ndim(triplets) == 1
@@ -92,7 +92,7 @@ class SplineFilters(Descriptor):
         self.n_triplets = len(self.partners[0]) * (n_g if self.all_meet else 1)
         self.knots, self.roughness = (
             tuple(whole("knots", count, 2) for count in np.broadcast_to(knots, 2)),
-            real("roughness", roughness),
+            not_negative("roughness", roughness),
         )
         self.degree = degree if degree is None else whole("degree", degree, 0)
         if not self.shortest < self.triplet_cutoff <= self.cutoff:

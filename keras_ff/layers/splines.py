@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.arguments import real
+from keras_ff.arguments import not_negative
 from keras_ff.layers.base import Layer
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class CubicSpline(Layer):
     ):
         super().__init__(**kwargs)
         self.start = np.asarray(values, dtype="float64")
-        self.first, self.last, self.roughness = float(first), float(last), real("roughness", roughness)
+        self.first, self.last, self.roughness = float(first), float(last), not_negative("roughness", roughness)
         self.extrapolation, self.train_slopes, self.vanishes = extrapolation, bool(train_slopes), bool(vanishes)
         if self.start.ndim not in (1, 2) or len(self.start) < 2 or not np.isfinite(self.start).all():
             raise ValueError(f"A spline needs two knots or more with finite values. Received values of shape {self.start.shape}.")

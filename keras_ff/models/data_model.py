@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.data.dataset import Dataset
+from keras_ff.data.roles import TakesBatches
+from keras_ff.forks import check_process
 from keras_ff.models.epochs import SetEpoch
 from keras_ff.models.good_weights import KeepGoodWeights
 from keras_ff.models.mapping import PER_ATOM, in_order, mapped
@@ -37,7 +39,7 @@ LABELS = {
 INTEGERS = ("species", "neighbors", "waves")
 
 
-class DataModel(keras.Model):
+class DataModel(keras.Model, TakesBatches):
     """Base of `ForceField`: a `keras.Model` whose `fit`, `evaluate` and `predict` take a `keras_ff.data.Dataset`.
 
     It runs on one device, or on several within `keras_ff.training.data_parallel`.
@@ -54,7 +56,7 @@ class DataModel(keras.Model):
 
     def __call__(self, *args, **kwargs):
         """Call the model with a batch, as Keras does; a TypeError tells how structures are computed."""
-        backend.check_process()
+        check_process()
         if args and are_structures(args[0]):
             raise TypeError("A model is called with a batch. Structures, lists and files of them: model.predict(structures).")
         return super().__call__(*args, **kwargs)
@@ -79,7 +81,7 @@ class DataModel(keras.Model):
         Raises:
             ValueError: If a loss or metric is NaN where a label is missing.
         """
-        backend.check_process()
+        check_process()
         if self._replicas > 1:
             # TensorFlow cannot compile across devices, and Keras knows.
             kwargs["jit_compile"] = "auto"
@@ -240,7 +242,7 @@ class DataModel(keras.Model):
                 f"The model was made for {self._replicas} device(s) and is to run on {replicas}. Make or load it, compile it and "
                 "train it inside of the same `with keras_ff.training.data_parallel():`."
             )
-        if replicas == 1 or not hasattr(data, "part"):
+        if replicas == 1 or not isinstance(data, Dataset):
             return data
         if data.batch_size % replicas:
             raise ValueError(

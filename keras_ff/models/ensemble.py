@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.losses import LabelLoss
 from keras_ff.models import calibration
 from keras_ff.models.force_field import OUTPUTS, ForceField
 from keras_ff.models.mapping import mapped
@@ -175,7 +176,7 @@ class Ensemble(ForceField):
             ValueError: If a loss takes variances and the potential learns none, or the other way round.
         """
         for name, one in (loss if isinstance(loss, dict) else dict.fromkeys(OUTPUTS, loss)).items():
-            taken = getattr(one, "takes_variance", False)
+            taken = isinstance(one, LabelLoss) and one.takes_variance
             if one is not None and taken != (self.potential.learned_noise and name in WITH_VARIANCE):
                 raise ValueError(
                     f"Outputs with learned variances need a loss that takes these, GaussianNLL; others need another loss. Received "

@@ -13,6 +13,7 @@ import numpy as np
 
 # Keras finds the losses, metrics and optimizers of a compiled model once their modules are imported.
 from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
+from keras_ff.forks import check_process
 
 if TYPE_CHECKING:
     from keras_ff.models.force_field import ForceField
@@ -41,7 +42,7 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
             imported, or has weights that are not finite.
     """
     # Keras would hide the error of a layer.
-    backend.check_process()
+    check_process()
     path = model_file(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
@@ -104,7 +105,7 @@ def astype(model: ForceField, dtype: str) -> ForceField:
         >>> kff.astype(model, "float64").compute_dtype
         'float64'
     """
-    backend.check_process()
+    check_process()
     if dtype not in ("float32", "float64"):
         raise ValueError(f'A model computes in "float32" or "float64". Received dtype={dtype!r}.')
     copy = type(model).from_config({**_in_dtype(model.get_config(), dtype), "dtype": dtype})

@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.files import replace_when_complete
+from keras_ff.forks import check_process
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
 from keras_ff.layers.base import common_dtype
 from keras_ff.models.adaptation import AdaptableModel
@@ -169,7 +170,7 @@ class ForceField(AdaptableModel):
         Args:
             batch: Dict of arrays, as the class describes it.
         """
-        backend.check_process()
+        check_process()
         neighbors = batch["neighbors"]
         count = ops.shape(neighbors)[2]
         vectors = pair_vectors(batch["positions"], batch["cell"], neighbors, batch["shifts"])

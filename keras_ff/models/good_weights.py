@@ -7,6 +7,7 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_ff.data.dataset import Dataset
 from keras_ff.training.callbacks import StopOnNaN, explain_nan
 
 # Number of structures that an error names.
@@ -57,7 +58,7 @@ class KeepGoodWeights(StopOnNaN):
         for variable, value in self._kept:
             variable.assign(value)
         kept = f"The model has the weights of before epoch {self._epoch + 1} again."
-        if self._bad == math.inf or not (hasattr(data, "indices") and hasattr(data, "structures")):
+        if self._bad == math.inf or not isinstance(data, Dataset):
             return f"{error} {kept}"
         rows = [data.indices(batch) for batch in range(self._good + 1, min(self._bad + 1, len(data)))]
         indices = np.concatenate(rows)[np.concatenate(rows) >= 0].tolist()

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from keras_ff.data.dataset import LABELS, Dataset
-from keras_ff.data.labels import KINDS, without_labels
+from keras_ff.data.label_search import KINDS, without_labels
 from keras_ff.data.readers import is_pymatgen, read
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import keras
 
 from keras_ff import backend
-from keras_ff.losses import copied
+from keras_ff.forks import check_process
+from keras_ff.losses import LabelLoss, copied
+from keras_ff.metrics import LabelMetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,7 @@ def own_precision(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        backend.check_process()
+        check_process()
         with backend.default_dtype(self.variable_dtype):
             return method(self, *args, **kwargs)
 
@@ -64,6 +66,6 @@ def in_dtype(nest, dtype: str):
 
 
 def _is_named(thing):
-    if hasattr(thing, "given_dtype"):
+    if isinstance(thing, (LabelLoss, LabelMetric)):
         return thing.given_dtype is not None
     return thing.dtype != keras.config.floatx()

@@ -79,7 +79,7 @@ def vibrational_density(frequencies, densities: dict, title: str = "Vibrations")
 
     Args:
         frequencies: Frequencies in THz, `(frequencies,)`.
-        densities: Dict from names to densities `(frequencies,)` in 1/THz, as from `keras_ff.properties.vibrational_density`.
+        densities: Dict from names to densities `(frequencies,)` in 1/THz, as from `keras_ff.properties.VibrationalDensity`.
         title: Title of the figure.
 
     Returns:
@@ -99,7 +99,7 @@ def radial_distribution(radii, distributions: dict, known: str | None = None, ti
 
     Args:
         radii: Distances in Å, `(radii,)`.
-        distributions: Dict from names to g(r), `(radii,)`, as from `keras_ff.properties.radial_distribution`.
+        distributions: Dict from names to g(r), `(radii,)`, as from `keras_ff.properties.RadialDistribution`.
         known: Name of the reference among them; it is drawn broad and gray.
         title: Title of the figure.
 
@@ -201,12 +201,12 @@ def fit_report(fit, title: str = "Fit") -> Figure:
         axes[0].set_title(title)
         for axis, (name, target) in zip(axes[1:], drawn.items()):
             shown = {"before": target.before, "after": target.current()}
-            x = getattr(target.property, "radii", getattr(target.property, "frequencies", None))
+            x_label, x = target.property.abscissa
             if x is not None and np.shape(x) == target.value.shape:
                 axis.plot(x, target.value, color=GRAY, linewidth=4.0, alpha=0.6, label="target")
                 for (label, values), color in zip(shown.items(), (ORANGE, BLUE)):
                     axis.plot(x, values, color=color, label=label)
-                axis.set(xlabel="r (Å)" if hasattr(target.property, "radii") else "frequency (THz)")
+                axis.set(xlabel=x_label)
             else:
                 ends = [np.min([target.value, *shown.values()]), np.max([target.value, *shown.values()])]
                 axis.plot(ends, ends, color=GRAY, linewidth=0.8)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_ff.data.units import EV_PER_A3_IN_GPA
 from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, log_axis, new_figure, plain_numbers, shades
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
-EV_PER_A3_IN_GPA = 160.2176634
 
 
 def learning_curves(history: dict) -> Figure:

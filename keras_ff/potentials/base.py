@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive
 from keras_ff.layers.base import NeighborhoodLayer
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ class Potential(NeighborhoodLayer, abc.ABC):
         self.species = [str(symbol) for symbol in species]
         if not self.species or len(set(self.species)) < len(self.species):
             raise ValueError(f"A potential needs a list of different chemical symbols. Received species={list(species)}.")
-        if not (isinstance(cutoff, (int, float, np.number)) and np.isfinite(cutoff) and cutoff > 0):
-            raise ValueError(f"The cutoff must be a positive length in Å. Received cutoff={cutoff}.")
-        self.cutoff = float(cutoff)
+        self.cutoff = positive("cutoff", cutoff, "Å")
 
     @abc.abstractmethod
     def call(self, neighborhood: Neighborhood):

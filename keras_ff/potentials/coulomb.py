@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import not_negative, positive
 from keras_ff.geometry import determinant, inverse
 from keras_ff.potentials.classical import ClassicalPotential, Table
 from keras_ff.potentials.long_range import LongRange
@@ -31,9 +31,7 @@ class _Coulomb(ClassicalPotential):
 
     def __init__(self, species, charges, cutoff, train=False, coulomb_constant=COULOMB_CONSTANT, **kwargs):
         super().__init__(species, {"charge": charges}, cutoff, train, **kwargs)
-        if not (np.isfinite(coulomb_constant) and coulomb_constant > 0):
-            raise ValueError(f"The constant of Coulomb's law is positive, in eV Å. Received coulomb_constant={coulomb_constant}.")
-        self.coulomb_constant = float(coulomb_constant)
+        self.coulomb_constant = positive("coulomb_constant", coulomb_constant, "eV Å")
 
     def call(self, neighborhood: Neighborhood):
         """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
@@ -91,9 +89,7 @@ class DampedShiftedForce(_Coulomb):
 
     def __init__(self, species: str | Sequence[str], charges, alpha: float = 0.25, cutoff: float = 10.0, **kwargs):
         super().__init__(species, charges, cutoff, **kwargs)
-        if not (np.isfinite(alpha) and alpha >= 0):
-            raise ValueError(f"The damping must not be negative, in 1/Å. Received alpha={alpha}.")
-        self.alpha = float(alpha)
+        self.alpha = not_negative("alpha", alpha)
         edge, x = self.cutoff, self.alpha * self.cutoff
         self.edge_value = math.erfc(x) / edge
         self.edge_slope = -math.erfc(x) / edge**2 - 2.0 * self.alpha / math.sqrt(math.pi) * math.exp(-x * x) / edge

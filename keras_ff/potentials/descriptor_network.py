@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.layers.arguments import whole
+from keras_ff.arguments import whole
 from keras_ff.layers.atomic_networks import LeCunNormal, LinearPlusMLP, product
 from keras_ff.layers.base import Descriptor
 from keras_ff.potentials.base import Potential

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.arguments import real, whole
+from keras_ff.arguments import not_negative, positive, whole
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.splines import CubicSpline
 from keras_ff.potentials.base import Potential
@@ -109,8 +109,8 @@ class SplineMEAM(WithSplines, Potential):
             kwargs: Arguments of Keras layers.
         """
         species = [species] if isinstance(species, str) else list(species)
-        knots, shortest, cutoff = whole("knots", knots, 2), real("shortest", shortest), real("cutoff", cutoff, above=0.0)
-        triplet_cutoff = cutoff if triplet_cutoff is None else real("triplet_cutoff", triplet_cutoff, above=0.0)
+        knots, shortest, cutoff = whole("knots", knots, 2), not_negative("shortest", shortest), positive("cutoff", cutoff, "Å")
+        triplet_cutoff = cutoff if triplet_cutoff is None else positive("triplet_cutoff", triplet_cutoff, "Å")
         if not shortest < triplet_cutoff <= cutoff:
             raise ValueError(
                 "The functions need shortest < triplet_cutoff <= cutoff, in Å. "

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.arguments import real, whole
+from keras_ff.arguments import not_negative, whole
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.layers.spline_filters import SplineFilters
 from keras_ff.layers.splines import CubicSpline
@@ -142,8 +142,8 @@ class PairSpline(WithSplines, Potential):
         **kwargs,
     ):
         super().__init__(species, cutoff, **kwargs)
-        self.shortest, self.knots = real("shortest", shortest), whole("knots", knots, 2)
-        self.roughness = real("roughness", roughness)
+        self.shortest, self.knots = not_negative("shortest", shortest), whole("knots", knots, 2)
+        self.roughness = not_negative("roughness", roughness)
         count = len(self.species)
         first, second = np.triu_indices(count)
         # Index of the spline of the pair (i, j), which is that of (j, i).

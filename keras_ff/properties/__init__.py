@@ -1,6 +1,6 @@
 """Properties of structures and averages over simulations, differentiable with respect to the weights of a model."""
 
-from keras_ff.properties.averages import Average, Density, MeanEnergy, Pressure, RadialDistribution, radial_distribution
+from keras_ff.properties.averages import Average, Density, MeanEnergy, Pressure, RadialDistribution
 from keras_ff.properties.base import Property
 from keras_ff.properties.cell import CellLengths
 from keras_ff.properties.elastic import ElasticConstants, bulk_modulus, cubic, mandel
@@ -9,12 +9,7 @@ from keras_ff.properties.hessians import HessianProducts, hessian, third_order
 from keras_ff.properties.phonons import ForceConstants, Phonons, band_path
 from keras_ff.properties.structure import relax
 from keras_ff.properties.thermodynamics import density_of_states, entropy, free_energy, heat_capacity, mesh
-from keras_ff.properties.vibrations import (
-    VelocityAutocorrelation,
-    VibrationalDensity,
-    velocity_autocorrelation,
-    vibrational_density,
-)
+from keras_ff.properties.vibrations import VelocityAutocorrelation, VibrationalDensity
 
 __all__ = [
     "Average",
@@ -44,9 +39,6 @@ __all__ = [
     "hessian",
     "mandel",
     "mesh",
-    "radial_distribution",
     "relax",
     "third_order",
-    "velocity_autocorrelation",
-    "vibrational_density",
 ]

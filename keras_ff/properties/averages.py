@@ -14,11 +14,11 @@ from keras_ff.data.batches import Batcher
 from keras_ff.geometry import determinant
 from keras_ff.properties.base import Property
 from keras_ff.properties.pairs import checked_radii, pair_distribution, pair_masks, reach
+from keras_ff.simulation.rollout import Rollout
+from keras_ff.simulation.sampling import Sampling
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-    from keras_ff.simulation import Rollout, Sampling
 
 
 class Average(Property):
@@ -140,7 +140,7 @@ class Pressure(Average):
     explicit = True
 
     def __init__(self, sampling: Sampling):
-        if not hasattr(sampling, "temperature"):
+        if not isinstance(sampling, Sampling):
             raise ValueError(f"The pressure is an average over equilibrium: give a Sampling. Received {type(sampling).__name__}.")
         if names := sorted({type(one).__name__ for one in sampling.atoms[0].constraints}):
             raise ValueError(f"The pressure of atoms with constraints ({', '.join(names)}) is not defined. Sample without them.")
@@ -184,8 +184,7 @@ class Density(Average):
 class RadialDistribution(Average):
     """Radial distribution function g(r) of a simulation, `(radii,)`: how often a distance occurs, relative to independent atoms.
 
-    It is differentiable with respect to the weights of the model. For frames that are stored use the function
-    `radial_distribution`, which returns NumPy and needs no model.
+    It is differentiable with respect to the weights of the model. `RadialDistribution.of_trajectory` is that of stored frames.
 
         liquid = keras_ff.simulation.Sampling(model, atoms, Langevin(2000), frames=200)
         distribution = RadialDistribution(liquid, np.linspace(1.5, 6.0, 100))
@@ -207,54 +206,53 @@ class RadialDistribution(Average):
     def __init__(self, source: Sampling | Rollout, radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None):
         self.radii, self.width = checked_radii(radii), float(width)
         self.radius = reach(self.radii, self.width)
-        atoms = source.atoms if hasattr(source.atoms, "symbols") else source.atoms[0]
+        atoms = source.atoms if isinstance(source, Rollout) else source.atoms[0]
         self.masks = pair_masks(atoms, pair)
         super().__init__(source)
+
+    @property
+    def abscissa(self) -> tuple[str, np.ndarray]:
+        """Label of the horizontal axis of a figure, and the distances on it."""
+        return "r (Å)", self.radii
 
     def of_frame(self, frame: dict):
         """Compute g(r) of one frame, `(radii,)`."""
         return pair_distribution(frame, self.radii, self.width, *self.masks)
 
+    @staticmethod
+    def of_trajectory(
+        frames: Iterable[Atoms], radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None
+    ) -> np.ndarray:
+        """Compute g(r) of frames that are stored, without a model, as their mean: NumPy `(radii,)`.
 
-def radial_distribution(
-    frames: Iterable[Atoms], radii: Sequence[float], width: float = 0.1, pair: tuple[str, str] | None = None
-) -> np.ndarray:
-    """Radial distribution function g(r) of stored frames, NumPy `(radii,)`: frequency of distances relative to independent atoms.
+        Args:
+            frames: List of `ase.Atoms`, or a `keras_ff.simulation.Trajectory`.
+            radii: Distances in Å at which g(r) is computed, `(radii,)`.
+            width: Standard deviation in Å of the Gaussian by which each distance is smeared.
+            pair: Two elements, such as `("Si", "O")`, for their partial distribution; by default all atoms.
 
-    The class `RadialDistribution` is the same for a simulation with a model, differentiable with respect to its weights.
+        Raises:
+            ValueError: As `RadialDistribution`, or if there are no frames.
 
-    Args:
-        frames: List of `ase.Atoms`, or a `keras_ff.simulation.Trajectory`.
-        radii: Distances in Å at which g(r) is computed, `(radii,)`.
-        width: Standard deviation in Å of the Gaussian by which each distance is smeared.
-        pair: Two elements, such as `("Si", "O")`, for their partial distribution; by default all atoms.
+        Example:
+            In crystalline silicon the first neighbors are at 2.35 Å and the second at 3.84 Å; none are in between.
 
-    Returns:
-        Mean over the frames, `(radii,)`.
-
-    Raises:
-        ValueError: If a radius is not positive, an element of the pair does not occur, or a frame is not periodic in three
-            directions.
-
-    Example:
-        In crystalline silicon the first neighbors are at 2.35 Å and the second at 3.84 Å; none are in between.
-
-        >>> import keras_ff as kff
-        >>> from ase.build import bulk
-        >>> distribution = kff.properties.radial_distribution([bulk("Si", a=5.431)], [2.35, 3.1, 3.84])
-        >>> [round(float(value), 1) for value in distribution]
-        [4.6, 0.0, 5.2]
-    """
-    radii = checked_radii(radii)
-    total, count, of_one, last = 0.0, 0, None, None
-    for atoms in frames:
-        if last is None or not np.array_equal(atoms.numbers, last):
-            last, masks = atoms.numbers, pair_masks(atoms, pair)
-            batcher = Batcher(sorted(set(atoms.symbols)), reach(radii, width), dtype="float64")
-            of_one = backend.jit(lambda frame, masks=masks: pair_distribution(frame, radii, width, *masks))
-        frame = batcher.exact([batcher.record(atoms)])
-        total = total + ops.convert_to_numpy(of_one({name: value[0] for name, value in frame.items() if name != "species"}))
-        count += 1
-    if not count:
-        raise ValueError("There are no frames: the radial distribution is a mean over one or more.")
-    return total / count
+            >>> import keras_ff as kff
+            >>> from ase.build import bulk
+            >>> distribution = kff.properties.RadialDistribution.of_trajectory([bulk("Si", a=5.431)], [2.35, 3.1, 3.84])
+            >>> [round(float(value), 1) for value in distribution]
+            [4.6, 0.0, 5.2]
+        """
+        radii = checked_radii(radii)
+        total, count, of_one, last = 0.0, 0, None, None
+        for atoms in frames:
+            if last is None or not np.array_equal(atoms.numbers, last):
+                last, masks = atoms.numbers, pair_masks(atoms, pair)
+                batcher = Batcher(sorted(set(atoms.symbols)), reach(radii, width), dtype="float64")
+                of_one = backend.jit(lambda frame, masks=masks: pair_distribution(frame, radii, width, *masks))
+            frame = batcher.exact([batcher.record(atoms)])
+            total = total + ops.convert_to_numpy(of_one({name: value[0] for name, value in frame.items() if name != "species"}))
+            count += 1
+        if not count:
+            raise ValueError("There are no frames: the radial distribution is a mean over one or more.")
+        return total / count

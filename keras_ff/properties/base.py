@@ -68,6 +68,11 @@ class Property:
     # Neighbors are listed within this many cutoffs.
     reach = 1.0
 
+    @property
+    def abscissa(self) -> tuple[str, np.ndarray | None]:
+        """Label of the horizontal axis of a figure and the values on it; None for a property that is no curve."""
+        return "", None
+
     def __init__(self, model: keras.Model, atoms: Atoms | Structure, free: str | None = None):
         check_model(model)
         if free not in FREE:

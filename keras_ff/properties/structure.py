@@ -13,12 +13,12 @@ from ase.optimize import BFGSLineSearch
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
 from keras_ff.data.batches import Batcher
-from keras_ff.data.labels import without_labels
+from keras_ff.data.label_search import without_labels
 from keras_ff.data.pymatgen import to_atoms, to_structure
-from keras_ff.interfaces.ase import Calculator
+from keras_ff.interfaces.calculator import ModelCalculator
 from keras_ff.simulation.constraints import HONORED, FreeDirections, Held, others
-from keras_ff.simulation.ensembles import positive, whole
 from keras_ff.simulation.start import check_model
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Relaxation:
 
     def __init__(self, model: keras.Model, cell: bool = True):
         self.model, self.cell = model, bool(cell)
-        self._calculator, self._batcher = Calculator(model), Batcher.of(model)
+        self._calculator, self._batcher = ModelCalculator(model), Batcher.of(model)
         self._derivatives = backend.jit(lambda batch: derivatives(model, batch, self.cell), layer=model)
 
     def __call__(self, atoms: Atoms, force: float = 1e-3, steps: int = 500) -> Atoms:

@@ -10,17 +10,18 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.properties.averages import Average
+from keras_ff.simulation.rollout import Rollout
 
 if TYPE_CHECKING:
-    from keras_ff.simulation import Rollout, Trajectory
+    from keras_ff.simulation import Trajectory
 
 
 class VelocityAutocorrelation(Average):
     """Velocity autocorrelation function of a short trajectory, `(lags,)`, weighted by mass and normalized to 1 at lag 0.
 
-    It is differentiable with respect to the weights of the model, backward through the simulation. For a trajectory that is stored
-    use the function `velocity_autocorrelation`, which returns NumPy and needs no model. The lags are multiples of the time between
-    frames: the time step times `every` of the rollout.
+    It is differentiable with respect to the weights of the model, backward through the simulation. The lags are multiples of the
+    time between frames: the time step times `every` of the rollout. `VelocityAutocorrelation.of_trajectory` is that of a stored
+    trajectory.
 
         rollout = keras_ff.simulation.Rollout(model, atoms, steps=200)
         correlation = VelocityAutocorrelation(rollout)
@@ -38,7 +39,7 @@ class VelocityAutocorrelation(Average):
     """
 
     def __init__(self, rollout: Rollout, lags: int | None = None):
-        if not hasattr(rollout, "frames"):
+        if not isinstance(rollout, Rollout):
             raise ValueError(f"Autocorrelation needs frames in order of time: give a Rollout. Received {type(rollout).__name__}.")
         frames = rollout.steps // rollout.every
         self.lags = checked_lags(lags, frames)
@@ -50,12 +51,42 @@ class VelocityAutocorrelation(Average):
         velocities = self.source.frames(batch["source"])["velocities"][self.source.every - 1 :: self.source.every]
         return autocorrelation(velocities, self.source.atoms.get_masses(), self.lags)
 
+    @staticmethod
+    def of_trajectory(trajectory: Trajectory, lags: int | None = None) -> np.ndarray:
+        """Compute the autocorrelation function of a stored trajectory, without a model, NumPy `(lags,)`.
+
+        Args:
+            trajectory: `keras_ff.simulation.Trajectory`.
+            lags: Number of lags, multiples of the time between frames; by default half the number of frames.
+
+        Returns:
+            Array `(lags,)`.
+
+        Raises:
+            ValueError: If the trajectory has fewer frames than lags.
+
+        Example:
+            An atom that swings with 10 THz, a frame every 25 fs: after two frames the velocity has changed sign.
+
+            >>> import keras_ff as kff
+            >>> from ase import Atoms
+            >>> trajectory = kff.simulation.Trajectory(Atoms("Si"), interval=25.0)
+            >>> trajectory.velocities = np.cos(2 * np.pi * 0.25 * np.arange(40)).reshape(40, 1, 1) * [1.0, 0.0, 0.0]
+            >>> trajectory.positions = np.zeros((40, 1, 3))
+            >>> kff.properties.VelocityAutocorrelation.of_trajectory(trajectory, lags=3).round(1).tolist()[::2]
+            [1.0, -1.0]
+        """
+        lags = checked_lags(lags, len(trajectory))
+        masses = trajectory.atoms.get_masses()
+        correlation = backend.jit(lambda velocities: autocorrelation(velocities, masses, lags))(trajectory.velocities)
+        return ops.convert_to_numpy(correlation)
+
 
 class VibrationalDensity(VelocityAutocorrelation):
     """Vibrational density of states of a short trajectory in 1/THz, `(frequencies,)`: the spectrum of its velocities.
 
     Its integral over all positive frequencies is 1. It is differentiable with respect to the weights of the model, backward through
-    the simulation. For a trajectory that is stored use the function `vibrational_density`, which returns NumPy and needs no model.
+    the simulation. `VibrationalDensity.of_trajectory` is that of a stored trajectory.
 
     Args:
         rollout: `keras_ff.simulation.Rollout`.
@@ -73,74 +104,45 @@ class VibrationalDensity(VelocityAutocorrelation):
         self.frequencies = np.asarray(frequencies, dtype="float64")
         super().__init__(rollout, lags)
 
+    @property
+    def abscissa(self) -> tuple[str, np.ndarray]:
+        """Label of the horizontal axis of a figure, and the frequencies on it."""
+        return "frequency (THz)", self.frequencies
+
     def compute(self, batch: dict):
         """Compute the vibrational density of states of the trajectory, `(frequencies,)` in 1/THz."""
         return spectrum(super().compute(batch), self.interval, self.frequencies)
 
+    @staticmethod
+    def of_trajectory(trajectory: Trajectory, frequencies: Sequence[float], lags: int | None = None) -> np.ndarray:
+        """Compute the density of states of a stored trajectory, without a model, NumPy `(frequencies,)` in 1/THz.
 
-def velocity_autocorrelation(trajectory: Trajectory, lags: int | None = None) -> np.ndarray:
-    """Velocity autocorrelation function of a stored trajectory, NumPy `(lags,)`, weighted by mass and normalized to 1 at lag 0.
+        Args:
+            trajectory: `keras_ff.simulation.Trajectory`.
+            frequencies: Frequencies at which the density is computed, `(frequencies,)` in THz.
+            lags: Number of lags of the autocorrelation function, which sets the resolution; by default half the number of frames.
 
-    The class `VelocityAutocorrelation` is the same for a `Rollout`, differentiable with respect to the weights of a model.
+        Returns:
+            Array `(frequencies,)`; its integral over all positive frequencies is 1.
 
-    Args:
-        trajectory: `keras_ff.simulation.Trajectory`.
-        lags: Number of lags, multiples of the time between frames; by default half the number of frames.
+        Raises:
+            ValueError: If the trajectory has fewer frames than lags.
 
-    Returns:
-        Array `(lags,)`.
+        Example:
+            An atom that swings with 10 THz, a frame every 10 fs:
 
-    Raises:
-        ValueError: If the trajectory has fewer frames than lags.
-
-    Example:
-        An atom that swings with 10 THz, a frame every 25 fs: after two frames the velocity has changed sign.
-
-        >>> import keras_ff as kff
-        >>> from ase import Atoms
-        >>> trajectory = kff.simulation.Trajectory(Atoms("Si"), interval=25.0)
-        >>> trajectory.velocities = np.cos(2 * np.pi * 0.25 * np.arange(40)).reshape(40, 1, 1) * [1.0, 0.0, 0.0]
-        >>> trajectory.positions = np.zeros((40, 1, 3))
-        >>> kff.properties.velocity_autocorrelation(trajectory, lags=3).round(1).tolist()[::2]
-        [1.0, -1.0]
-    """
-    lags = checked_lags(lags, len(trajectory))
-    masses = trajectory.atoms.get_masses()
-    correlation = backend.jit(lambda velocities: autocorrelation(velocities, masses, lags))(trajectory.velocities)
-    return ops.convert_to_numpy(correlation)
-
-
-def vibrational_density(trajectory: Trajectory, frequencies: Sequence[float], lags: int | None = None) -> np.ndarray:
-    """Vibrational density of states of a stored trajectory in 1/THz, NumPy `(frequencies,)`: the spectrum of its velocities.
-
-    The class `VibrationalDensity` is the same for a `Rollout`, differentiable with respect to the weights of a model.
-
-    Args:
-        trajectory: `keras_ff.simulation.Trajectory`.
-        frequencies: Frequencies at which the density is computed, `(frequencies,)` in THz.
-        lags: Number of lags of the autocorrelation function, which sets the resolution; by default half the number of frames.
-
-    Returns:
-        Array `(frequencies,)`; its integral over all positive frequencies is 1.
-
-    Raises:
-        ValueError: If the trajectory has fewer frames than lags.
-
-    Example:
-        An atom that swings with 10 THz, a frame every 10 fs:
-
-        >>> import keras_ff as kff
-        >>> from ase import Atoms
-        >>> trajectory = kff.simulation.Trajectory(Atoms("Si"), interval=10.0)
-        >>> trajectory.velocities = np.cos(2 * np.pi * 0.1 * np.arange(400)).reshape(400, 1, 1) * [1.0, 0.0, 0.0]
-        >>> trajectory.positions = np.zeros((400, 1, 3))
-        >>> frequencies = [8.0, 9.0, 10.0, 11.0, 12.0]
-        >>> density = kff.properties.vibrational_density(trajectory, frequencies)
-        >>> frequencies[density.argmax()]
-        10.0
-    """
-    correlation = velocity_autocorrelation(trajectory, lags)
-    return ops.convert_to_numpy(spectrum(ops.convert_to_tensor(correlation), trajectory.interval, frequencies))
+            >>> import keras_ff as kff
+            >>> from ase import Atoms
+            >>> trajectory = kff.simulation.Trajectory(Atoms("Si"), interval=10.0)
+            >>> trajectory.velocities = np.cos(2 * np.pi * 0.1 * np.arange(400)).reshape(400, 1, 1) * [1.0, 0.0, 0.0]
+            >>> trajectory.positions = np.zeros((400, 1, 3))
+            >>> frequencies = [8.0, 9.0, 10.0, 11.0, 12.0]
+            >>> density = kff.properties.VibrationalDensity.of_trajectory(trajectory, frequencies)
+            >>> frequencies[density.argmax()]
+            10.0
+        """
+        correlation = VelocityAutocorrelation.of_trajectory(trajectory, lags)
+        return ops.convert_to_numpy(spectrum(ops.convert_to_tensor(correlation), trajectory.interval, frequencies))
 
 
 def autocorrelation(velocities, masses: np.ndarray, lags: int):

@@ -10,10 +10,11 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.constraints import FreeDirections
-from keras_ff.simulation.ensembles import numbers_of, positive, whole, with_numbers
+from keras_ff.simulation.ensembles import numbers_of, with_numbers
 from keras_ff.simulation.start import check_model, checked_free, with_velocities
 from keras_ff.simulation.trajectory import Trajectory
 
@@ -147,7 +148,7 @@ class Dynamics:
             "cell": (atoms.cell.array * atoms.pbc[:, None]).astype(dtype),
             "bath": self._bath.astype(dtype),
         }
-        if hasattr(self.ensemble, "pressure"):
+        if self.ensemble.pressure is not None:
             # An entry that the state does not have is not computed.
             state["virial"] = np.zeros((3, 3), dtype)
         noise = np.zeros((self._chunk, self._rows, 3), dtype)
@@ -253,7 +254,7 @@ class Dynamics:
 
     def _cell(self, cell):
         """Cells as the user gave them, unrounded and with all vectors, unless the pressure changes them."""
-        return cell if hasattr(self.ensemble, "pressure") else np.broadcast_to(self.atoms.cell.array, cell.shape)
+        return np.broadcast_to(self.atoms.cell.array, cell.shape) if self.ensemble.pressure is None else cell
 
     def _frame(self, noted, place):
         positions, velocities, cell, energy, bath = (noted[name][place] for name in NOTED)

@@ -15,6 +15,7 @@ import numpy as np
 from ase import units
 from keras import ops
 
+from keras_ff.arguments import positive, whole
 from keras_ff.geometry import determinant
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class NVE:
 
     Attributes:
         temperature: Temperature in K of the velocities that are drawn for atoms without velocities: 0.
+        pressure: Pressure in GPa at which the cell moves; None for a constant cell.
         freedom: Number of degrees of freedom that a thermostat heats, which a simulation sets for the constraints of its atoms;
             None counts all but the total momentum.
 
@@ -42,6 +44,7 @@ class NVE:
     """
 
     temperature = 0.0
+    pressure = None
     freedom = None
 
     def noise_rows(self, atoms: int) -> int:
@@ -160,7 +163,7 @@ class NoseHoover(NVE):
     def __init__(self, temperature: float, relaxation: float = 100.0, chain: int = 3):
         self.temperature = positive("temperature", temperature, "K")
         self.relaxation = positive("relaxation", relaxation, "fs")
-        self.chain = int(positive("chain", chain, "thermostats"))
+        self.chain = whole("chain", chain, 1)
 
     def bath(self, atoms: int) -> np.ndarray:
         """Return the positions and velocities of the thermostats at the start, zeros (2, chain)."""
@@ -298,41 +301,3 @@ def with_numbers(ensemble: NVE, numbers: dict) -> NVE:
     other = copy.copy(ensemble)
     vars(other).update(numbers)
     return other
-
-
-def positive(name: str, value: float, unit: str) -> float:
-    """Number as a float, after a check that it is positive and finite.
-
-    Args:
-        name: Name of the argument, for the message.
-        value: The number.
-        unit: Unit of the number, for the message.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: If it is not positive or not finite.
-    """
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} is a positive number, in {unit}. Received {value}.")
-    return float(value)
-
-
-def whole(name: str, value: int, least: int) -> int:
-    """Number as an integer, after a check that it is whole and large enough.
-
-    Args:
-        name: Name of the argument, for the message.
-        value: The number.
-        least: The smallest that is allowed.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: If it is not a whole number or smaller than `least`.
-    """
-    if not (np.isfinite(value) and int(value) == value and value >= least):
-        raise ValueError(f"{name} is a whole number, at least {least}. Received {value}.")
-    return int(value)

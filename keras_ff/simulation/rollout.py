@@ -10,10 +10,11 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.dynamics import evaluate
-from keras_ff.simulation.ensembles import NVE, numbers_of, positive, whole, with_numbers
+from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
 from keras_ff.simulation.start import check_model, checked_free, with_velocities
 from keras_ff.stateless import bound
 
@@ -75,11 +76,11 @@ class Rollout:
     ):
         check_model(model)
         atoms, ensemble = to_atoms(atoms), ensemble or NVE()
-        if hasattr(ensemble, "pressure"):
+        self._free = checked_free(atoms, ensemble)
+        if ensemble.pressure is not None:
             raise ValueError(
                 f"A rollout has a constant cell. Received {type(ensemble).__name__}. Take NVE, Langevin or NoseHoover."
             )
-        self._free = checked_free(atoms, ensemble)
         self.ensemble = with_numbers(ensemble, {"freedom": self._free.thermal})
         self.model, self.timestep = model, positive("timestep", timestep, "fs")
         self.steps, self.every = whole("steps", steps, 1), whole("every", every, 1)

@@ -9,9 +9,9 @@ from ase import units
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.arguments import positive, whole
 from keras_ff.data.batches import Batcher
 from keras_ff.simulation.dynamics import Dynamics
-from keras_ff.simulation.ensembles import positive, whole
 from keras_ff.stateless import bound
 
 if TYPE_CHECKING:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from ase import units
 
+from keras_ff.data.roles import TakesBatches
 from keras_ff.simulation.constraints import FreeDirections
 from keras_ff.simulation.ensembles import NVE
 
@@ -23,9 +25,9 @@ def check_model(model: Any) -> None:
     Raises:
         TypeError: If it is no `ForceField`; the message says how to make one.
     """
-    if hasattr(model, "atomic"):
+    if isinstance(model, keras.Model) and isinstance(model, TakesBatches):
         return
-    make = "keras_ff.ForceField(potential)" if hasattr(model, "species") else 'keras_ff.load("model.keras")'
+    make = "keras_ff.ForceField(potential)" if isinstance(model, keras.layers.Layer) else 'keras_ff.load("model.keras")'
     raise TypeError(f"A ForceField computes energies and forces. Received a {type(model).__name__}; make one with {make}.")
 
 
@@ -49,7 +51,7 @@ def checked_free(atoms: Atoms, ensemble: NVE) -> FreeDirections:
     if not len(atoms):
         raise ValueError("The structure has no atoms.")
     free = FreeDirections(atoms)
-    if hasattr(ensemble, "pressure"):
+    if ensemble.pressure is not None:
         if not atoms.pbc.all():
             raise ValueError(f"{atoms.get_chemical_formula()} has no volume: pbc={atoms.pbc.tolist()}. A pressure needs pbc=True.")
         if free.held.any():

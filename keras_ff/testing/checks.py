@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ff.layers.base import NeighborhoodLayer
+from keras_ff.layers.base import Descriptor, NeighborhoodLayer
 from keras_ff.potentials.base import Potential
 from keras_ff.testing import copy_laws, derivative_laws, evaluation_laws, layer_laws, member_laws, symmetry_laws, weight_laws
 from keras_ff.testing.law import require
@@ -167,7 +167,7 @@ class Readout(Potential):
     """
 
     def __init__(self, layer, species, seed=0, **kwargs):
-        if len(species) != getattr(layer, "n_species", len(species)):
+        if isinstance(layer, Descriptor) and len(species) != layer.n_species:
             raise ValueError(f"The layer is for {layer.n_species} species. Received a structure of {species}.")
         super().__init__(species, layer.cutoff, **kwargs)
         self.layer, self.seed = layer, seed

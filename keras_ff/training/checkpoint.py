@@ -12,8 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff.arguments import whole
 from keras_ff.files import differences, exclusive
-from keras_ff.files.fingerprint import fingerprint, of_config
+from keras_ff.files.fingerprints import fingerprint, of_config
 from keras_ff.files.state import DamagedFile, read_state, write_state
 from keras_ff.training.callbacks import explain_nan
 
@@ -78,11 +79,9 @@ class RunState(keras.callbacks.Callback):
 
     def __init__(self, folder, callbacks=(), every=1):
         super().__init__()
-        if not (isinstance(every, int) and every > 0):
-            raise ValueError(f"Expected `every` to be a positive number of epochs. Received every={every!r}.")
         self.folder = Path(folder)
         self.callbacks = list(callbacks)
-        self.every = every
+        self.every = whole("every", every, 1)
         self._epochs = []
         self._history = {}
         self._release = lambda: None

@@ -5,8 +5,8 @@ import time
 
 import keras
 
-# Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
-_EV_PER_A3_IN_GPA = 160.2176634
+from keras_ff.arguments import whole
+from keras_ff.data.units import EV_PER_A3_IN_GPA
 
 
 class Progress(keras.callbacks.Callback):
@@ -32,14 +32,12 @@ class Progress(keras.callbacks.Callback):
     _ERRORS = (
         ("energy_per_atom_mae", "energy", "meV/atom", 1e3),
         ("forces_mae", "forces", "meV/Å", 1e3),
-        ("stress_mae", "stress", "GPa", _EV_PER_A3_IN_GPA),
+        ("stress_mae", "stress", "GPa", EV_PER_A3_IN_GPA),
     )
 
     def __init__(self, every=1, stream=None):
         super().__init__()
-        if not (isinstance(every, int) and every > 0):
-            raise ValueError(f"Expected `every` to be a positive number of epochs. Received every={every!r}.")
-        self.every = every
+        self.every = whole("every", every, 1)
         self.stream = stream
 
     def on_train_begin(self, logs=None):

@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from keras_ff.arguments import positive, whole
+
 # Learning rate at the first and the last step, as fractions of the peak, and the fraction of the run in which it rises.
 START, FINAL, WARMUP = 0.04, 0.001, 0.1
 
@@ -61,10 +63,7 @@ def one_cycle(
         >>> [f"{float(schedule(step)):.1e}" for step in (0, 100, 1000)]
         ['4.0e-05', '1.0e-03', '1.0e-06']
     """
-    if not peak > 0:
-        raise ValueError(f"Expected a positive peak of the learning rate. Received peak={peak}.")
-    if not (isinstance(steps, int) and steps > 0):
-        raise ValueError(f"Expected the number of training steps, epochs * len(dataset). Received steps={steps}.")
+    peak, steps = positive("peak", peak), whole("steps", steps, 1)
     for name, fraction in (("warmup", warmup), ("start", start), ("final", final)):
         if not 0 <= fraction < 1:
             raise ValueError(f"Expected {name} to be a fraction, from 0 to less than 1. Received {name}={fraction}.")

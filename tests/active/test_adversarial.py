@@ -25,6 +25,7 @@ def test_forces_and_stress_of_the_bias_are_its_derivatives(model):
     atoms = copper(1, seed=3)[0]
     atoms.calc = UncertaintyBias(model, 2000.0)
     forces, stress, calculator = atoms.get_forces(), atoms.get_stress(voigt=False), atoms.calc
+    np.testing.assert_allclose(calculator.results["strain_derivatives"], stress * atoms.get_volume(), rtol=1e-10, atol=1e-12)
 
     def energy(displacement, strain):
         moved = atoms.copy()
@@ -84,7 +85,7 @@ def test_bad_input_is_named(model):
     for refused in (lambda: adversarial(single, copper(1)[0]), lambda: explore(single, copper(1), 300.0, 10)):
         with pytest.raises(ValueError, match="Ensemble. Received a ForceField"):
             refused()
-    with pytest.raises(ValueError, match="temperature is positive"):
+    with pytest.raises(ValueError, match="temperature is a positive number"):
         UncertaintyBias(model, 0.0)
 
 

@@ -1,17 +1,16 @@
 import os
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from ase.build import molecule
 
-from keras_ff.data import CachedStructures, Dataset, iread, labels, read, split, write_cache
+from keras_ff.data import Batcher, CachedStructures, Dataset, iread, labels, read, split, write_cache
 
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
-MODEL = SimpleNamespace(species=["Si"], cutoff=5.0)
+MODEL = Batcher(["Si"], cutoff=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +65,9 @@ def test_it_can_be_pickled(cache):
 
 def test_a_cache_for_another_cutoff_or_model_is_refused(cache):
     with pytest.raises(ValueError, match="cutoff of 5 Å, the model has 4 Å"):
-        Dataset(cache.path, SimpleNamespace(species=["Si"], cutoff=4.0))
+        Dataset(cache.path, Batcher(["Si"], cutoff=4.0))
     with pytest.raises(ValueError, match=r"does not know: \['Si'\]"):
-        Dataset(cache.path, SimpleNamespace(species=["Ge"], cutoff=5.0))
+        Dataset(cache.path, Batcher(["Ge"], cutoff=5.0))
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(cache, tmp_path):

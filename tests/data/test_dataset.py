@@ -1,6 +1,5 @@
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,10 +8,10 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from keras_ff.data import Dataset, labels, neighbor_list
+from keras_ff.data import Batcher, Dataset, labels, neighbor_list
 
 SILICON = Path(__file__).parent / "files" / "silicon.xyz"
-MODEL = SimpleNamespace(species=["Ge", "Si"], cutoff=5.0)
+MODEL = Batcher(["Ge", "Si"], cutoff=5.0)
 
 
 def mixed_sizes():
@@ -92,7 +91,7 @@ def test_a_slab_or_molecule_has_no_stress_and_no_cell_where_it_does_not_repeat()
     slab.pbc = [True, True, False]
     slab.calc = SinglePointCalculator(slab, energy=0.0, stress=np.ones(6))
     water = molecule("H2O")
-    data = Dataset([slab, water], SimpleNamespace(species=["Si", "O", "H"], cutoff=3.0), batch_size=2, shuffle=False)
+    data = Dataset([slab, water], Batcher(["Si", "O", "H"], cutoff=3.0), batch_size=2, shuffle=False)
     inputs, targets = data[0]
     assert inputs["cell"][0, 2].tolist() == [0, 0, 0] and not inputs["cell"][1].any()
     assert np.isnan(targets["stress"]).all() and data.labels_found["stress"] == 0
@@ -190,7 +189,9 @@ def test_bad_input_is_refused_at_the_door(silicon):
     with pytest.raises(FileNotFoundError, match="write_cache"):
         Dataset("nowhere.h5", MODEL)
     with pytest.raises(ValueError, match="cutoff"):
-        Dataset(silicon, SimpleNamespace(species=["Si"], cutoff=-1.0))
+        Dataset(silicon, Batcher(["Si"], cutoff=-1.0))
+    with pytest.raises(TypeError, match="for a ForceField.*Received a dict"):
+        Dataset(silicon, {"species": ["Si"], "cutoff": 5.0})
     with pytest.raises(ValueError, match="batch_size"):
         Dataset(silicon, MODEL, batch_size=0)
     broken = silicon[0].copy()

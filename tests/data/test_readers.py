@@ -95,6 +95,12 @@ def test_a_folder_and_a_pattern(silicon, tmp_path):
     with pytest.warns(UserWarning, match="vasprun.xml beside"):
         assert len(read(tmp_path)) == 3
     assert len(read(str(tmp_path / "*" / "OUTCAR"))) == 2
+    # What killed programs, notebooks and macOS leave in a folder.
+    for name in ("._OUTCAR", ".ipynb_checkpoints/OUTCAR"):
+        (tmp_path / "run1" / name).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "run1" / "OUTCAR", tmp_path / "run1" / name)
+    with pytest.warns(UserWarning, match="vasprun.xml beside"):
+        assert len(read(tmp_path)) == 3
     shutil.rmtree(tmp_path / "run0")
     shutil.rmtree(tmp_path / "run1")
     with pytest.raises(ValueError, match="no files of structures"):

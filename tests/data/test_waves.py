@@ -1,16 +1,14 @@
 """Waves: all within the cutoff and no others, and batches that hold them."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
 
-from keras_ff.data import Dataset, write_cache
+from keras_ff.data import Batcher, Dataset, write_cache
 from keras_ff.data.waves import lattice_waves, wave_shape
 
-MODEL = SimpleNamespace(species=["Cu"], cutoff=3.0, wave_cutoff=4.0)
+MODEL = Batcher(["Cu"], cutoff=3.0, wave_cutoff=4.0)
 TRICLINIC = np.array([[4.0, 0.3, -0.2], [1.9, 5.1, 0.4], [-0.8, 1.0, 7.0]])
 
 
@@ -50,7 +48,7 @@ def test_padding_structures_have_no_waves():
 
 
 def test_models_without_waves_get_none():
-    assert "waves" not in Dataset([bulk("Cu")], SimpleNamespace(species=["Cu"], cutoff=3.0))[0][0]
+    assert "waves" not in Dataset([bulk("Cu")], Batcher(["Cu"], cutoff=3.0))[0][0]
 
 
 @pytest.mark.parametrize("atoms", [fcc111("Cu", (1, 1, 3), vacuum=6.0), Atoms("Cu")])

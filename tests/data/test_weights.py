@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from keras_ff.data import Dataset, label_weights, read, read_with_report, unweighted, weigh_types, write_cache
+from keras_ff.data import Batcher, Dataset, label_weights, read, read_with_report, unweighted, weigh_types, write_cache
 
-
-class Model:
-    species, cutoff = ["Si", "H"], 4.0
+MODEL = Batcher(["Si", "H"], cutoff=4.0)
 
 
 def dimers(*infos):
@@ -43,7 +41,7 @@ def test_weights_are_found_under_the_names_of_other_programs(info, weights):
 def test_a_weight_that_is_no_weight_is_an_error_that_names_the_structure(value):
     structures = dimers({}, {"config_energy_weight": value})
     with pytest.raises(ValueError, match=r"Structure 1 \(Si4\): 'config_energy_weight' is .* 0 or more. Received config_energy_w"):
-        Dataset(structures, Model)
+        Dataset(structures, MODEL)
     with pytest.raises(ValueError, match="Structure 1: 'config_energy_weight'"):
         read(structures)
 
@@ -56,7 +54,7 @@ def test_two_names_of_a_weight_may_not_differ():
 def test_a_structure_of_weight_2_has_twice_the_share_of_another_and_the_mean_over_labels_is_1():
     data = Dataset(
         dimers({"config_weight": 2.0, "config_energy_weight": 5.0}, {}, {"config_weight": 0.5}),
-        Model,
+        MODEL,
         3,
         shuffle=False,
         max_shapes=1,
@@ -72,24 +70,24 @@ def test_a_structure_of_weight_2_has_twice_the_share_of_another_and_the_mean_ove
 
 
 def test_without_weights_a_batch_is_what_it_was():
-    assert len(Dataset(dimers({}, {}), Model)[0]) == 2
-    assert len(Dataset(dimers({"config_weight": 1.0}, {"config_weight": 1.0}), Model)[0]) == 2
+    assert len(Dataset(dimers({}, {}), MODEL)[0]) == 2
+    assert len(Dataset(dimers({"config_weight": 1.0}, {"config_weight": 1.0}), MODEL)[0]) == 2
 
 
 def test_a_label_of_weight_0_is_missing_and_a_structure_of_weight_0_is_left_out():
     structures = dimers({"config_weight": 0.0}, {"forces_weight": 0.0}, {}, {"eweight": 0, "fweight": 0, "vweight": 0})
     with pytest.warns(UserWarning, match="2 of 4 structures have the weight 0 and are left out of the data set: 0, 3"):
-        data = Dataset(structures, Model, batch_size=2, shuffle=False, max_shapes=1)
+        data = Dataset(structures, MODEL, batch_size=2, shuffle=False, max_shapes=1)
     assert len(data.structures) == 2 and data.left_out == [0, 3]
     assert data.labels_found == {"energy": 2, "forces": 1, "stress": 0}
     assert "2 more with the weight 0 left out" in data.report()
-    alone = Dataset([structures[2]], Model, batch_size=2, shapes=[shape[1:] for shape in data.shapes])
+    alone = Dataset([structures[2]], MODEL, batch_size=2, shapes=[shape[1:] for shape in data.shapes])
     row = int(np.flatnonzero(data.indices(0) == 1)[0])
     np.testing.assert_array_equal(data[0][1]["forces"][row], alone[0][1]["forces"][0])
     assert np.isnan(data[0][1]["forces"][1 - row]).all() and np.isfinite(data[0][1]["energy"]).all()
     with pytest.raises(ValueError, match="empty"), pytest.warns(UserWarning, match="1 of 1"):
-        Dataset(structures[:1], Model)
-    assert len(Dataset(unweighted(structures), Model).structures) == 4
+        Dataset(structures[:1], MODEL)
+    assert len(Dataset(unweighted(structures), MODEL).structures) == 4
 
 
 def test_types_have_weights_and_a_type_that_no_structure_has_is_an_error():
@@ -112,14 +110,14 @@ def test_the_report_of_read_counts_them():
 
 def test_a_cache_has_the_weights_types_and_labels_of_its_structures(tmp_path):
     structures = dimers({"config_weight": 2.0, "config_type": "dimer"}, {"fweight": 0.0}, {"config_weight": 0.0}, {})
-    cache = write_cache(structures, tmp_path / "dimers.h5", Model.cutoff)
+    cache = write_cache(structures, tmp_path / "dimers.h5", MODEL.cutoff)
     assert [label_weights(atoms) for atoms in cache] == [label_weights(atoms) for atoms in structures]
     assert cache.types == ["dimer", "Default", "Default", "Default"] and cache[0].info["config_type"] == "dimer"
     assert np.isfinite(cache[1].get_forces()).all() and cache[2].get_potential_energy() == -5.0
     weighed = weigh_types(cache.subset([0, 1, 2]), {"dimer": 3.0})
     assert weighed.weights[:, 0].tolist() == [6.0, 1.0, 0.0] and cache.weights[:, 0].tolist() == [2.0, 1.0, 0.0, 1.0]
     with pytest.warns(UserWarning, match="1 of 4"):
-        from_file, in_memory = (Dataset(some, Model, batch_size=3, max_shapes=1) for some in (cache, structures))
+        from_file, in_memory = (Dataset(some, MODEL, batch_size=3, max_shapes=1) for some in (cache, structures))
     assert from_file.labels_found == in_memory.labels_found == {"energy": 3, "forces": 2, "stress": 0}
     for one, other in zip(from_file[0], in_memory[0], strict=True):
         for name in one:

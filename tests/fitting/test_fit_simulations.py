@@ -9,7 +9,7 @@ import keras_ff as kff
 from keras_ff import plots
 from keras_ff.fitting import Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import RadialDistribution, VibrationalDensity, radial_distribution
+from keras_ff.properties import RadialDistribution, VibrationalDensity
 from keras_ff.simulation import Dynamics, Langevin, Rollout, Sampling
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -53,7 +53,7 @@ def test_distributions_at_two_temperatures(tmp_path):
     samplings = []
     for temperature in (600.0, 1200.0):
         frames = Dynamics(model(2.1683), crystal, Langevin(temperature, relaxation=50.0)).run(3000, every=10, verbose=0)
-        known = radial_distribution(frames, RADII, width=0.05)
+        known = RadialDistribution.of_trajectory(frames, RADII, width=0.05)
         samplings.append(
             Sampling(
                 fitted, crystal, Langevin(temperature, relaxation=50.0), frames=100, every=20, equilibration=500, smallest=0.8,

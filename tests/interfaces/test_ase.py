@@ -12,7 +12,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 import keras_ff as kff
-from keras_ff.data import Dataset, batches
+from keras_ff.data import Dataset, placement
 from keras_ff.potentials import NeuralIL, RepulsiveMorse
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -49,8 +49,8 @@ def searches(monkeypatch):
         found.append(args)
         return original(*args)
 
-    original = batches.pairs_within
-    monkeypatch.setattr(batches, "pairs_within", counted)
+    original = placement.pairs_within
+    monkeypatch.setattr(placement, "pairs_within", counted)
     return found
 
 

@@ -59,7 +59,7 @@ def test_a_potential_or_a_descriptor_has_a_call():
 
 
 def test_what_a_descriptor_needs_to_know_is_checked():
-    with pytest.raises(ValueError, match="positive length in Å. Received cutoff=-1"):
+    with pytest.raises(ValueError, match="cutoff is a positive number, in Å. Received cutoff=-1"):
         Shells(-1)
     with pytest.raises(ValueError, match="n_species=0"):
         Shells(3.0, 0)

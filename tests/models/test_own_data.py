@@ -6,19 +6,9 @@ from ase import Atoms
 from small_data import copper
 
 import keras_ff as kff
-from keras_ff.data import Dataset
+from keras_ff.data import Batcher, Dataset
 from keras_ff.models import fit_linear
 from keras_ff.potentials import BKS, RepulsiveMorse
-
-
-class Like:
-    """What a data set asks a model for."""
-
-    compute_dtype, wave_cutoff = "float32", 0.0
-
-    def __init__(self, **attributes):
-        self.species, self.cutoff = ["Cu"], 3.5
-        self.__dict__.update(attributes)
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +26,13 @@ def model():
 @pytest.mark.parametrize(
     "attributes, words",
     [
-        (dict(species=["Au", "Cu"]), r"the species \['Au', 'Cu'\], the model \['Cu', 'Au'\]"),
-        (dict(species=["Cu"]), r"the species \['Cu'\]"),
+        (dict(species=["Au", "Cu"], cutoff=3.5), r"the species \['Au', 'Cu'\], the model \['Cu', 'Au'\]"),
+        (dict(species=["Cu"], cutoff=3.5), r"the species \['Cu'\]"),
         (dict(species=["Cu", "Au"], cutoff=3.0), "a cutoff of 3 Å, the model 3.5 Å"),
     ],
 )
 def test_data_of_another_model_are_refused_by_every_method(model, structures, attributes, words):
-    data = Dataset(structures, Like(**attributes))
+    data = Dataset(structures, Batcher(**attributes))
     methods = [
         model.fit, model.evaluate, model.predict, model.adapt, model.fit_reference_energies,
         lambda data: model.map(lambda batch, labels: {}, data),
@@ -55,15 +45,15 @@ def test_data_of_another_model_are_refused_by_every_method(model, structures, at
 
 def test_fewer_digits_and_missing_waves_are_refused(structures):
     with pytest.raises(ValueError, match="numbers in float32, the model float64"):
-        kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5, dtype="float64")).predict(Dataset(structures, Like()))
+        kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5, dtype="float64")).predict(Dataset(structures, Batcher(["Cu"], 3.5)))
     silica = kff.ForceField(BKS.silica())
     atoms = Atoms("SiO2", [[0, 0, 0], [1.6, 0, 0], [0, 1.6, 0]], cell=[9, 9, 9], pbc=True)
     with pytest.raises(ValueError, match="waves up to 0 /Å"):
-        silica.predict(Dataset([atoms], Like(species=silica.species, cutoff=silica.cutoff)))
+        silica.predict(Dataset([atoms], Batcher(silica.species, silica.cutoff)))
 
 
 def test_neighbors_beyond_the_cutoff_are_allowed(model, structures):
-    outputs = model.predict(Dataset(structures[:2], Like(species=["Cu", "Au"], cutoff=4.0), shuffle=False), verbose=0)
+    outputs = model.predict(Dataset(structures[:2], Batcher(["Cu", "Au"], cutoff=4.0), shuffle=False), verbose=0)
     expected = model.predict(structures[:2], verbose=0)
     np.testing.assert_allclose(outputs["energy"], expected["energy"], rtol=1e-6)
 

@@ -11,7 +11,7 @@ from ase.md.verlet import VelocityVerlet
 from lammps_reference import check_parameter_derivatives, energies_of
 
 import keras_ff as kff
-from keras_ff.data import Dataset
+from keras_ff.data import Batcher, Dataset
 from keras_ff.potentials import DampedShiftedForce, Ewald, RepulsiveMorse, Sum
 from keras_ff.potentials.repulsion import COULOMB_CONSTANT
 from keras_ff.testing import Probe, check_potential
@@ -199,7 +199,7 @@ def test_errors_say_what_to_do():
     slab.calc = kff.Calculator(model)
     with pytest.raises(ValueError, match=r"Cl4Na4.*pbc=\[True, True, False\].*DampedShiftedForce"):
         slab.get_potential_energy()
-    inputs, _ = Dataset([SALT], DampedShiftedForce(["Na", "Cl"], [1.0, -1.0]))[0]
+    inputs, _ = Dataset([SALT], Batcher(["Na", "Cl"], model.cutoff))[0]
     with pytest.raises(ValueError, match="Dataset"):
         model.atomic(inputs)
     with pytest.raises(ValueError, match="accuracy=0"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from keras_ff.properties import radial_distribution
+from keras_ff.properties import RadialDistribution
 
 pytestmark = pytest.mark.usefixtures("float64")
 RADII = np.linspace(1.5, 6.0, 60)
@@ -31,21 +31,23 @@ def test_distances_are_smeared_by_gaussians_and_partials_add_up():
     everyone = range(len(atoms))
     peak = 20.0
     for pair, who in ((None, (everyone, everyone)), (("Si", "C"), (silicon, carbon)), (("C", "C"), (carbon, carbon))):
-        found = radial_distribution([atoms], RADII, width=0.1, pair=pair)
+        found = RadialDistribution.of_trajectory([atoms], RADII, width=0.1, pair=pair)
         expected = gaussians(atoms, RADII, 0.1, *who)
         assert expected.max() < peak
         # The spline is no Gaussian: its fourth moment is that of one to a thousandth of the peak.
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * peak)
-    parts = [radial_distribution([atoms], RADII, pair=pair) for pair in (("Si", "Si"), ("Si", "C"), ("C", "C"))]
-    np.testing.assert_allclose(radial_distribution([atoms], RADII), (parts[0] + 2 * parts[1] + parts[2]) / 4, rtol=0, atol=1e-9)
+    parts = [RadialDistribution.of_trajectory([atoms], RADII, pair=pair) for pair in (("Si", "Si"), ("Si", "C"), ("C", "C"))]
+    np.testing.assert_allclose(
+        RadialDistribution.of_trajectory([atoms], RADII), (parts[0] + 2 * parts[1] + parts[2]) / 4, rtol=0, atol=1e-9
+    )
 
 
 def test_what_has_no_distribution():
     silicon = bulk("Si", cubic=True)
     with pytest.raises(ValueError, match="Radii are positive numbers in Å"):
-        radial_distribution([silicon], [0.0, 1.0])
+        RadialDistribution.of_trajectory([silicon], [0.0, 1.0])
     with pytest.raises(ValueError, match="pair is two elements of Si8"):
-        radial_distribution([silicon], RADII, pair=("Si", "O"))
+        RadialDistribution.of_trajectory([silicon], RADII, pair=("Si", "O"))
     silicon.pbc = False
     with pytest.raises(ValueError, match="Si8 has no density"):
-        radial_distribution([silicon], RADII)
+        RadialDistribution.of_trajectory([silicon], RADII)

@@ -11,7 +11,7 @@ from keras import ops
 import keras_ff as kff
 from keras_ff import plots
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import Pressure, VibrationalDensity, velocity_autocorrelation, vibrational_density
+from keras_ff.properties import Pressure, VelocityAutocorrelation, VibrationalDensity
 from keras_ff.properties.vibrations import spectrum
 from keras_ff.simulation import Langevin, Rollout, Trajectory
 
@@ -36,12 +36,12 @@ def test_velocities_of_an_oscillation():
     for atom, frequency in enumerate((5.0, 12.0)):
         trajectory.velocities[:, atom, 0] = amplitudes[atom] * np.cos(2 * np.pi * frequency * times)
     trajectory.positions = np.zeros_like(trajectory.velocities)
-    correlation = velocity_autocorrelation(trajectory, 1000)
+    correlation = VelocityAutocorrelation.of_trajectory(trajectory, 1000)
     lags = 2e-3 * np.arange(1000)
     expected = 0.5 * (np.cos(2 * np.pi * 5.0 * lags) + np.cos(2 * np.pi * 12.0 * lags))
     np.testing.assert_allclose(correlation, expected, rtol=0, atol=5e-3)
     frequencies = np.linspace(0.0, 30.0, 301)
-    density = vibrational_density(trajectory, frequencies, 1000)
+    density = VibrationalDensity.of_trajectory(trajectory, frequencies, 1000)
     peaks = frequencies[1:-1][(density[1:-1] > density[:-2]) & (density[1:-1] > density[2:]) & (density[1:-1] > 0.1)]
     np.testing.assert_allclose(peaks, [5.0, 12.0], atol=0.051)
     assert np.trapezoid(density, frequencies) == pytest.approx(1.0, abs=0.02)

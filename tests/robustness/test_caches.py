@@ -14,7 +14,7 @@ from ase.build import bulk, molecule
 from damage import beginnings, flipped
 
 from keras_ff.data import CachedStructures, write_cache
-from keras_ff.data.labels import Labels
+from keras_ff.data.label_search import Labels
 from keras_ff.files.lock import InUseError
 
 FLIPS, CUTS = 45, 12

@@ -137,7 +137,7 @@ def test_active(server, tmp_path):
     def check(folder):
         for path in folder.rglob("model.keras"):
             kff.load(path)
-        for path in folder.rglob("*.xyz"):
+        for path in folder.rglob("[!.]*.xyz"):
             assert len(read(path)) in (1, 2)
 
     first, *others = results(killed(server, "active", tmp_path, check))

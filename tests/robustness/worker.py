@@ -45,7 +45,7 @@ def outcome(path, read):
     try:
         read(path)
     except (ValueError, OSError) as error:
-        ours = type(error).__module__ == "keras_ff.data.labels" or type(error) in (ValueError, FileNotFoundError)
+        ours = type(error).__module__ == "keras_ff.data.label_search" or type(error) in (ValueError, FileNotFoundError)
         if ours and str(path) in str(error):
             return None
         return f"{type(error).__name__}: {error}"

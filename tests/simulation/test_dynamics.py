@@ -71,7 +71,7 @@ def test_what_cannot_be_simulated(model):
     free = Atoms("Si2", [[0.0, 0.0, 0.0], [0.0, 0.0, 2.3]])
     with pytest.raises(ValueError, match="Si2 has no volume"):
         Dynamics(model, free, NPT(300.0))
-    with pytest.raises(ValueError, match="temperature is a positive number, in K. Received 0"):
+    with pytest.raises(ValueError, match="temperature is a positive number, in K. Received temperature=0"):
         Langevin(0)
     with pytest.raises(ValueError, match=r"does not know: \['C'\]"):
         Dynamics(model, bulk("C"), NVE()).run(1)

@@ -8,7 +8,7 @@ from keras import ops
 
 import keras_ff as kff
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import Density, MeanEnergy, Pressure, RadialDistribution, radial_distribution
+from keras_ff.properties import Density, MeanEnergy, Pressure, RadialDistribution
 from keras_ff.simulation import NPT, NVE, Langevin, Sampling
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -86,7 +86,9 @@ def test_density_under_pressure_and_the_distribution_of_the_frames():
     assert density() == pytest.approx(np.mean(8 * 28.085 * 1.66053907 / volumes), rel=1e-6)
     assert density() == pytest.approx(2.33, rel=0.03)
     radii = np.linspace(2.0, 5.0, 30)
-    np.testing.assert_allclose(RadialDistribution(sampling, radii)(), radial_distribution(sampling.atoms, radii), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        RadialDistribution(sampling, radii)(), RadialDistribution.of_trajectory(sampling.atoms, radii), rtol=0, atol=1e-9
+    )
 
 
 def test_what_cannot_be_sampled(model, silicon):

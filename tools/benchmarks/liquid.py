@@ -14,7 +14,7 @@ import keras_ff as kff
 from keras_ff import backend
 from keras_ff.fitting import DataTarget, Fit, Target
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import MeanEnergy, Pressure, RadialDistribution, radial_distribution
+from keras_ff.properties import MeanEnergy, Pressure, RadialDistribution
 from keras_ff.properties.base import Property
 from keras_ff.simulation import Dynamics, Langevin, Sampling
 from keras_ff_tools.benchmarks.measure import errors, mlearn, row
@@ -103,7 +103,7 @@ def fits(
     kff.enable_float64()
     structures, test = (mlearn(data, "Si", part) for part in ("train", "test"))
     snapshots = {t: [atoms for atoms in structures if is_bulk(atoms, t)] for t in (TEMPERATURE, UNSEEN)}
-    known = {t: radial_distribution(some, RADII) for t, some in snapshots.items()}
+    known = {t: RadialDistribution.of_trajectory(some, RADII) for t, some in snapshots.items()}
     lattice = snapshots[TEMPERATURE][0].cell.lengths()[0] / 2
     for name, weights in kinds.items():
         model = kff.ForceField(StillingerWeber.silicon(train=["epsilon", "sigma", "lam", "gamma", "B", "p"], cutoff=4.3))
@@ -136,7 +136,7 @@ def judge(
     for temperature, expected in known.items():
         dynamics = Dynamics(model, melted(), Langevin(temperature, relaxation=50.0))
         dynamics.run(steps // 5, every=0, verbose=0)
-        mine = radial_distribution(dynamics.run(steps, every=20, verbose=0), RADII)
+        mine = RadialDistribution.of_trajectory(dynamics.run(steps, every=20, verbose=0), RADII)
         deviations.append(((mine - expected) ** 2).sum() / (expected**2).sum())
     return (*deviations, *errors(model, test))
 

@@ -8,16 +8,14 @@ import ase
 import numpy as np
 
 import keras_ff as kff
+from keras_ff.data.units import EV_PER_A3_IN_GPA
 from keras_ff_tools.run.files import write_csv
-
-# Elementary charge 1.602176634e-19 C (exact since 2019), 1 Å = 1e-10 m.
-GPA = 160.2176634
 
 # Name, title, unit, factor from eV and Å.
 QUANTITIES = (
     ("energy", "energy per atom", "meV/atom", 1e3),
     ("forces", "force components", "meV/Å", 1e3),
-    ("stress", "stress components", "GPa", GPA),
+    ("stress", "stress components", "GPa", EV_PER_A3_IN_GPA),
 )
 
 # Columns of the table of errors.

@@ -1,11 +1,11 @@
 """Small files of a run, written whole or not at all, and words about them."""
 
 import csv
-import glob
 import io
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -69,15 +69,15 @@ def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
 
 
 def source_files(source: str | os.PathLike) -> list[str]:
-    """Files behind a source: a file, `file@frames`, a folder (all its files) or a glob pattern."""
-    source = str(source)
-    if not os.path.exists(source) and os.path.exists(source.rpartition("@")[0]):
-        source = source.rpartition("@")[0]
-    if os.path.isdir(source):
-        return sorted(str(path) for path in Path(source).rglob("*") if path.is_file())
-    if os.path.exists(source):
-        return [source]
-    return sorted(file for file in glob.glob(source, recursive=True) if os.path.isfile(file))
+    """Files that are read from a source: a file, `file@frames`, a folder or a glob pattern; none if there is nothing."""
+    from keras_ff.data.sources import files_of
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Said when the data were read.
+        try:
+            return sorted(str(path) for path, _ in files_of(str(source))[0] if path.is_file())
+        except (FileNotFoundError, ValueError):
+            return []
 
 
 def cache_folder() -> Path:

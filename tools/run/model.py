@@ -31,10 +31,8 @@ def new_model(
     Returns:
         Tuple of the model and a sentence about its core, "" where there is nothing to say.
     """
-    if settings.dtype == "float64":
-        kff.enable_float64()
     potential, core = with_core(make(settings, settings.species, path), settings, structures)
-    return (kff.ForceField if members_of(potential) is None else kff.Ensemble)(potential, dtype=settings.dtype), core
+    return (kff.ForceField if members_of(potential) is None else kff.Ensemble)(potential), core
 
 
 def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
@@ -99,12 +97,14 @@ def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mappi
         return kff.losses.LogCosh(p=getattr(settings, f"{label}_p"), dtype=model.compute_dtype)
 
     weights = {label: weight for label, weight in settings.weights.items() if weight}
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss={OUTPUTS[label]: loss(label) for label in weights},
-        loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
-        metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
-    )
+    # For the learning rate of the optimizer, which has no dtype of its own.
+    with kff.backend.default_dtype(model.variable_dtype):
+        model.compile(
+            optimizer=keras.optimizers.Adam(settings.learning_rate),
+            loss={OUTPUTS[label]: loss(label) for label in weights},
+            loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
+            metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),
+        )
 
 
 def learns_noise(model: kff.ForceField) -> bool:

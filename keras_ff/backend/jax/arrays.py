@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from ..processes import check_process
+from keras_ff.forks import check_process
 
 
 def arrays(nest):

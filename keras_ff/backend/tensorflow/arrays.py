@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from ..processes import check_process
+from keras_ff.forks import check_process
 
 
 def arrays(nest):

@@ -28,6 +28,9 @@ def test_sources_are_files_frames_of_files_folders_and_patterns(tmp_path):
     assert source_files(names[2]) == [names[2]]
     assert source_files(tmp_path) == source_files(tmp_path / "*.xyz") == names
     assert source_files(tmp_path / "nowhere.xyz") == []
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".a.xyz").touch()
+    assert source_files(tmp_path) == names
 
 
 def test_a_damaged_log_is_named_and_a_line_that_a_kill_has_cut_is_left_out(tmp_path):

@@ -5,7 +5,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from keras_ff.data.labels import KEYS, check_structure, closest_pair, find_labels, labels, normalized
+from keras_ff.data.label_search import KEYS, check_structure, closest_pair, find_labels, labels, normalized
 
 FORCES = np.arange(6.0).reshape(2, 3)
 

@@ -5,14 +5,14 @@ import sys
 import numpy as np
 from ase.build import bulk
 
-from keras_ff.files.fingerprint import differences, fingerprint, of_config, of_structures
+from keras_ff.files.fingerprints import differences, fingerprint, of_config, of_structures
 
 VALUES = {"b": [1, 2.5, None, True, "å"], "a": np.arange(6.0).reshape(2, 3), "nan": np.array([np.nan, 1.0], "float32"), "f": len}
 
 
 def test_a_fingerprint_is_the_same_in_another_process_and_changes_with_any_value():
     program = (
-        f"import numpy as np; from numpy import array, nan, float32; from keras_ff.files.fingerprint import fingerprint\n{CODE}"
+        f"import numpy as np; from numpy import array, nan, float32; from keras_ff.files.fingerprints import fingerprint\n{CODE}"
     )
     other = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "7"}

@@ -8,7 +8,7 @@ import pytest
 from ase.build import bulk
 
 import keras_ff as kff
-from keras_ff import backend
+from keras_ff import backend, forks
 from keras_ff.interfaces.artifact import ArtifactCalculator
 from keras_ff.potentials import StillingerWeber
 from keras_ff.simulation import NVE, Dynamics
@@ -90,6 +90,6 @@ def test_every_way_to_compute_in_a_fork_is_an_error_that_says_what_to_do(tmp_pat
 
 
 def test_a_fork_of_a_process_that_has_not_computed_can_compute(monkeypatch):
-    monkeypatch.setattr(backend.processes, "_forked", None)
-    monkeypatch.setattr("keras_ff.backend.active.twin.is_running", lambda: False)
-    assert in_a_fork({"check": backend.check_process}) == {"check": None}
+    monkeypatch.setattr(forks, "_forked", None)
+    monkeypatch.setattr(forks, "_is_running", lambda: False)
+    assert in_a_fork({"check": forks.check_process}) == {"check": None}

@@ -13,7 +13,7 @@ from ase.data import chemical_symbols
 from scipy.spatial import KDTree
 
 from keras_ff.data.geometry_checks import check_geometry, on_top
-from keras_ff.data.label_values import KEYS, KINDS, checked_label
+from keras_ff.data.label_values import KEYS, KINDS, LABEL_NAMES, checked_label
 from keras_ff.data.neighbors import completed
 from keras_ff.data.units import StressConvention
 
@@ -209,9 +209,8 @@ def without_labels(atoms: Atoms) -> Atoms:
     """
     bare = atoms.copy()
     for store in _stores(bare):
-        for names in KEYS.values():
-            for name in names:
-                store.pop(name, None)
+        for name in LABEL_NAMES:
+            store.pop(name, None)
     return bare
 
 
