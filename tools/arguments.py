@@ -1,57 +1,66 @@
 """Options that several verbs share."""
 
 import argparse
+import difflib
+from collections.abc import Iterable
 
 KINDS = ("energy", "forces", "stress")
-STRESS = ("stress_unit", "stress_sign", "stress_order")
+
+# What the options of reading mean, and the word that stands for their value. `train` has them among its settings.
+READING = {
+    **{f"{kind}_key": (f"name of the {kind} in the files, if it is no common one", "NAME") for kind in KINDS},
+    "stress_unit": ("unit of the stress, if the files do not say it: eV/A3 (default), GPa, kbar, ...", "UNIT"),
+    "stress_sign": (
+        "tension (default) or compression: under which the stress is positive in the files; compression is that of VASP",
+        "WORD",
+    ),
+    "stress_order": ('last three of six numbers of a stress: "yz xz xy" (default), or "xy yz xz" as VASP prints them', "WORDS"),
+    "keep_unconverged": ("keep ionic steps of VASP whose electronic steps did not converge", None),
+}
+FORCE = "continue although energies, forces and stress contradict each other"
 
 
-def add_label_keys(parser: argparse._ActionsContainer, **options) -> None:
-    """Add `--energy-key`, `--forces-key` and `--stress-key`.
+def option(name: str) -> str:
+    """An option as it is typed.
 
-    Args:
-        parser: Parser of a verb, or a group of it.
-        options: Options of `add_argument` for each.
+    Example:
+        >>> option("n_max")
+        '--n-max'
     """
-    for kind in KINDS:
-        text = f"name of the {kind} in the files, if it is no common one"
-        parser.add_argument(f"--{kind}-key", metavar="NAME", help=text, **options)
+    return "--" + name.replace("_", "-")
 
 
-def label_keys(args: argparse.Namespace) -> dict[str, str | None]:
-    """What was given with `--energy-key`, `--forces-key` and `--stress-key`, as `keras_ff.data.read` takes it."""
-    return {f"{kind}_key": getattr(args, f"{kind}_key") for kind in KINDS}
+def meant(word: str, known: Iterable[str]) -> str:
+    """The question whether another word was meant, with a space before it; empty if none is near.
+
+    Example:
+        >>> meant("cutof", ["cutoff", "n_max"])
+        " Did you mean 'cutoff'?"
+    """
+    near = difflib.get_close_matches(word.lower(), {name.lower(): name for name in known}, 1)
+    return "".join(f" Did you mean {name!r}?" for name in known if near and name.lower() == near[0])
 
 
-def add_reading(parser: argparse._ActionsContainer, **options) -> None:
+def add_reading(parser: argparse._ActionsContainer) -> None:
     """Add the options of reading: names of labels, the convention of the stress, and what is kept.
 
     Args:
         parser: Parser of a verb, or a group of it.
-        options: Options of `add_argument` for each, such as a default.
     """
-    add_label_keys(parser, **options)
-    unit = "unit of the stress, if the files do not say it: eV/A3 (default), GPa, kbar, ..."
-    sign = "tension (default) or compression: under which the stress is positive in the files; compression is that of VASP"
-    order = 'last three of six numbers of a stress: "yz xz xy" (default), or "xy yz xz" as VASP prints them'
-    parser.add_argument("--stress-unit", metavar="UNIT", help=unit, **options)
-    parser.add_argument("--stress-sign", metavar="WORD", help=sign, **options)
-    parser.add_argument("--stress-order", metavar="WORDS", help=order, **options)
-    text = "keep ionic steps of VASP whose electronic steps did not converge"
-    parser.add_argument("--keep-unconverged", action="store_true", help=text, **options)
+    for name, (text, metavar) in READING.items():
+        value = {"metavar": metavar} if metavar else {"action": "store_true"}
+        parser.add_argument(option(name), help=text, **value)
 
 
 def reading(args: argparse.Namespace) -> dict[str, str | bool | None]:
     """What was given of the options of `add_reading`, as `keras_ff.data.read` takes it."""
-    return {**label_keys(args), **{name: getattr(args, name) for name in STRESS}, "keep_unconverged": args.keep_unconverged}
+    return {name: getattr(args, name) for name in READING}
 
 
-def add_force(parser: argparse._ActionsContainer, **options) -> None:
+def add_force(parser: argparse._ActionsContainer) -> None:
     """Add `--force`.
 
     Args:
         parser: Parser of a verb, or a group of it.
-        options: Options of `add_argument`, such as a default.
     """
-    text = "continue although energies, forces and stress contradict each other"
-    parser.add_argument("--force", action="store_true", help=text, **options)
+    parser.add_argument("--force", action="store_true", help=FORCE)

@@ -141,8 +141,8 @@ class AdaptableModel(DataModel):
         """Make a copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
 
         A new element starts as a copy of a known one, its twin: energies and forces are those of the structure with each new
-        element replaced by its twin. Then set its reference energy with `fit_reference_energies`, and not with `adapt`, which
-        would replace the statistics that the network was trained with:
+        element replaced by its twin, but for `ZBL`, which knows the charges of all nuclei. Then set its reference energy with
+        `fit_reference_energies`, and not with `adapt`, which would replace the statistics that the network was trained with:
 
             model = load("silicon.keras").with_species({"Ge": "Si"})
             data = Dataset(germanium, model)
@@ -184,6 +184,7 @@ def extended(potential: Potential, twins: dict[str, str]) -> Potential:
     """
     if isinstance(potential, Sum):
         return potential.rebuilt([extended(part, twins) for part in potential.parts])
-    if not isinstance(potential, Learned):
+    # Networks, and the repulsions that are added to them.
+    if not hasattr(potential, "with_species"):
         raise NotImplementedError(f"{type(potential).__name__} takes no new elements. NeuralIL, SplineNetwork and sums of them do.")
     return potential.with_species(twins)

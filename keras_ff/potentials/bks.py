@@ -83,7 +83,7 @@ class BKS(ClassicalPotential):
         b = [[0.0, 4.87318], [4.87318, 2.76]]
         C = [[0.0, 133.5381], [133.5381, 175.0]]
         short_range = cls(["Si", "O"], {"A": A, "b": b, "C": C, "D": D}, cutoff, **kwargs)
-        return Sum([short_range, coulomb or Ewald(["Si", "O"], [2.4, -1.2], cutoff)])
+        return Sum([short_range, coulomb or Ewald(["Si", "O"], [2.4, -1.2], cutoff, dtype=kwargs.get("dtype"))])
 
     def call(self, neighborhood: Neighborhood):
         """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""

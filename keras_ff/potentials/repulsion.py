@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ff import backend
 from keras_ff.layers.cutoffs import polynomial_cutoff
 from keras_ff.potentials.base import Potential
 
@@ -36,11 +37,12 @@ class ZBL(Potential):
 
     Args:
         species: Chemical symbols.
-        cutoff: Radius in Å; shorter than the bonds that other terms describe.
+        cutoff: Radius in Å, a number or a symmetric table `(species, species)`; shorter than the bonds that other terms describe.
+        onset: Fraction of the cutoff up to which nothing is taken away; fc falls from 1 there to 0 at the cutoff.
         kwargs: Arguments of Keras layers.
 
     Raises:
-        ValueError: If a species is no chemical element.
+        ValueError: If a species is no chemical element, a radius is not positive, or the onset is not below 1.
 
     Example:
         >>> import keras_ff as kff
@@ -52,26 +54,66 @@ class ZBL(Potential):
         Ziegler, Biersack and Littmark, The Stopping and Range of Ions in Solids (1985).
     """
 
-    def __init__(self, species: str | Sequence[str], cutoff: float = 2.0, **kwargs):
-        super().__init__(species, cutoff, **kwargs)
+    def __init__(self, species: str | Sequence[str], cutoff=2.0, onset: float = 0.0, **kwargs):
+        cutoffs = np.asarray(cutoff, dtype="float64")
+        super().__init__(species, float(cutoffs.max()), **kwargs)
+        count = len(self.species)
+        if cutoffs.shape not in ((), (count, count)) or not (cutoffs > 0).all() or (cutoffs != cutoffs.T).any():
+            raise ValueError(
+                f"The cutoff is a positive number or a symmetric table {(count, count)} in Å. Received cutoff={cutoff}."
+            )
+        if not 0 <= onset < 1:
+            raise ValueError(f"The onset is a fraction of the cutoff, from 0 to below 1. Received onset={onset}.")
+        self.cutoffs, self.onset = cutoffs, float(onset)
         # Deferred: the physics of the other potentials needs no ASE.
         from ase.data import atomic_numbers
 
         unknown = [symbol for symbol in self.species if symbol not in atomic_numbers]
         if unknown:
             raise ValueError(f"ZBL needs chemical elements. Received species={self.species}, of which {unknown} are none.")
-        self.charges = np.array([atomic_numbers[symbol] for symbol in self.species], dtype="float64")
+        charges = np.array([atomic_numbers[symbol] for symbol in self.species], dtype="float64")
+        powers = charges**0.23
+        # Strength in eV Å, screening length a, and cutoff of each pair of elements.
+        self._tables = (
+            COULOMB_CONSTANT * np.outer(charges, charges),
+            ZBL_LENGTH / (powers[:, None] + powers),
+            np.broadcast_to(cutoffs, (count, count)),
+        )
 
     def call(self, neighborhood: Neighborhood):
         """Compute the atomic energies in eV, `(atoms,)`, from a `Neighborhood`."""
-        charges = ops.convert_to_tensor(self.charges, dtype=neighborhood.dtype)
-        powers = ops.convert_to_tensor(self.charges**0.23, dtype=neighborhood.dtype)
-        center, other = neighborhood.center_species[:, None], neighborhood.neighbor_species
-        r = ops.where(neighborhood.distances > 0.0, neighborhood.distances, 1e-3)
-        x = r * (ops.take(powers, center) + ops.take(powers, other)) / ZBL_LENGTH
-        screening = sum(c * ops.exp(-d * x) for c, d in zip(ZBL_COEFFICIENTS, ZBL_EXPONENTS))
-        pair = COULOMB_CONSTANT * ops.take(charges, center) * ops.take(charges, other) / r * screening
-        return 0.5 * ops.sum(pair * polynomial_cutoff(r, self.cutoff) * neighborhood.mask, axis=-1)
+        products, lengths, reach = (self._of_pairs(table, neighborhood) for table in self._tables)
+        near = ops.logical_and(neighborhood.is_neighbor, neighborhood.distances < reach)
+
+        def repulsion(r):
+            r = ops.where(r > 0.0, r, 1e-3)
+            x = r / lengths
+            screening = sum(c * ops.exp(-d * x) for c, d in zip(ZBL_COEFFICIENTS, ZBL_EXPONENTS))
+            pair = products / r * screening * polynomial_cutoff(r, reach, self.onset * reach)
+            return 0.5 * ops.sum(ops.where(near, pair, 0.0), axis=-1)
+
+        def nothing(r):
+            return ops.sum(ops.zeros_like(r), axis=-1)
+
+        # In most structures no atoms are that close.
+        return backend.cond(ops.any(near), repulsion, nothing, neighborhood.distances)
+
+    def _of_pairs(self, table, neighborhood):
+        """Entries of a table of pairs for each atom and its neighbors; a number if there is one species."""
+        if len(self.species) == 1:
+            return float(table[0, 0])
+        index = neighborhood.center_species[:, None] * len(self.species) + neighborhood.neighbor_species
+        return ops.take(ops.convert_to_tensor(table.ravel(), dtype=neighborhood.dtype), index)
+
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, from which Keras makes it anew."""
+        return {**super().get_config(), "cutoff": self.cutoffs.tolist(), "onset": self.onset}
+
+    def with_species(self, twins: dict[str, str]) -> ZBL:
+        """Make a potential that knows more elements, with their charges and the cutoffs of their twins; see `Learned`."""
+        species, indices = with_twins(self.species, twins)
+        cutoffs = self.cutoffs[np.ix_(indices, indices)] if self.cutoffs.ndim else self.cutoffs
+        return ZBL(species, cutoffs, self.onset, dtype=self.dtype_policy)
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -132,3 +174,25 @@ class RepulsiveMorse(Potential):
     def get_config(self) -> dict:
         """Return the arguments of the constructor, from which Keras makes it anew."""
         return {**super().get_config(), **{name: np.asarray(value).tolist() for name, value in self.start.items()}}
+
+    def with_species(self, twins: dict[str, str]) -> RepulsiveMorse:
+        """Make a potential that knows more elements, with the parameters of their twins; see `Learned`."""
+        species, indices = with_twins(self.species, twins)
+        values = {name: np.exp(ops.convert_to_numpy(getattr(self, f"log_{name}")))[indices] for name in self.start}
+        return RepulsiveMorse(species, **values, cutoff=self.cutoff, dtype=self.dtype_policy)
+
+
+def with_twins(species: Sequence[str], twins: dict[str, str]) -> tuple[list[str], list[int]]:
+    """Species with new ones, and for each the index of the one whose parameters it has.
+
+    Args:
+        species: Chemical symbols.
+        twins: Dict from each new chemical symbol to one of `species`.
+
+    Example:
+        >>> from keras_ff.potentials.repulsion import with_twins
+        >>> with_twins(["Si", "C"], {"Ge": "Si"})
+        (['Si', 'C', 'Ge'], [0, 1, 0])
+    """
+    species = list(species)
+    return [*species, *twins], [*range(len(species)), *(species.index(twin) for twin in twins.values())]

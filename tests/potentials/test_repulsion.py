@@ -26,7 +26,7 @@ def fade(r, cutoff):
 
 def test_laws_of_zbl():
     """Those of the Morse term are part of the laws of a sum, in test_sum.py."""
-    check_potential(ZBL(["Si", "C"], cutoff=2.5), SILICON_CARBIDE, smoothness=2)
+    check_potential(ZBL(["Si", "C"], cutoff=[[3.4, 2.5], [2.5, 2.0]], onset=0.3), SILICON_CARBIDE, smoothness=2)
 
 
 def test_zbl_equals_its_formula():
@@ -38,6 +38,36 @@ def test_zbl_equals_its_formula():
     )  # fmt: skip
     expected = 14.399645478425668 * 14 * 6 / r * screening * fade(r, 2.0)
     np.testing.assert_allclose(dimer_energy(ZBL(["Si", "C"]), "SiC", r), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_zbl_ends_at_a_distance_for_each_pair_of_elements():
+    r = np.array([1.0, 1.9, 2.3])
+    pairs, single = (
+        ZBL(["Si", "C"], cutoff=[[2.0, 2.4], [2.4, 1.5]]),
+        {cutoff: ZBL(["Si", "C"], cutoff) for cutoff in (1.5, 2.0, 2.4)},
+    )
+    late = ZBL(["Si", "C"], cutoff=2.5, onset=0.8)
+    whole = dimer_energy(ZBL(["Si", "C"], cutoff=100.0), "SiC", r)
+    np.testing.assert_allclose(dimer_energy(late, "SiC", r)[:2] / whole[:2], 1.0, rtol=1e-4)
+    assert 0.0 < dimer_energy(late, "SiC", r)[2] < 0.5 * whole[2]
+    for symbols, cutoff in (("SiSi", 2.0), ("SiC", 2.4), ("CSi", 2.4), ("CC", 1.5)):
+        np.testing.assert_allclose(dimer_energy(pairs, symbols, r), dimer_energy(single[cutoff], symbols, r), rtol=1e-12)
+
+
+def test_a_new_element_has_its_own_charge_and_the_cutoffs_and_parameters_of_its_twin():
+    r = np.array([1.0, 1.9, 2.3])
+    known = ZBL(["Si", "C"], cutoff=[[2.0, 2.4], [2.4, 1.5]]).with_species({"Ge": "Si"})
+    np.testing.assert_allclose(dimer_energy(known, "GeC", r), dimer_energy(ZBL(["Ge", "C"], 2.4), "GeC", r), rtol=1e-12)
+    morse = RepulsiveMorse(["Si", "C"], well_depth=[1.0, 4.0], bond_length=[2.2, 1.2]).with_species({"Ge": "Si"})
+    np.testing.assert_allclose(dimer_energy(morse, "GeC", r), dimer_energy(morse, "SiC", r), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cutoff", [0.0, [1.0, 2.0], [[1.0, 2.0], [3.0, 1.0]], [[1.0, -2.0], [-2.0, 1.0]]])
+def test_cutoffs_are_positive_and_symmetric(cutoff):
+    with pytest.raises(ValueError, match="cutoff"):
+        ZBL(["Si", "C"], cutoff)
+    with pytest.raises(ValueError, match="onset=1.0"):
+        ZBL(["Si", "C"], onset=1.0)
 
 
 def test_zbl_is_coulomb_repulsion_at_contact():

@@ -35,7 +35,7 @@ def silicon_model(path):
 
 def train(folder):
     run = folder / "run"
-    if (run / "settings.json").exists():
+    if (run / "config.yaml").exists():
         return main(["train", "--resume", str(run)])
     words = ["--train", f"{SILICON}@0:6", "--valid", f"{SILICON}@6:8", "--epochs", "40", "--max-shapes", "1"]
     return main(["train", "--start", str(silicon_model(folder / "start.keras")), *words, "--out", str(run)])

@@ -1,6 +1,5 @@
 """`keras-ff train --start`: saved models of any kind are trained further."""
 
-import json
 import re
 
 import keras
@@ -9,6 +8,7 @@ import pytest
 from silicon_run import SILICON
 
 import keras_ff as kff
+from keras_ff_tools.run.folder import RunFolder
 
 DATA = ["--train", f"{SILICON}@0:8", "--valid", f"{SILICON}@8:11", "--max-shapes", "1", "--epochs", "3"]
 
@@ -94,7 +94,7 @@ def test_a_committee_is_trained_further_and_forgets_its_calibration(tmp_path, ke
     assert done.status == 0 and "NeuralIL, committee of 2 for Si" in done.out, done.err
     trained = kff.load(tmp_path / "run" / "best.keras")
     assert trained.members == 2 and trained.bootstrap == 0 and not trained.calibration
-    assert json.loads((tmp_path / "run" / "settings.json").read_text())["cutoff"] is None
+    assert RunFolder(tmp_path / "run").settings().cutoff is None
 
 
 def test_a_model_without_anything_to_train_is_refused(tmp_path, keras_ff):
@@ -106,7 +106,7 @@ def test_a_model_without_anything_to_train_is_refused(tmp_path, keras_ff):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--start", "a.keras", "--cutoff", "4"], "keeps the species, cutoff.*--cutoff with --start a.keras"),
+        (["--start", "a.keras", "--cutoff", "4"], "keeps the potential, species, cutoff.*--cutoff with --start a.keras"),
         (["--start", "a.keras", "--species", "Si", "--n-max", "4"], "--species, --n-max"),
         (["--adapt"], "--adapt without --start"),
         (["--start", "nowhere.keras"], "no model file nowhere.keras"),

@@ -11,6 +11,7 @@ import pytest
 from silicon_run import SILICON, TRAIN
 
 import keras_ff as kff
+from keras_ff_tools.run.folder import RunFolder
 
 
 def weights(path):
@@ -142,7 +143,7 @@ def test_weights_of_types_are_settings_of_the_run_and_reported(pairs, keras_ff, 
     assert wrong.status == 2 and "a dict from config_type to weight" in wrong.err
     done = keras_ff(*options, "--config-type-weights", '{"Default": 1.0, "odd": 0.25}')
     assert done.status == 0 and "weights     3 structures with other weights than 1, from 0.25 to 1" in done.out
-    assert json.loads((run / "settings.json").read_text())["config_type_weights"] == {"Default": 1.0, "odd": 0.25}
+    assert RunFolder(run).settings().config_type_weights == {"Default": 1.0, "odd": 0.25}
     assert "3 structures with other weights than 1" in (run / "report.html").read_text()
     resumed = keras_ff("train", "--resume", run)
     assert resumed.status == 0 and "3 structures with other weights than 1" in resumed.out

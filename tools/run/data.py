@@ -6,6 +6,7 @@ import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.weights import types_of
 from keras_ff_tools.run.doubts import CHECKED, print_doubts
+from keras_ff_tools.run.files import several
 from keras_ff_tools.run.settings import Settings
 
 Structures = list | CachedStructures
@@ -28,6 +29,8 @@ class RunData:
         train: Structures of the training set, without those set aside.
         valid: Structures of the validation set, or None.
         test: Structures of the test set, or None.
+        replayed: Those of the old data, which are in the training set, and in the validation set if that is set aside.
+        replay: A sentence about them, "" without any.
 
     Raises:
         ValueError: If the files cannot be used.
@@ -41,7 +44,23 @@ class RunData:
             self.valid = self._weighed(self._checked("validation", settings.valid), strict=False)
         elif settings.valid_fraction:
             self.train, self.valid = split(self.train, settings.valid_fraction, settings.seed)
+        self.replayed, self.replay = [], ""
+        if settings.replay:
+            self._mix_in(self._weighed(self._checked("replayed", settings.replay), strict=False))
         self.test = self._checked("test", settings.test) if settings.test else None
+
+    def _mix_in(self, old):
+        """Put old structures into the training set, and the same fraction as of the new ones into the validation set."""
+        settings, new, aside = self.settings, len(self.train), []
+        self.replayed = list(old)
+        if not settings.valid and settings.valid_fraction and len(old) > 1:
+            old, aside = split(self.replayed, settings.valid_fraction, settings.seed)
+            self.valid = [*self.valid, *aside]
+        self.train = [*self.train, *old]
+        self.replay = (
+            f"{several(len(self.replayed), 'structure')} of the old data: {len(old)} in the training set beside "
+            f"{several(new, 'new one')}, {len(aside)} in the validation set."
+        )
 
     def _checked(self, name, sources):
         """Structures of a set, after the doubts about them are printed."""

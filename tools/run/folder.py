@@ -8,17 +8,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from keras_ff_tools.run.config import read_config, write_config
 from keras_ff_tools.run.files import read_json, source_files, write_json
 from keras_ff_tools.run.settings import Settings
 
-# Settings that may change while a run continues: its length, and where it is computed.
-FREE = ("epochs", "minutes", "backend", "devices")
+# Settings that may change while a run continues: its length, where it is computed, and where it is shown.
+FREE = ("epochs", "minutes", "backend", "devices", "log")
+
+# Settings that name files of structures.
+SETS = ("train", "valid", "test", "replay")
+
+# The settings of a run of an earlier version.
+OLD_SETTINGS = "settings.json"
 
 
 class RunFolder:
     """Names of the files of a run.
 
-    A run is there if `settings.json` is: it is written last, when all input has been accepted.
+    A run is there if `config.yaml` is: it is written last, when all input has been accepted.
 
     Args:
         path: The folder.
@@ -26,7 +33,9 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        self.settings_file = self.path / "settings.json"
+        self.settings_file = self.path / "config.yaml"
+        if not self.settings_file.exists() and (self.path / OLD_SETTINGS).exists():
+            self.settings_file = self.path / OLD_SETTINGS
         self.versions_file = self.path / "versions.json"
         self.data_file = self.path / "data.json"
         self.plan_file = self.path / "plan.json"
@@ -34,6 +43,7 @@ class RunFolder:
         self.tensorboard = self.path / "tensorboard"
         self.state = self.path / "state"
         self.start = self.path / "start.keras"
+        self.trackers = self.path / "trackers.json"
         self.best = self.path / "best.keras"
         self.last = self.path / "last.keras"
         self.lowest = self.path / "lowest_loss.keras"
@@ -68,18 +78,25 @@ class RunFolder:
 
         self.refuse_if_used()
         self.path.mkdir(parents=True, exist_ok=True)
-        files = {name: [os.path.abspath(file) for file in getattr(settings, name)] for name in ("train", "valid", "test")}
+        files = {name: [os.path.abspath(file) for file in getattr(settings, name)] for name in SETS}
         sums = {file: checksum_of(file) for name in files for source in files[name] for file in source_files(source)}
-        start = settings.start
-        if start:
-            with replace_when_complete(self.start) as part:
-                shutil.copyfile(model_file(start), part)
-            start = os.path.abspath(start)
-        settings = settings.replaced(**files, start=start)
-        job = {"settings": settings.to_dict(), "start": checksum_of(self.start) if start else None}
+        begin = self.begin(settings)
+        if begin:
+            with replace_when_complete(begin) as part:
+                shutil.copyfile(model_file(settings.start or settings.potential_file), part)
+            name = "start" if settings.start else "potential"
+            files[name] = os.path.abspath(getattr(settings, name))
+        settings = settings.replaced(**files)
+        job = {"settings": settings.to_dict(), "start": checksum_of(begin) if begin else None}
         write_json(self.data_file, {"sets": data, "sha256": sums, "job": job})
         write_json(self.versions_file, versions())
-        write_json(self.settings_file, settings.to_dict())
+        write_config(self.settings_file, settings)
+
+    def begin(self, settings: Settings) -> Path | None:
+        """Where the run keeps its copy of the file that the model begins with: a saved model, or a parameter file of LAMMPS."""
+        if settings.potential_file:
+            return self.path / f"potential{Path(settings.potential_file).suffix}"
+        return self.start if settings.start else None
 
     def settings(self) -> Settings:
         """Settings of the run.
@@ -90,12 +107,10 @@ class RunFolder:
         """
         if not self.exists:
             raise FileNotFoundError(
-                f"There is no run in {self.path}: it has no settings.json. Begin one with keras-ff train --out {self.path}."
+                f"There is no run in {self.path}: it has no config.yaml. Begin one with keras-ff train --out {self.path}."
             )
-        try:
-            return Settings(**read_json(self.settings_file))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{self.settings_file} cannot be used: {error}") from error
+        # Runs of earlier versions had no core.
+        return read_config(self.settings_file, {"core": "none"} if self.settings_file.name == OLD_SETTINGS else None)
 
     def plan(self) -> dict[str, int] | None:
         """The epochs that the minutes of the run were turned into: dictionary of "epochs" and "measured", or None.
@@ -142,10 +157,11 @@ class RunFolder:
             return  # The folder of an earlier version.
         # A later version may have more settings, with defaults.
         then = {name: value for name, value in job["settings"].items() if name not in FREE}
-        now = self.settings().to_dict()
+        settings = self.settings()
+        now, begin = settings.to_dict(), self.begin(settings)
         found = differences(then, {name: now.get(name) for name in then})
-        if job.get("start") and (not self.start.exists() or checksum_of(self.start) != job["start"]):
-            found.append(f"{self.start} is another model or gone")
+        if job.get("start") and (begin is None or not begin.exists() or checksum_of(begin) != job["start"]):
+            found.append(f"{begin} is another model or gone")
         if found:
             raise ValueError(
                 f"The run in {self.path} began with other settings, and its state is not one of these. What differs: "
@@ -163,7 +179,7 @@ class RunFolder:
 
         then = self.data()["sha256"]
         settings = self.settings()
-        sources = [*settings.train, *settings.valid, *settings.test]
+        sources = [source for name in SETS for source in getattr(settings, name)]
         now = {file for source in sources for file in source_files(source)}
         if missing := sorted(set(then) - now):
             raise FileNotFoundError(

@@ -1,32 +1,38 @@
-"""The model that a run trains: a new NeuralIL, or a saved one of any kind; its loss and its name."""
+"""The model that a run trains: a new one, or a saved one of any kind; its loss and its name."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
+import ase
 import keras
 
 import keras_ff as kff
+from keras_ff.potentials.base import terms_with
+from keras_ff.potentials.learned import Learned
+from keras_ff.potentials.with_members import members_of
+from keras_ff_tools.run.core import with_core
+from keras_ff_tools.run.potentials import make
 from keras_ff_tools.run.settings import Settings
 
 # Names of the outputs that the labels are compared with.
 OUTPUTS = {"energy": "energy_per_atom", "forces": "forces", "stress": "stress"}
 
 
-def new_model(settings: Settings, species: Iterable[str]) -> kff.ForceField:
-    """An untrained NeuralIL of the settings.
+def new_model(
+    settings: Settings, structures: Sequence[ase.Atoms], path: str | os.PathLike | None = None
+) -> tuple[kff.ForceField, str]:
+    """A new model of the settings, with a core where it needs one.
 
     Args:
-        settings: Settings without `start`.
-        species: Chemical symbols, where the settings name none.
+        settings: Settings without `start`, with species.
+        structures: The training set, whose distances decide on the core.
+        path: The parameter file, if the settings name one.
+
+    Returns:
+        Tuple of the model and a sentence about its core, "" where there is nothing to say.
     """
-    potential = kff.potentials.NeuralIL(
-        species=list(settings.species or species),
-        cutoff=settings.cutoff,
-        n_max=settings.n_max,
-        seed=settings.seed,
-        dtype=settings.dtype,
-    )
-    return kff.ForceField(potential)
+    potential, core = with_core(make(settings, settings.species, path), settings, structures)
+    return (kff.ForceField if members_of(potential) is None else kff.Ensemble)(potential), core
 
 
 def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
@@ -61,13 +67,18 @@ def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
     return model
 
 
-def adapt(model: kff.ForceField, dataset: kff.data.Dataset) -> None:
-    """Fit reference energies and the statistics of descriptors of a saved model to a data set.
+def adapt(model: kff.ForceField, dataset: kff.data.Dataset, new: bool = False) -> None:
+    """Fit reference energies and the statistics of descriptors of a model to a data set.
 
     `ForceField.adapt` leaves the zero of a classical potential alone, which here moves to that of the data too.
+
+    Args:
+        model: The model.
+        dataset: The training set.
+        new: Whether the model was never trained; then the reference energies of a network are those that `adapt` has found.
     """
     model.adapt(dataset)
-    if dataset.labels_found["energy"]:
+    if dataset.labels_found["energy"] and not (new and terms_with(model.potential, Learned)):
         model.fit_reference_energies(dataset)
 
 

@@ -111,7 +111,7 @@ def write_run(result: Result, simulation: dict[str, Any] | None = None) -> None:
         species=", ".join(model.species),
         sets=data["sets"],
         checksums=data["sha256"],
-        settings={name: _text(value) for name, value in folder.settings().to_dict().items() if value not in (None, ())},
+        settings={name: _text(value) for name, value in folder.settings().to_dict().items() if value not in (None, [])},
         versions={name: _text(value) for name, value in folder.versions().items()},
     )
     write_text(folder.report, page + "\n")

@@ -21,8 +21,10 @@ from keras_ff_tools.run.data import RunData, counted
 from keras_ff_tools.run.files import cache_folder, read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
+from keras_ff_tools.run.parts import freeze
 from keras_ff_tools.run.schedule import OneCycle
 from keras_ff_tools.run.settings import Settings
+from keras_ff_tools.run.trackers import check_trackers, end_trackers, trackers
 
 # Number of lines that a run prints while it trains.
 LINES = 30
@@ -114,14 +116,20 @@ class TrainingRun:
         self.folder = folder
         settings = settings.replaced(backend=backend.backend_name())
         backend.enable_compilation_cache(cache_folder() / settings.backend)
+        self.core = ""
+        begin = folder.begin(settings) if folder.exists else settings.start or settings.potential_file
         if settings.start:
-            self.model = saved_model(folder.start if folder.exists else model_file(settings.start), settings)
+            self.model = saved_model(model_file(begin), settings)
             data = RunData(settings)
         else:
+            if begin and not os.path.isfile(begin):
+                raise FileNotFoundError(f"There is no parameter file {begin}. Received --potential {settings.potential}.")
             data = RunData(settings)
             settings = settings.replaced(species=settings.species or data.species)
-            self.model = new_model(settings, settings.species)
-        self.settings = settings
+            self.model, self.core = new_model(settings, data.train, begin)
+        freeze(self.model, settings.freeze)
+        check_trackers(settings)
+        self.settings, self.data = settings, data
         self.train, self.valid = data.batches(self.model)
         self.test = data.test
 
@@ -133,7 +141,8 @@ class TrainingRun:
             for name, data in sets.items()
             if data is not None
         }
-        return found if self.test is None else {**found, "test": counted(self.test)}
+        others = {"test": self.test, "replay": self.data.replayed}
+        return found | {name: counted(structures) for name, structures in others.items() if structures}
 
     def finish(self) -> Result:
         """Begin the folder if there is none, train to the end from the last state in it, evaluate, and write the report."""
@@ -157,7 +166,7 @@ class TrainingRun:
             evaluation.write_structures(self.folder.path / f"structures_{which}.csv", predictions)
             print(f"\nErrors on the {which} set ({several(len(structures), 'structure')})\n{evaluation.error_table(rows)}")
         seconds = time.monotonic() - self.began
-        notes = [choice, *doubts]
+        notes = [choice, *filter(None, [self.core, self._remembered(model)]), *doubts]
         result = Result(model, history, predictions, which if predictions else None, self.folder, seconds, notes)
         try:
             report.write_run(result)
@@ -194,6 +203,21 @@ class TrainingRun:
                 shutil.copyfile(source, part)
         return kff.load(folder.best), sentence
 
+    def _remembered(self, model):
+        """A sentence about the old data that were mixed in: their errors before and after; "" without any."""
+        if not self.data.replayed:
+            return ""
+        weights, errors = model.get_weights(), []
+        for values in (kff.load(self.folder.start).get_weights(), weights):
+            model.set_weights(values)
+            errors.append(evaluation.predict(model, self.data.replayed, self.settings.batch_size).errors())
+        told = [
+            f"{before['label']} {before['mae']:.3g} and {after['mae']:.3g} {before['unit']}"
+            for before, after in zip(*errors)
+            if before["group"] == "all"
+        ]
+        return f"Errors on {self.data.replay.rstrip('.')}, before and after the training: {', '.join(told)}."
+
     def _doubts(self, history):
         """Sentences about a training that was too short for its result to say anything."""
         learned = terms_with(self.model.potential, Learned)
@@ -215,11 +239,18 @@ class TrainingRun:
             print(f"{name} set\n" + "\n".join(f"  {line}" for line in data.report().splitlines()))
         if self.test is not None:
             print(f"test set\n  structures  {len(self.test)}")
-        size = "" if settings.start else f"n_max {settings.n_max}, "
+        if self.data.replay:
+            print(f"replay      {self.data.replay}")
+        size = "" if settings.n_max is None else f"n_max {settings.n_max}, "
+        trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
         print(
             f"model       {kind(model)} for {', '.join(model.species)}: cutoff {model.cutoff:g} Å, {size}"
-            f"{model.count_params()} parameters, {model.compute_dtype}, {settings.backend}"
+            f"{model.count_params()} parameters, {trained} of them trained, {model.compute_dtype}, {settings.backend}"
         )
+        if self.core:
+            print(f"core        {self.core}")
+        if settings.freeze:
+            print(f"frozen      {', '.join(settings.freeze)}")
         if settings.start:
             energies = "adapted to the training set" if settings.adapt else "as they are (--adapt fits them to the training set)"
             print(f"start       {settings.start}; reference energies {energies}")
@@ -236,10 +267,8 @@ class TrainingRun:
             # The choice at the end is made anew.
             os.replace(folder.lowest, folder.best)
         state = kff.training.RunState(folder.state)
-        if state.latest is None and not settings.start:
-            self.model.adapt(self.train)
-        elif state.latest is None and settings.adapt:
-            adapt(self.model, self.train)
+        if state.latest is None and (settings.adapt or not settings.start):
+            adapt(self.model, self.train, new=not settings.start)
 
         plan = folder.plan() or {"epochs": settings.epochs, "measured": 0}
 
@@ -259,13 +288,15 @@ class TrainingRun:
             cycle,  # Before the lines that tell the planned epochs, after what makes the first epoch slow.
             progress,
         ]
+        shown = trackers(settings, folder)
         self.model.fit(
             self.train,
             validation_data=self.valid,
             epochs=cycle.most_epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[Compilations(self.train), *state.callbacks, state],
+            callbacks=[Compilations(self.train), *state.callbacks, state, *shown],
         )
+        end_trackers(settings)
         self.model.save(folder.last)
         return read_log(folder.log)

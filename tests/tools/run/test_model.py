@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from ase.build import bulk
 from silicon_run import SILICON
 
 import keras_ff as kff
@@ -11,8 +12,8 @@ from keras_ff_tools.run.settings import Settings
 
 
 def test_a_new_model_in_float64_leaves_the_default_of_the_process():
-    settings = Settings(train="data.xyz", cutoff=3.5, n_max=1, dtype="float64")
-    model = new_model(settings, ["Si"])
+    settings = Settings(train="data.xyz", species=["Si"], cutoff=3.5, n_max=1, dtype="float64")
+    model, _ = new_model(settings, [bulk("Si")])
     compile_model(model, settings, {"energy": 1, "forces": 1, "stress": 0})
     assert {weight.dtype for weight in model.weights} == {model.optimizer.learning_rate.dtype} == {"float64"}
     assert (keras.config.floatx(), keras.config.dtype_policy().name) == ("float32", "float32")

@@ -1,0 +1,46 @@
+"""Parts of models that stay as they are."""
+
+import pytest
+
+import keras_ff as kff
+from keras_ff_tools.run.parts import freeze, parts_of
+
+
+def model():
+    network = kff.potentials.NeuralIL(["Si"], cutoff=3.5, n_max=1)
+    parts = [network, kff.potentials.StillingerWeber.silicon(train=["lam"]), kff.potentials.RepulsiveMorse(["Si"])]
+    return kff.ForceField(kff.potentials.Sum(parts))
+
+
+def test_a_model_has_parts_with_names():
+    parts = parts_of(model())
+    assert list(parts) == ["neuralil", "network", "embedding", "scale", "sw", "core"]
+    assert [weight.name for weight in parts["core"]] == ["log_well_depth", "log_stiffness", "log_bond_length"]
+    splines = kff.potentials.SplineNetwork(["Si"], filters=kff.layers.SplineFilters(3.5, pairs=2, triplets=(2, 2)))
+    assert "descriptor" in parts_of(kff.ForceField(splines))
+    assert list(parts_of(kff.ForceField(kff.potentials.RepulsiveMorse(["Si"])))) == ["repulsivemorse"]
+
+
+def test_frozen_parts_have_no_weights_to_train_and_the_others_do():
+    frozen = model()
+    parts, trained = parts_of(frozen), {id(weight) for weight in frozen.trainable_weights}
+    # The second time as in a model that was frozen in an earlier run.
+    for names in (["embedding", "core"], ["core"]):
+        freeze(frozen, names)
+        left = {id(weight) for weight in frozen.trainable_weights}
+        assert left == trained - {id(weight) for name in ("embedding", "core") for weight in parts[name]}
+        assert {id(weight) for weight in parts["network"]} < left < trained
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["networks"], "neuralil, network, embedding, scale, sw, core. Received --freeze networks. Did you mean 'network'"),
+        # Its functions are fixed.
+        (["descriptor"], "Received --freeze descriptor"),
+        (["neuralil", "sw", "core"], "Nothing is left to train"),
+    ],
+)
+def test_other_names_are_refused(names, message):
+    with pytest.raises(ValueError, match=message):
+        freeze(model(), names)

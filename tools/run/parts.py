@@ -1,0 +1,72 @@
+"""The parts of a model that `keras-ff train --freeze` names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_ff_tools.arguments import meant
+from keras_ff_tools.run.potentials import POTENTIALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import keras_ff as kff
+
+# Parts of networks, by the names of the attributes that hold them.
+WITHIN = {
+    "descriptor": ("descriptor", "filters"),
+    "network": ("network", "networks", "noise"),
+    "embedding": ("elements",),
+    "scale": ("slope", "intercept"),
+}
+CORES = ("ZBL", "RepulsiveMorse")
+
+
+def parts_of(model: kff.ForceField) -> dict[str, list]:
+    """Weights of a model by the names of its parts.
+
+    The terms of a sum have the names that `--potential` gives them, those of short-range repulsion together are the core, and a
+    network is divided further. Parts without weights are left out.
+    """
+    names = {kind.name: name for name, kind in POTENTIALS.items()}
+    terms, parts = model.potential.terms(), {}
+    for term in terms:
+        kind = type(term).__name__
+        if kind in CORES and len(terms) > 1:
+            parts.setdefault("core", []).extend(term.weights)
+            continue
+        parts.setdefault(names.get(kind, kind.lower()), []).extend(term.weights)
+        for name, attributes in WITHIN.items():
+            for attribute in attributes:
+                parts.setdefault(name, []).extend(_weights(getattr(term, attribute, ())))
+    return {name: weights for name, weights in parts.items() if weights}
+
+
+def freeze(model: kff.ForceField, names: Iterable[str]) -> None:
+    """Set the weights of parts of a model to stay as they are.
+
+    Args:
+        model: The model, changed in place.
+        names: Names of parts, see `parts_of`.
+
+    Raises:
+        ValueError: If the model has no such part, or nothing is left to train.
+    """
+    parts = parts_of(model)
+    for name in names:
+        if name not in parts:
+            raise ValueError(
+                f"The parts of this model that can stay as they are are {', '.join(parts)}. Received --freeze {name}."
+                f"{meant(name, parts)}"
+            )
+        for weight in parts[name]:
+            weight.trainable = False
+    if not model.trainable_weights:
+        raise ValueError(f"Nothing is left to train. Received --freeze {','.join(names)}: leave out one of {', '.join(parts)}.")
+
+
+def _weights(thing):
+    """Weights of a layer, a weight, or a list of layers."""
+    if isinstance(thing, (list, tuple)):
+        return [weight for one in thing for weight in _weights(one)]
+    return thing.weights if hasattr(thing, "weights") else [thing]
