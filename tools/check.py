@@ -3,7 +3,7 @@
 The laws are those of keras_ff.testing.check_potential: forces and stress are derivatives of the energy; rotation, order,
 translation, doubled cells and padding change nothing; nothing jumps at the cutoff; derivatives with respect to the weights are
 finite in the hard cases too; float32 loses no more digits than it must; saving is exact. Then this backend is compared with the
-other one, which works in a process of its own.
+other one, which works in a process of its own. The table says for each law what is tested, and what you would see without it.
 
   keras-ff check runs/first/best.keras test.xyz
   keras-ff check silicon.keras                       on a made-up crystal of the elements of the model
@@ -21,6 +21,33 @@ CONTINUITY = {
     "continuity of the energy": 0,
     "continuity of the forces": 1,
     "continuity of the derivatives of the forces": 2,
+}
+# What each law means to those who use the model: what is tested, and what happens where it fails.
+MEANINGS = {
+    "finite numbers": "Energies, forces and stresses are finite numbers; otherwise simulations end in NaN.",
+    "forces are derivatives": "Forces are minus the slopes of the energy; otherwise simulations gain or lose energy.",
+    "stress is a derivative": "Stress is the slope of the energy with respect to strain; otherwise cells relax to a wrong size.",
+    "double precision": "The energy follows moves of a millionth of an Å; otherwise phonons and elastic constants are noise.",
+    "rotation": "A turned structure has the same energy and turned forces; otherwise results depend on how it lies in space.",
+    "reflection": "A mirrored structure has the same energy; otherwise left-handed and right-handed molecules differ.",
+    "permutation": "The order of atoms and neighbors changes nothing; otherwise one structure has several energies.",
+    "translation": "A moved structure has the same energy; otherwise it jumps where atoms cross the boundary of the cell.",
+    "supercell": "A doubled cell has twice the energy and the same forces; otherwise results depend on the size of the cell.",
+    "padding": "What else is in the batch, and what fills it up, changes nothing; otherwise training and use disagree.",
+    "isolated atoms": "An atom out of reach has no force and disturbs no other; otherwise gases and surfaces are wrong.",
+    "float32 against float64": "Single precision loses no more digits than rounding explains; otherwise use --dtype float64.",
+    "continuity of the energy": "No jump as an atom crosses the cutoff; otherwise each crossing adds or takes energy.",
+    "continuity of the forces": "No jump as an atom crosses the cutoff; otherwise the energy drifts and relaxations get stuck.",
+    "continuity of the derivatives of the forces": "No jump at the cutoff; otherwise phonons and elastic constants may jump there.",
+    "parameter gradient": "The gradient that training follows is the slope of the loss; otherwise training goes astray.",
+    "second parameter derivatives": "They are finite; otherwise fits that use curvatures end in NaN.",
+    "gradient beside coincident atoms": "Two atoms at one position spoil no other frame; otherwise one bad frame stops a training.",
+    "evaluation without compilation": "The compiler changes nothing; otherwise results differ between machines and versions.",
+    "repetition": "The same structure has the same numbers again; otherwise nothing can be reproduced.",
+    "members": "Members of a committee are sound, and it is their mean; otherwise its uncertainties mean nothing.",
+    "new elements": "A new element begins with the energies of its twin; otherwise `with_species` starts from nonsense.",
+    "saving and loading": "A loaded model is the one that was saved; otherwise a file is not what you trained.",
+    "agreement": "The other backend has the same energies and forces; otherwise a file means two models.",
 }
 
 
@@ -57,18 +84,22 @@ def run(args):
     probe = Probe(model, structures, rattle=RATTLE)
     print(_header(path, model, structures, args.structures), flush=True)
     print(_line("law", "verdict", "worst", "allowed"), flush=True)
-    failed = notes = count = 0
+    failed = failed_at_cutoff = notes = count = 0
     for result, needed in _results(probe, args.smoothness, path, args.modules):
         if result is None:
             continue
         verdict = "PASS" if result.passed else "FAIL" if needed else "note"
         count += needed
         failed += verdict == "FAIL"
+        failed_at_cutoff += verdict == "FAIL" and result.name in CONTINUITY
         notes += verdict == "note"
         print(_line(result.name, verdict, f"{result.deviation:.1e}", f"{result.tolerance:.0e}"), flush=True)
+        print(f"    {MEANINGS[result.name.partition(' with ')[0]]}", flush=True)
         if not result.passed:
-            print(f"    {result.detail}", flush=True)
+            print(f"    {verdict}: {result.detail}", flush=True)
     print(f"\n{count - failed} of {count} laws hold." + (f" {failed} FAIL." if failed else ""))
+    if failed_at_cutoff:
+        print("A potential that is defined to end with a jump, as BKS is, passes with --smoothness -1.")
     if notes:
         print("A note is no failure: this is more continuity at the cutoff than --smoothness asks for.")
     if _other() is None:

@@ -16,7 +16,9 @@
 #
 # A potential is often judged by what a crystal does: its lattice constant, its elastic constants, its phonons. Here these are
 # functions of the parameters that can be differentiated, so that a potential can be fitted to them as a network is fitted to
-# energies. We give Stillinger and Weber's silicon the crystal that density functional theory (DFT) sees. It takes about a minute.
+# energies. We give Stillinger and Weber's silicon the crystal that density functional theory (DFT) sees: first what its form can
+# describe, then more than that. It takes about three minutes on
+# one core.
 
 # %%
 import os
@@ -77,18 +79,54 @@ show("published", before)
 plots.bands(path, {"published": before[-1]}, FREQUENCIES, "Silicon: Stillinger-Weber, and DFT (dots)")
 
 # %% [markdown]
-# Frequencies are too high by a tenth to a half, and C44 is too small.
+# The lattice constant is 0.7 % too small, C12 a third too large, C44 a quarter too small, and frequencies are too high by a tenth
+# to a half.
 #
-# ## The fit
-# Three targets, each in units of its own size, with the weights that we give them. With `free="cell"` the structure is relaxed at
-# each step, and derivatives are those of the relaxed one: a parameter that moves the lattice constant moves all else with it.
-# Trained are the units of energy and length and the strength of the three-body term; `cutoff` leaves room for a larger sigma.
+# ## A fit that succeeds
+# A target is a property, the value that it should have, and a weight; its loss is relative to the size of the value. With
+# `free="cell"` the structure is relaxed at each step, and derivatives are those of the relaxed one: a parameter that moves the
+# lattice constant moves all else with it. We ask for the lattice constant, C11 and C12, and train the units of energy and length
+# and the strength of the three-body term: three numbers from three parameters. `cutoff` leaves room for a larger sigma.
+
 
 # %%
-model = kff.ForceField(StillingerWeber.silicon(cutoff=4.3, train=["epsilon", "sigma", "lam"]))
+def trainable():
+    return kff.ForceField(StillingerWeber.silicon(cutoff=4.3, train=["epsilon", "sigma", "lam"]))
+
+
+def lattice(model):
+    return Target(CellLengths(model, silicon), np.full(3, LATTICE / 2**0.5), weight=1000.0)
+
+
+simple = trainable()
+stretched = ElasticConstants(simple, silicon, free="cell")
+fit = Fit(simple, {"lattice": lattice(simple), "C11 and C12": Target(stretched, [C11, C12], transform=lambda C: C[0, :2])})
+fit.minimize(verbose=0)
+plots.fit_report(fit, "Lattice constant, C11 and C12")
+
+# %%
+of_simple = crystal(simple)
+show("DFT", (LATTICE, C11, C12, C44))
+show("published", before)
+show("fitted to a, C11, C12", of_simple)
+print({name: round(float(simple.potential.parameters()[name].squeeze()), 4) for name in ("epsilon", "sigma", "lam")})
+
+assert fit.best[0]["total"] < 1e-6 * fit.history[0]["total"]
+assert abs(of_simple[0] - LATTICE) < 1e-4 and abs(of_simple[1] - C11) < 0.1 and abs(of_simple[2] - C12) < 0.1
+
+# %% [markdown]
+# All three are those of DFT, to all the digits shown: after some twenty evaluations of finding the way, the loss falls by ten
+# orders of magnitude. This is what a fit looks like when the form of the potential can do what is asked. C44, which was not a
+# target, is half as far from DFT as before.
+#
+# ## Where the form ends
+# Now everything at once: C44 and the phonons too.
+
+# %%
+model = trainable()
 special = band_path(silicon).special_points
 targets = {
-    "lattice": Target(CellLengths(model, silicon), np.full(3, LATTICE / 2**0.5), weight=1000.0),
+    "lattice": lattice(model),
     "elastic": Target(ElasticConstants(model, silicon, free="cell"), cubic(C11, C12, C44)),
     "phonons": Target(
         Phonons(model, silicon, [special[name] for name in FREQUENCIES], free="cell"), np.array(list(FREQUENCIES.values()))
@@ -96,21 +134,22 @@ targets = {
 }
 fit = Fit(model, targets)
 fit.minimize(verbose=0)
-plots.fit_history(fit.history, "Stillinger-Weber fitted to crystalline silicon")
+plots.fit_history(fit.history, "All targets at once: the loss stops at 0.03")
 
 # %%
 after = crystal(model)
 show("DFT", (LATTICE, C11, C12, C44))
-show("published", before)
-show("fitted", after)
+show("fitted to a, C11, C12", of_simple)
+show("fitted to everything", after)
 print(f"loss {fit.best[0]['total']:.6f}")
-plots.bands(path, {"published": before[-1], "fitted": after[-1]}, FREQUENCIES, "Silicon: before, after, and DFT (dots)")
+plots.bands(path, {"published": before[-1], "fitted to everything": after[-1]}, FREQUENCIES, "Silicon: bands, and DFT (dots)")
 
 # %% [markdown]
-# The lattice constant is right, C12 nearly, and the upper branches come down some of the way. C44 rises a little, and with it
-# the lowest branch, away from DFT. That is the form and not the fit: near its minimum, a crystal whose forces reach the nearest
-# neighbors has one stiffness for stretching a bond and one for bending it, and DFT wants the second larger in C44 and smaller
-# in the lowest branch. Training A, B, gamma, a, p and q too ends at the same loss, 0.030658.
+# The lattice constant is right, C12 nearly, and the upper branches come down some of the way. C44 is smaller than after the first
+# fit, since the lowest branch, which is too high already, rises with it. That is the form and not the fit: near its minimum, a
+# crystal whose forces reach the nearest neighbors has one stiffness for stretching a bond and one for bending it, and DFT has the
+# second larger in C44 and smaller in the lowest branch. Training A, B, gamma, a, p and q too ends at the same loss, 0.030658. A
+# form with more freedom, such as `SplineNetwork` or `Sum([StillingerWeber(...), NeuralIL(...)])`, takes the same targets.
 
 # %%
 assert abs(after[0] - LATTICE) < 2e-3

@@ -43,9 +43,12 @@ def learning_curves(history: dict) -> Figure:
     ):
         if name in history or f"val_{name}" in history:
             panels.append((name, title, unit, factor))
-    with new_figure(3.3 * len(panels), 3.0) as figure:
+    # Four in a row are too small to read on a page.
+    rows = 1 if len(panels) < 4 else 2
+    columns = len(panels) // rows
+    with new_figure(3.3 * columns, 3.0 * rows) as figure:
         for panel, (name, title, label, factor) in enumerate(panels, 1):
-            axes = figure.add_subplot(1, len(panels), panel)
+            axes = figure.add_subplot(rows, columns, panel)
             for key, color, text in ((name, GRAY, "training"), (f"val_{name}", BLUE, "validation")):
                 values = factor * np.asarray(history.get(key, ()), dtype="float64")
                 known = np.isfinite(values)

@@ -49,7 +49,7 @@ def roc(inside, outside: dict, title: str = "Extrapolation") -> Figure:
     like the training set above it (false positives). The area under the curve is 1 for a perfect score and 0.5 for chance.
 
     Args:
-        inside: Scores of structures like the training set, any shape.
+        inside: Scores of structures like the training set, any shape, or a dict of them with the names of `outside`.
         outside: Dict from names to scores of structures unlike it.
         title: Title of the figure.
 
@@ -68,15 +68,16 @@ def roc(inside, outside: dict, title: str = "Extrapolation") -> Figure:
     Reference:
         Fawcett, Pattern Recognit. Lett. 27, 861 (2006).
     """
-    inside = np.sort(np.ravel(inside))[::-1]
     with new_figure(3.9, 3.7) as figure:
         axes = figure.add_subplot()
         for (name, scores), color in zip(outside.items(), (BLUE, ORANGE, GREEN, GRAY)):
-            scores = np.ravel(scores)
-            if not len(inside) or not len(scores):
-                raise ValueError(f"A curve needs scores of both sets. Received {len(inside)} inside and {len(scores)} of {name!r}.")
-            thresholds = np.concatenate([[np.inf], np.sort(np.concatenate([inside, scores]))[::-1]])
-            false_positives, true_positives = (np.mean(values[None] >= thresholds[:, None], axis=1) for values in (inside, scores))
+            known, scores = np.sort(np.ravel(inside[name] if isinstance(inside, dict) else inside)), np.sort(np.ravel(scores))
+            if not len(known) or not len(scores):
+                raise ValueError(f"A curve needs scores of both sets. Received {len(known)} inside and {len(scores)} of {name!r}.")
+            thresholds = np.concatenate([[np.inf], np.sort(np.concatenate([known, scores]))[::-1]])
+            false_positives, true_positives = (
+                1.0 - np.searchsorted(values, thresholds) / len(values) for values in (known, scores)
+            )
             area = np.trapezoid(true_positives, false_positives)
             axes.plot(false_positives, true_positives, color=color, label=f"{name}: {area:.3f}")
         axes.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, zorder=1)

@@ -12,6 +12,11 @@ def test_learning_curves_have_a_panel_for_each_error_in_units_of_the_field():
     np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), [500.0, 300.0, 100.0])
 
 
+def test_four_learning_curves_stand_in_two_rows():
+    figure = plots.learning_curves({**HISTORY, "energy_per_atom_mae": [0.3, 0.2, 0.1], "stress_mae": [0.3, 0.2, 0.1]})
+    assert figure.axes[0].get_gridspec().get_geometry() == (2, 2)
+
+
 def test_learning_curves_leave_out_what_was_not_measured():
     figure = plots.learning_curves({"loss": [1.0, 0.5], "val_loss": [np.nan, 0.4]})
     assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[1, 2], [2]]

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,9 @@ def test_a_sound_model_passes_on_structures_of_a_file(tmp_path, capsys):
     assert "RepulsiveMorse for Cu, cutoff 3.5 Å, float32" in text and "FAIL" not in text
     laws = ["forces are derivatives", "rotation", "padding", "float32 against float64", "parameter gradient", "saving and loading"]
     assert all(law in text for law in laws)
+    lines = text.splitlines()
+    rows = [index for index, line in enumerate(lines) if " PASS " in line or " note " in line]
+    assert all(lines[index + 1].strip() in check.MEANINGS.values() for index in rows) and len(rows) > 15
     other = other_backend()
     assert (f"agreement with {other}" if other else "not installed") in text
     assert "Cu4, Cu4;" in text
@@ -80,6 +84,13 @@ def test_a_model_with_infinite_energies_fails(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(kff.testing, "backends_agree", lambda *args: None)
     assert run(save(potential, tmp_path)) == 1
     assert "NaN or infinity in energies" in capsys.readouterr().out
+
+
+def test_each_law_of_a_potential_is_explained():
+    files = [path for path in Path(kff.testing.__file__).parent.glob("*_laws.py") if path.name != "layer_laws.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    names = set(re.findall(r'(?:name = |result\(|LawResult\(|_turned\(probe, )"([a-z0-9 ]+)"', text)) | set(check.CONTINUITY)
+    assert names | {"agreement"} == set(check.MEANINGS)
 
 
 def test_unknown_elements_are_named(tmp_path):
