@@ -10,8 +10,8 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.layers.base import Descriptor
+from keras_ff.layers.harmonics import solid_harmonics
 from keras_ff.layers.spherical_bessel import SphericalBessel
-from keras_ff.layers.spherical_harmonics import solid_harmonics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

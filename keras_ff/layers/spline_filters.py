@@ -12,9 +12,9 @@ from numpy.polynomial import Legendre
 from keras_ff.arguments import not_negative, whole
 from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import polynomial_cutoff
+from keras_ff.layers.harmonics import solid_harmonics
 from keras_ff.layers.inner_neighbors import inner_columns, neighbor_pairs, only_pairs, over_inner
 from keras_ff.layers.legendre import LegendreSeries
-from keras_ff.layers.spherical_harmonics import solid_harmonics
 from keras_ff.layers.splines import CubicSpline
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 from keras import ops
 
 from keras_ff.models.data_model import DataModel
+from keras_ff.models.domains import spline_domains
 from keras_ff.models.mapping import in_order, mapped
 from keras_ff.models.own_data import check_data
-from keras_ff.models.spline_domains import spline_domains
 from keras_ff.models.statistics import Summary
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.learned import Learned

@@ -9,8 +9,8 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.models.domains import spline_domains
 from keras_ff.models.own_data import check_data
-from keras_ff.models.spline_domains import spline_domains
 from keras_ff.stateless import with_weights
 
 if TYPE_CHECKING:
