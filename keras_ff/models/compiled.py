@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keras_ff import backend
@@ -34,10 +35,17 @@ def compiled(model: ForceField, function: Callable, **options: Any) -> Callable:
         True
     """
     # Not an attribute that Keras tracks: this is no part of the model.
-    kept = vars(model).setdefault("_compiled", {})
+    every = vars(model).setdefault("_compiled", {})
     key, parts = (function, *sorted(options.items())), [model.potential, *model.variables]
-    before, result = kept.get(key, ([], None))
-    if [id(part) for part in before] != [id(part) for part in parts]:
-        result = backend.jit(lambda *args: function(model, *args, **options), layer=model)
-        kept[key] = parts, result
-    return result
+    kept = every.get(key)
+    if kept is None or [id(part) for part in kept.parts] != [id(part) for part in parts]:
+        kept = every[key] = _Kept(parts, backend.jit(lambda *args: function(model, *args, **options), layer=model))
+    return kept.function
+
+
+@dataclass
+class _Kept:
+    """A compiled function and what it was compiled for: no tuple, in which Keras would look for layers to save."""
+
+    parts: list
+    function: Callable
