@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -35,13 +36,21 @@ def compiled(model: keras.Model, function: Callable, **options: Any) -> Callable
         True
     """
     # Not an attribute that Keras tracks: this is no part of the model.
-    kept = vars(model).setdefault("_compiled", {})
+    every = vars(model).setdefault("_compiled", {})
     key, parts, settings = (function, *sorted(options.items())), [model.potential, *model.variables], _settings(model)
-    before, then, result = kept.get(key, ([], None, None))
-    if [id(part) for part in before] != [id(part) for part in parts] or settings != then:
-        result = backend.jit(lambda *args: function(model, *args, **options), layer=model)
-        kept[key] = parts, settings, result
-    return result
+    kept = every.get(key)
+    if kept is None or [id(part) for part in kept.parts] != [id(part) for part in parts] or kept.settings != settings:
+        kept = every[key] = _Kept(parts, settings, backend.jit(lambda *args: function(model, *args, **options), layer=model))
+    return kept.function
+
+
+@dataclass
+class _Kept:
+    """A compiled function and what it was compiled for: no tuple, in which Keras would look for layers to save."""
+
+    parts: list
+    settings: list
+    function: Callable
 
 
 def _settings(model):

@@ -1,5 +1,9 @@
 """Compiled functions that are kept with their model."""
 
+import zipfile
+from io import BytesIO
+
+import h5py
 import numpy as np
 from ase.build import bulk
 
@@ -42,6 +46,18 @@ def test_a_second_calculator_and_relaxation_trace_nothing_and_follow_weights_and
     model.potential = RepulsiveMorse(["Si"], cutoff=3.0)
     assert compiled(model, kff.ForceField.atomic) is not before
     np.testing.assert_allclose(energy(), _alone(model.potential, atoms) + 2.0, rtol=1e-6)
+
+
+def test_a_model_that_was_compiled_is_saved_as_any_other(tmp_path):
+    model, found = kff.ForceField(StillingerWeber.silicon()), []
+    for number in range(2):
+        file = tmp_path / f"{number}.keras"
+        model.save(file)
+        with zipfile.ZipFile(file) as archive, h5py.File(BytesIO(archive.read("model.weights.h5"))) as weights:
+            found.append([])
+            weights.visit(found[-1].append)
+        compiled(model, kff.ForceField.atomic)
+    assert found[0] == found[1] and found[0]
 
 
 def _alone(potential, atoms):

@@ -1,6 +1,7 @@
 """Descriptions of fits."""
 
 import numpy as np
+import pytest
 from ase.build import bulk
 
 import keras_ff as kff
@@ -10,6 +11,7 @@ from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import CohesiveEnergy
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_relaxed_structure_counts_by_its_atoms_and_a_fixed_one_by_its_positions():
     model = kff.ForceField(StillingerWeber.silicon(train=["epsilon"]))
 

@@ -70,6 +70,7 @@ def predict(model, atoms):
     return {name: value[0] for name, value in model.predict(Dataset([atoms], model, batch_size=1), verbose=0).items()}
 
 
+@pytest.mark.slow_on_tensorflow
 def test_numbers_are_those_of_predict(alloys):
     atoms = copper()
     atoms.symbols[1] = "Au"
@@ -329,6 +330,7 @@ def test_atoms_that_meet_after_the_search_are_named():
         kff.Calculator(repulsive(), skin=-1.0)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_it_takes_potentials_files_and_folders_of_runs(tmp_path):
     model, crystal = repulsive(), copper()
     crystal.calc = kff.Calculator(model)

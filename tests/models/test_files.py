@@ -169,6 +169,7 @@ def test_the_other_backend_gives_the_same_numbers_of_a_committee_too(tmp_path):
     assert result.passed, str(result)
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.parametrize("version", [1, 2])
 def test_compiled_models_of_all_formats_load(version):
     """Silicon carbide after one epoch, in float64: a sum in format 1, a committee with groups of learning rates in format 2."""

@@ -48,6 +48,7 @@ def test_the_structures_are_named_and_the_weights_are_those_of_before_the_epoch(
     assert all(np.isfinite(value).all() for value in values(model))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_averages_of_weights_are_saved_and_loaded(tmp_path):
     """With an optimizer that averages, `fit`, `evaluate`, `fit` and `save` follow each other on every backend."""
     model = kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5))

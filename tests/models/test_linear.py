@@ -101,7 +101,6 @@ def test_the_solution_is_the_minimum_also_with_a_regularizer(labelled):
         assert abs(up - down) < 1e-3 * (up + down - 2 * lowest)
 
 
-@pytest.mark.slow_on_tensorflow
 def test_weights_that_multiply_each_other_are_refused_and_kept(labelled):
     model, weights = linear_model()
     data = kff.data.Dataset(labelled, model, batch_size=6)

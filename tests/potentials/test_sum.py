@@ -12,6 +12,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 SILICON = bulk("Si", cubic=True)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws():
     morse = RepulsiveMorse(["Si", "C"], well_depth=[1.0, 2.0], stiffness=[1.5, 2.0], bond_length=[2.2, 1.5], cutoff=3.2)
     carbide = bulk("SiC", "zincblende", a=4.36, cubic=True)

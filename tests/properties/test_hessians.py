@@ -54,6 +54,7 @@ def test_third_order_is_the_second_difference_of_forces(atoms):
     np.testing.assert_allclose(products, expected.ravel(), atol=2e-3 * np.abs(expected).max())
 
 
+@pytest.mark.slow_on_tensorflow
 def test_products_with_the_hessian_train_a_model(atoms):
     displacements = np.random.default_rng(0).normal(size=(2, 8, 3))
     labels = np.einsum("iajb,djb->dia", KNOWN["sw_hessian"].reshape(8, 3, 8, 3), displacements)

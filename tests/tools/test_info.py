@@ -27,6 +27,7 @@ def test_model_of_a_run_loads_in_a_process_of_its_own(run_folder, tmp_path):
     assert done.returncode == 0, done.stderr[-500:]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_command_line_works_in_a_process_of_its_own(run_folder):
     done = subprocess.run([sys.executable, "-m", "keras_ff_tools.main", "info", run_folder], capture_output=True, text=True)
     assert done.returncode == 0 and "NeuralIL" in done.stdout, done.stderr[-500:]

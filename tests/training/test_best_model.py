@@ -18,6 +18,7 @@ def fit(callbacks, epochs=5, **kwargs):
     return weights(model), history.history
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_saved_model_is_the_one_that_was_validated_best(tmp_path):
     best = BestModel(tmp_path / "best.keras", monitor="val_forces_mae", mode="max")
     _, history = fit([EvaluateAverage(), best])

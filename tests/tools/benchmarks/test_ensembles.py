@@ -5,7 +5,7 @@ import keras_ff as kff
 TINY = {"cutoff": 3.0, "n_max": 1}
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_ensembles(ean, rows):
     from keras_ff_tools.benchmarks import ensembles
 

@@ -1,7 +1,7 @@
 import pytest
 
 
-@pytest.mark.slow_on_tensorflow
+@pytest.mark.slow
 def test_scale(mlearn, rows):
     from keras_ff_tools.benchmarks import scale
 
