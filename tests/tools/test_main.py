@@ -19,7 +19,7 @@ def test_help_teaches_and_does_not_import_keras():
 
 
 @pytest.mark.parametrize(
-    "verb", ["convert", "train", "evaluate", "info", "check", "export", "relax", "md", "lammps", "ipi", "benchmark"]
+    "verb", ["convert", "train", "evaluate", "presets", "info", "check", "export", "relax", "md", "lammps", "ipi", "benchmark"]
 )
 def test_every_verb_has_a_description_with_examples(verb):
     from importlib import import_module
