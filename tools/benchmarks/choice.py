@@ -104,7 +104,8 @@ def _result(problem, seed, data, folder):
         result = resume(folder)
     else:
         sets = {name: str(file) for name, file in sets.items()}
-        result = train(Settings(**sets, epochs=problem.epochs, seed=seed, **problem.settings), folder)
+        # The shear stresses of some sets, which are not trained, are in another order.
+        result = train(Settings(**sets, epochs=problem.epochs, seed=seed, force=True, **problem.settings), folder)
     structures = kff.data.read(str(sets["test"]))
     # In one model, which is compiled once.
     model = kff.load(files.best)

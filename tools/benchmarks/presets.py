@@ -59,7 +59,8 @@ def networks(data: str, out: str, presets: Path = PRESETS) -> None:
             "title": f"{name.capitalize()}: NeuralIL trained on the mlearn set",
             "data": f"Energies and forces of mlearn (density functional theory, VASP, PBE): {len(train)} structures, a tenth of "
             f"which chose between two models; {len(test)} others of the same simulations to test. Stresses were not trained.",
-            "command": f"`keras-ff train --train {symbol}_train.xyz --test {symbol}_test.xyz --epochs {settings.epochs}`",
+            "command": f"`keras-ff train --train {symbol}_train.xyz --test {symbol}_test.xyz --epochs {settings.epochs}"
+            f"{' --force' * settings.force}`",
             **MLEARN,
         }
         _write(model, presets / f"{name}_mlearn", about, _errors(run.path / "errors_test.csv"))
