@@ -58,7 +58,7 @@ def test_a_model_goes_into_a_folder_and_comes_back_without_its_optimizer(tmp_pat
     row = {"group": "all", "label": "forces", "unit": "meV/Å", "count": 6, "mae": 12.345, "rmse": 20.0, "largest": 41.0}
     model.save_to_preset(tmp_path / "mine", title="Silicon", data="PBE", license="CC0", citation="Nobody", errors=[row])
     copy = kff.ForceField.from_preset(tmp_path / "mine")
-    assert copy.optimizer is None and copy.potential.n_max == 1
+    assert getattr(copy, "optimizer", None) is None and copy.get_config() == model.get_config()
     about = read_metadata(tmp_path / "mine")
     assert about["errors"] == [row] and about["name"] == "mine" and "keras" in about["versions"]
     text = (tmp_path / "mine" / CARD).read_text(encoding="utf-8")

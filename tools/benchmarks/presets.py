@@ -19,6 +19,11 @@ MLEARN = {
     "J. Chem. Inf. Model. 62, 88 (2022) (NeuralIL).",
 }
 
+# The repository of mlearn lacks these two training sets.
+REBUILT = (
+    " The training structures are those within the GAP of the same authors, `mvl_models/ELEMENT/gap/gap.xml` of their repository."
+)
+
 # Title and reference of each classical potential, and its constructor.
 CLASSICAL = {
     "silicon_stillinger_weber": (
@@ -58,7 +63,9 @@ def networks(data: str, out: str, presets: Path = PRESETS) -> None:
         about = {
             "title": f"{name.capitalize()}: NeuralIL trained on the mlearn set",
             "data": f"Energies and forces of mlearn (density functional theory, VASP, PBE): {len(train)} structures, a tenth of "
-            f"which chose between two models; {len(test)} others of the same simulations to test. Stresses were not trained.",
+            f"which chose between two models; {len(test)} others of the same simulations to test. Stresses were not trained."
+            + REBUILT
+            * (symbol in ("Ni", "Cu")),
             "command": f"`keras-ff train --train {symbol}_train.xyz --test {symbol}_test.xyz --epochs {settings.epochs}"
             f"{' --force' * settings.force}`",
             **MLEARN,
