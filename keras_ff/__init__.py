@@ -25,6 +25,7 @@ _HOMES = {
     "astype": "keras_ff.models",
     "enable_float64": "keras_ff.backend",
     "load": "keras_ff.models",
+    "presets": "keras_ff.models",
 }
 _MODULES = (
     "active",

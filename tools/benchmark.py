@@ -11,6 +11,7 @@ Data (--data FOLDER):
     mlearn      files Si_train.xyz, Si_test.xyz, ... of the mlearn set; by default the bundled ones of silicon and molybdenum
     germanium   the same with Ge and Si
     neuralil    ean_validation.xyz and ean_split_60_15.json
+    sets        folders mlearn, neuralil (as above) and unlike (3BPA_300K_train.xyz.gz, InP_train.xyz.gz, Ta_train.xyz.gz, ...)
     paper       SPOSCAR and FORCE_CONSTANTS_VASP of M3RG-IITD/Force-field-optimization on GitHub
     lammps      Ti.meam.spline; by default that of the installed LAMMPS
 
@@ -48,6 +49,10 @@ SUITES = {
     ),
     "accuracy": Suite("train on each element and evaluate on its test set", {"element": "mlearn"}),
     "ean": Suite("the same for ethylammonium nitrate, frozen split", {"accuracy": "neuralil"}),
+    "choice": Suite(
+        "whether a run delivers the better of its two models", dict.fromkeys(("first-seed", "second-seed", "third-seed"), "sets")
+    ),
+    "presets": Suite("write the presets, from the runs of `choice`", dict.fromkeys(("networks", "classical"), "sets")),
     "classical": Suite("classical potentials, against LAMMPS if it is installed", {"potentials": None}),
     "splines": Suite("spline MEAM of titanium, likewise", {"titanium": "lammps"}),
     "spline-networks": Suite(

@@ -33,9 +33,12 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff import data, load
     from keras_ff.export import export
     from keras_ff.models.files import model_file
+    from keras_ff.models.presets import PREFIX
 
     path = model_file(args.model)
-    folder = args.out or path.with_suffix("")
+    # Not into the installed package.
+    beside = args.model.removeprefix(PREFIX) if args.model.startswith(PREFIX) else path.with_suffix("")
+    folder = args.out or beside
     model = load(path, dtype=args.dtype)
     structures = data.read(args.structures) if args.structures else ()
     difference = export(model, folder, to=args.to, structures=structures)

@@ -21,16 +21,22 @@ from keras_ff_tools.run.folder import RunFolder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, or anything that holds structures")
+    parser.add_argument(
+        "source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, preset:NAME, or anything that holds structures"
+    )
     parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="for the numbers of neighbors, in Å (default 5)")
     add_reading(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print what the source holds."""
+    from keras_ff.models.presets import is_preset, preset_file
+
     folder = RunFolder(args.source)
     if folder.exists:
         describe_run(folder)
+    elif is_preset(args.source):
+        describe_model(preset_file(args.source))
     elif Path(args.source).suffix == ".keras":
         describe_model(Path(args.source))
     else:

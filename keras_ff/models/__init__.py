@@ -8,6 +8,7 @@ from keras_ff.models.files import astype, load
 from keras_ff.models.force_field import ForceField
 from keras_ff.models.linear import fit_linear
 from keras_ff.models.members import joined, member
+from keras_ff.models.presets import presets
 
 __all__ = [
     "Ensemble",
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "member",
     "miscalibration",
+    "presets",
     "reliability",
     "spline_domains",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 # Keras finds the losses, metrics and optimizers of a compiled model once their modules are imported.
 from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
 from keras_ff.forks import check_process
+from keras_ff.models.presets import is_preset, preset_file
 
 if TYPE_CHECKING:
     from keras_ff.models.force_field import ForceField
@@ -30,7 +31,8 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
         model = kff.load("silicon.keras")
 
     Args:
-        path: The `.keras` file, or the folder of a run of `keras-ff train`, whose best model is taken.
+        path: The `.keras` file, the folder of a run of `keras-ff train`, whose best model is taken, or a preset: its folder, or
+            "preset:silicon_mlearn".
         dtype: "float32" or "float64" to convert the model; by default it keeps its own.
 
     Returns:
@@ -66,14 +68,17 @@ def load(path: str | Path, dtype: str | None = None) -> ForceField:
 
 
 def model_file(path: str | Path) -> Path:
-    """The file that a user means: the path itself, or the best model in the folder of a run.
+    """The file that a user means: the path itself, the best model in the folder of a run, or the model of a preset.
 
     Args:
-        path: Path of a file or a folder.
+        path: Path of a file or a folder, or "preset:" and the name of a preset.
 
     Raises:
         FileNotFoundError: If the folder has no model.
+        ValueError: If there is no such preset.
     """
+    if is_preset(path):
+        return preset_file(path)
     path = Path(path)
     if not path.is_dir():
         return path

@@ -16,6 +16,7 @@ from keras_ff.forks import check_process
 from keras_ff.geometry import Neighborhood, determinant, flat_indices, pair_vectors
 from keras_ff.layers.base import common_dtype
 from keras_ff.models.adaptation import AdaptableModel
+from keras_ff.models.cards import PresetModel
 from keras_ff.models.chunks import at_once, in_chunks
 from keras_ff.models.files import write_version
 from keras_ff.potentials.base import energies_and_gradient, terms_with
@@ -36,7 +37,7 @@ FORMAT = 2
 
 
 @keras.saving.register_keras_serializable("keras_ff")
-class ForceField(AdaptableModel):
+class ForceField(PresetModel, AdaptableModel):
     """Force field: the Keras model that computes energy, forces and stress of structures from a potential.
 
     A batch is a dict of `positions`, `species`, `cell`, `neighbors`, `shifts` as

@@ -7,6 +7,7 @@ import ase
 import keras
 
 import keras_ff as kff
+from keras_ff.models.cards import kind
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.with_members import members_of
@@ -110,9 +111,3 @@ def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mappi
 def learns_noise(model: kff.ForceField) -> bool:
     """Whether a model is a deep ensemble, whose members learn the variances of their errors."""
     return isinstance(model, kff.Ensemble) and model.potential.learned_noise
-
-
-def kind(model: kff.ForceField) -> str:
-    """Names of the potentials of a model, such as "NeuralIL + ZBL", and the size of a committee."""
-    terms = " + ".join(type(term).__name__ for term in model.potential.terms())
-    return f"{terms}, committee of {model.members}" if isinstance(model, kff.Ensemble) else terms
