@@ -68,7 +68,7 @@ class Batcher(TakesBatches):
         """Make the batcher of a model.
 
         Args:
-            model: `ForceField` or `Batcher`.
+            model: `ForceField` or `Batcher`, or another object with `species` and `cutoff`, such as a potential.
             cutoff: Radius in Å within which neighbors are listed; by default the cutoff of the model.
             dtype: Dtype of the floating-point arrays; by default that of the model.
             skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed too.
@@ -77,14 +77,10 @@ class Batcher(TakesBatches):
             `Batcher`.
 
         Raises:
-            TypeError: If the model is neither.
+            TypeError: If the model is none of these.
             ValueError: If the cutoff is not a positive number.
         """
-        if not isinstance(model, TakesBatches):
-            raise TypeError(
-                "Batches are made for a ForceField, or for keras_ff.data.Batcher(species, cutoff) where there is none. Received a "
-                f"{type(model).__name__}."
-            )
+        model = taking_batches(model)
         cutoff = model.cutoff if cutoff is None else cutoff
         return cls(model.species, cutoff, model.wave_cutoff, dtype or model.compute_dtype, skin)
 
@@ -244,6 +240,26 @@ class Batcher(TakesBatches):
         """
         self._wave_shape = tuple(np.max([wave_shape(cell, self.wave_cutoff) for cell in cells], axis=0).tolist())
         self._last_waves = None
+
+
+def taking_batches(model: Any) -> TakesBatches:
+    """The model itself, or a batcher for another object with `species` and `cutoff`, such as a potential.
+
+    Args:
+        model: Object that batches are made for.
+
+    Raises:
+        TypeError: If it has no species and no cutoff.
+    """
+    if isinstance(model, TakesBatches):
+        return model
+    if getattr(model, "species", None) is None or getattr(model, "cutoff", None) is None:
+        raise TypeError(
+            "Batches are made for a ForceField, or for keras_ff.data.Batcher(species, cutoff) where there is none. Received a "
+            f"{type(model).__name__}."
+        )
+    waves, dtype = getattr(model, "wave_cutoff", 0.0), getattr(model, "compute_dtype", "float32")
+    return Batcher(model.species, model.cutoff, waves, dtype)
 
 
 def structure_batch(model: TakesBatches, atoms: Atoms, cutoff: float | None = None) -> dict[str, np.ndarray]:

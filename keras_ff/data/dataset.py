@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from keras_ff.arguments import whole
 from keras_ff.data.ahead import Ahead
-from keras_ff.data.batches import Batcher
+from keras_ff.data.batches import Batcher, taking_batches
 from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
@@ -67,8 +67,8 @@ class Dataset(keras.utils.PyDataset):
     Args:
         structures: List of `ase.Atoms`, as from `read`, or the path of a file made by `write_cache`, from which structures are read
             batch by batch.
-        model: `ForceField`, or `keras_ff.data.Batcher(species, cutoff)` where there is no model. An `Ensemble` with a `bootstrap`
-            gets batches in which each member has its own sample of the structures.
+        model: `ForceField`, or another object with `species` and `cutoff`: a potential, or a `keras_ff.data.Batcher`. An `Ensemble`
+            with a `bootstrap` gets batches in which each member has its own sample of the structures.
         batch_size: Number of structures in a batch.
         shuffle: Whether the order changes from epoch to epoch.
         seed: Seed of the shuffling.
@@ -90,7 +90,7 @@ class Dataset(keras.utils.PyDataset):
         left_out: Indices of the structures with the weight 0, which are not in `structures`.
 
     Raises:
-        TypeError: If the model is neither.
+        TypeError: If the model has no species and no cutoff.
         ValueError: If there is no structure, a weight is negative or not finite, an element is unknown to the model, a structure is
             broken, a structure fits in none of `shapes`, or the model sums over waves and a structure is not periodic in all
             directions.
@@ -121,6 +121,7 @@ class Dataset(keras.utils.PyDataset):
         super().__init__()
         if dtype and keras.backend.standardize_dtype(dtype) not in ("float32", "float64"):
             raise ValueError(f"Batches are float32 or float64, as positions need their digits. Received dtype={dtype!r}.")
+        model = taking_batches(model)
         self.batcher = Batcher.of(model, dtype=dtype)
         self.species, self.cutoff, self.dtype = self.batcher.species, self.batcher.cutoff, self.batcher.dtype
         self.bootstrap, self.n_samples = model.bootstrap, model.members

@@ -1,5 +1,6 @@
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -194,6 +195,7 @@ def test_bad_input_is_refused_at_the_door(silicon):
         Dataset(silicon, {"species": ["Si"], "cutoff": 5.0})
     with pytest.raises(ValueError, match="batch_size"):
         Dataset(silicon, MODEL, batch_size=0)
+    assert Dataset(silicon[:1], SimpleNamespace(species=["Si"], cutoff=4.0)).dtype == np.float32
     broken = silicon[0].copy()
     broken.positions[3] = np.nan
     with pytest.raises(ValueError, match=r"Structure 1 \(Si63\): The position of atom 3"):
