@@ -27,10 +27,12 @@ SHORTER_COMMANDS = {
     "convert tutorials/data/Si_train.xyz.gz": "convert tutorials/data/Si_train.xyz.gz@::6",
     "--minutes 5": "--epochs 4",
     "--epochs 10": "--epochs 2",
+    "-o phonons_silicon": "-o phonons_silicon --points 20 --mesh 2",
 }
 # Commands that are not run here, and why.
 NOT_HERE = {
     "make": "they take minutes, make an environment of their own, and are tests themselves",
+    "keras-ff demo": "it takes minutes, and has tests of its own",
     "keras-ff benchmark": "it measures for minutes",
     "keras-ff ipi": "the block with i-PI has run it",
 }

@@ -1,4 +1,6 @@
 import ast
+import base64
+import json
 import os
 import re
 import subprocess
@@ -30,8 +32,6 @@ def test_program_is_sound(path):
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_notebook_is_that_of_the_program_and_was_executed(path):
-    import json
-
     notebook = json.loads(path.with_suffix(".ipynb").read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in cells)
@@ -41,6 +41,14 @@ def test_notebook_is_that_of_the_program_and_was_executed(path):
     program = path.read_text(encoding="utf-8")
     for cell in cells:
         assert "".join(cell["source"]) in program, "The notebook is older than the program: render it again (see CONTRIBUTING.md)."
+
+
+@pytest.mark.parametrize("name", ["06_engines", "07_how_sure_is_it"])
+def test_pictures_of_the_readme_are_those_of_the_notebooks(name):
+    notebook = json.loads((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))
+    outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    pictures = [base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data]
+    assert (FOLDER / "figures" / f"{name}.png").read_bytes() in pictures, "Copy it from the new notebook to tutorials/figures."
 
 
 @pytest.mark.slow
