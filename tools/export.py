@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff import data, load
     from keras_ff.export import export
     from keras_ff.models.files import model_file
-    from keras_ff.models.presets import PREFIX
+    from keras_ff.models.preset_files import PREFIX
 
     path = model_file(args.model)
     # Not into the installed package.

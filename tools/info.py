@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print what the source holds."""
-    from keras_ff.models.presets import is_preset, preset_file
+    from keras_ff.models.preset_files import is_preset, preset_file
 
     folder = RunFolder(args.source)
     if folder.exists:

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the table of the presets, or the card of one."""
     from keras_ff.models.cards import card
-    from keras_ff.models.presets import preset_folder, read_metadata
+    from keras_ff.models.preset_files import preset_folder, read_metadata
 
     if args.name:
         folder = preset_folder(args.name)
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _table():
-    from keras_ff.models.presets import preset_file, presets
+    from keras_ff.models.preset_files import preset_file, presets
 
     rows = [("name", "elements", "test MAE of energy, forces", "size", "")]
     for name, about in presets().items():

@@ -8,7 +8,7 @@ from keras_ff.models.files import astype, load
 from keras_ff.models.force_field import ForceField
 from keras_ff.models.linear import fit_linear
 from keras_ff.models.members import joined, member
-from keras_ff.models.presets import presets
+from keras_ff.models.preset_files import presets
 
 __all__ = [
     "Ensemble",

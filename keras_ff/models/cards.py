@@ -12,7 +12,7 @@ import keras
 from keras_ff import backend
 from keras_ff.files import checksum_of, replace_when_complete
 from keras_ff.models.files import astype, load
-from keras_ff.models.presets import CARD, METADATA, MODEL, preset_file
+from keras_ff.models.preset_files import CARD, METADATA, MODEL, preset_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def card(metadata: Mapping) -> str:
     """Markdown page about a preset.
 
     Args:
-        metadata: What `keras_ff.models.presets.read_metadata` returns.
+        metadata: What `keras_ff.models.preset_files.read_metadata` returns.
     """
     name = metadata["name"]
     lines = [

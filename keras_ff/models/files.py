@@ -14,7 +14,7 @@ import numpy as np
 # Keras finds the losses, metrics and optimizers of a compiled model once their modules are imported.
 from keras_ff import backend, losses, metrics, optimizers  # noqa: F401
 from keras_ff.forks import check_process
-from keras_ff.models.presets import is_preset, preset_file
+from keras_ff.models.preset_files import is_preset, preset_file
 
 if TYPE_CHECKING:
     from keras_ff.models.force_field import ForceField

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import keras_ff as kff
-from keras_ff.models.presets import PRESETS
+from keras_ff.models.preset_files import PRESETS
 from keras_ff.potentials import BKS, EDIP, StillingerWeber, Tersoff
 from keras_ff_tools.benchmarks.measure import mlearn, row
 from keras_ff_tools.run.evaluation import predict

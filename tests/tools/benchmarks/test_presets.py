@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 import keras_ff as kff
-from keras_ff.models.presets import read_metadata
+from keras_ff.models.preset_files import read_metadata
 from keras_ff_tools.run.evaluation import COLUMNS, write_errors
 from keras_ff_tools.run.files import write_json
 from keras_ff_tools.run.folder import RunFolder

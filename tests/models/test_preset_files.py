@@ -9,7 +9,7 @@ from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff.models.cards import PARAGRAPHS, card
-from keras_ff.models.presets import CARD, METADATA, MODEL, PRESETS, preset_file, read_metadata
+from keras_ff.models.preset_files import CARD, METADATA, MODEL, PRESETS, preset_file, read_metadata
 
 NAMES = sorted(kff.presets())
 
