@@ -4,7 +4,7 @@
 #   make quick                     the tests of one backend that matter most, for work in progress
 #   make fuzz                      5,000 damaged files of all kinds that are read, minutes
 #   make lint                      style
-#   make docs                      the documentation, docs_html/index.html, about two minutes; needs no network once it is installed
+#   make docs                      the documentation, docs_html/site/index.html, about two minutes; needs no network once it is installed
 # The tests that matter most, on the newest releases and on the oldest that pyproject.toml allows:
 #   make test-next PYTHON=python3.13     in .venv-next; JAX 0.11 and later need Python 3.12
 #   make test-oldest PYTHON=python3.11   in .venv-oldest
@@ -68,8 +68,8 @@ lint: $(ENV)/.installed-test
 
 # Links to other sites are not looked at: that needs a network, `sphinx-build -b linkcheck`.
 docs: $(ENV)/.installed-docs
-	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m sphinx -W --keep-going -c tutorials/docs tutorials docs_html
-	@echo "== open docs_html/index.html"
+	KERAS_BACKEND=$(BACKEND) $(ENV)/bin/python -m sphinx -W --keep-going -c tutorials/docs tutorials docs_html/site
+	@echo "== open docs_html/site/index.html"
 
 $(ENV)/.installed-docs: pyproject.toml
 	test -x $(ENV)/bin/python || $(PYTHON) -m venv $(ENV)
