@@ -10,7 +10,7 @@ from pathlib import Path
 from keras_ff.files import checksum_of
 
 # Those that come with the library, a folder each.
-PRESETS = Path(__file__).parents[1] / "presets"
+PRESETS = Path(__file__).parents[1] / "preset_folders"
 
 # Names of the files of a preset.
 MODEL, METADATA, CARD = "model.keras", "metadata.json", "README.md"
