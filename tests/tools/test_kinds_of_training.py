@@ -66,7 +66,7 @@ def test_old_data_are_mixed_in_counted_and_measured_and_frozen_parts_stay(run_fo
     sentence = "6 structures of the old data: 4 in the training set beside 3 new ones, 2 in the validation set"
     assert f"replay      {sentence}" in done.out and "frozen      network, scale" in done.out
     assert f"Errors on {sentence}, before and after the training: energy" in (run / "report.html").read_text(encoding="utf-8")
-    assert RunFolder(run).data()["sets"]["replay"] == {"structures": 6}
+    assert RunFolder(run).data()["sets"]["replay"]["structures"] == 6
     before, after = (kff.load(path).potential.parts[0] for path in (run_folder, run))
     before, after = (
         [keras.ops.convert_to_numpy(weight) for weight in (one.network.linear.kernel, one.slope, one.elements)]
