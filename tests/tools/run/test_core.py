@@ -51,7 +51,7 @@ def test_a_classical_potential_has_one_only_where_it_is_asked_for():
 
 def test_the_energy_rises_below_the_shortest_distance_with_the_core_and_falls_without():
     falling = kff.potentials.NeuralIL(["Si"], cutoff=3.5, n_max=2, seed=1)
-    falling.energy_scale.assign(5.0)
+    falling.energy_scale.assign(10.0)
     crystal = bulk("Si")
     shortest = closest_pairs([crystal], ["Si"])[0, 0]
     dimers = [Atoms("Si2", [[0, 0, 0], [0, 0, r]]) for r in np.linspace(shortest, 0.5, 38)]
