@@ -10,6 +10,9 @@ from keras_ff.training.schedules import START, WARMUP, one_cycle_rate
 # Fraction of the minutes that is left unplanned, as not every epoch takes the same time.
 RESERVE = 0.04
 
+# Fraction of the minutes that is trained after compilation, however long that took: a network that learned nothing helps nobody.
+LEAST = 0.5
+
 # The time of an epoch is measured, compilation apart, for this fraction of the minutes, and for at most so many epochs.
 MEASURE, MOST_MEASURED = 0.03, 20
 
@@ -27,9 +30,11 @@ class OneCycle(keras.callbacks.Callback):
     It is the curve of `keras_ff.training.one_cycle`, which is made of operations of the backend and knows its length from the
     beginning; these rates are numbers.
 
-    With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time. A resumed run is
-    given that plan, and has the same epochs and the same rates. Unlike a schedule inside the optimizer, the rate is no constant of
-    the compiled training step, which is compiled once although the plan comes later. `fit` takes `epochs=one_cycle.most_epochs`.
+    With `minutes`, the first epochs are measured; then the number of epochs is set so that the run ends in time, or later where
+    compilation has taken more than half of the minutes: half of them are trained, and `overrun` is the time in s beyond. A
+    resumed run is given that plan, and has the same epochs and the same rates. Unlike a schedule inside the optimizer, the rate is
+    no constant of the compiled training step, which is compiled once although the plan comes later. `fit` takes
+    `epochs=one_cycle.most_epochs`.
 
     Args:
         peak: Highest learning rate.
@@ -52,6 +57,7 @@ class OneCycle(keras.callbacks.Callback):
         super().__init__()
         self.peak, self.epochs, self.minutes, self.measured, self.on_plan = peak, epochs, minutes, measured, on_plan
         self.began = time.monotonic() if began is None else began
+        self.overrun = 0.0
         self._ends = []
 
     @property
@@ -88,10 +94,11 @@ class OneCycle(keras.callbacks.Callback):
         budget = 60 * self.minutes
         left = self.began + (1 - RESERVE) * budget - self._ends[-1]
         spent = self._ends[-1] - self._ends[0]
-        if left > 0 and (len(self._ends) < 2 or spent < MEASURE * budget and len(self._ends) < MOST_MEASURED):
+        if len(self._ends) < 2 or (spent < MEASURE * budget and len(self._ends) < MOST_MEASURED):
             return
-        more = left * (len(self._ends) - 1) / spent if left > 0 else 0
-        self.epochs, self.measured = done + int(more), done
+        least = max(LEAST * budget - spent, 0.0)
+        self.overrun = max(least - left, 0.0)
+        self.epochs, self.measured = done + int(max(left, least) * (len(self._ends) - 1) / spent), done
         # Keras hands the same dictionary to all callbacks, which read the length of the run from it.
         self.params["epochs"] = self.epochs
         if self.on_plan:

@@ -275,6 +275,9 @@ class TrainingRun:
         def planned(epochs, measured):
             folder.write_plan(epochs, measured)
             progress.every = max(1, epochs // LINES)
+            if cycle.overrun > 1:
+                took = f"Compilation took most of {settings.minutes:g} minutes"
+                print(f"{took}: the run takes {cycle.overrun:.0f} s more, so that the network learns something.", flush=True)
 
         if plan["epochs"]:
             progress.every = max(1, plan["epochs"] // LINES)

@@ -48,9 +48,11 @@ def test_run_ends_in_time_at_a_low_rate(monkeypatch, first, epoch, start_up):
     assert rates[-1] < 0.2 and max(rates) <= 1.0
 
 
-def test_time_that_is_over_after_the_first_epoch_ends_the_run(monkeypatch):
-    _, rates, cycle = simulate(monkeypatch, 0.1, 10.0, 1.0)
-    assert cycle.epochs == len(rates) == 1
+def test_half_of_the_minutes_are_trained_however_long_compilation_takes(monkeypatch):
+    seconds, rates, cycle = simulate(monkeypatch, 0.1, 10.0, 1.0)
+    assert cycle.epochs == len(rates) == 4
+    assert cycle.overrun == pytest.approx(seconds - 6 + 0.04 * 6)
+    assert simulate(monkeypatch, 2.0, 10.0, 1.0)[2].overrun == 0.0
 
 
 def test_planned_run_has_the_same_rates_when_resumed(monkeypatch):
