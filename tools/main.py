@@ -1,7 +1,6 @@
 """The program `keras-ff`: finds the verb, sets the backend, and prints errors as sentences."""
 
 import argparse
-import difflib
 import importlib
 import os
 import re
@@ -10,6 +9,8 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
+
+from keras_ff_tools.arguments import meant
 
 # Modules are imported when their verb is used, so that help appears at once.
 VERBS = {
@@ -96,8 +97,8 @@ def _parser(arguments):
     parser.set_defaults(verb=None)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb")
     wanted = next((word for word in arguments if not word.startswith("-")), None)
-    if wanted and wanted not in VERBS and (near := difflib.get_close_matches(wanted, VERBS, 1)):
-        parser.error(f"there is no verb {wanted!r}. Did you mean {near[0]!r}?")
+    if wanted and wanted not in VERBS and (told := meant(wanted, VERBS)):
+        parser.error(f"there is no verb {wanted!r}.{told}")
     for name, summary in VERBS.items():
         verb = verbs.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == wanted:

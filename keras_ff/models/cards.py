@@ -30,8 +30,7 @@ def kind(model: ForceField) -> str:
         model: The model.
     """
     terms = " + ".join(type(term).__name__ for term in model.potential.terms())
-    members = getattr(model, "members", None)
-    return terms if members is None else f"{terms}, committee of {members}"
+    return terms if model.members is None else f"{terms}, committee of {model.members}"
 
 
 class PresetModel:
