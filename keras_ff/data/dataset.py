@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from keras_ff.data.bootstrap import bootstrap_counts
 from keras_ff.data.buckets import choose_buckets, given_buckets
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.filters import as_sequence, selected
+from keras_ff.data.geometry_checks import upper_bound
 from keras_ff.data.label_search import KINDS
 from keras_ff.data.records import labelled_record
 from keras_ff.data.summary import summary
@@ -176,17 +178,23 @@ class Dataset(keras.utils.PyDataset):
                 self._row(int(counts.argmax()))
 
     def _survey_of_atoms(self, progress):
-        rows = []
+        names, rows = ("n_neighbors", "n_pairs", "stress_set_aside", "energy", "stress", "species"), []
         for index in _progress(range(len(self.structures)), progress):
             row = self._row(index)
-            sizes = {name: row[name] for name in ("n_neighbors", "n_pairs", "stress_set_aside", "stress")}
-            counts, forces = np.bincount(row["species"], minlength=len(self.species)), bool(np.isfinite(row["forces"]).all())
-            rows.append(
-                {**sizes, "forces": forces, "n_atoms": len(row["species"]), "energies": row["energy"], "compositions": counts}
-            )
-        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        labeled = {"energy": np.isfinite(columns["energies"]), "stress": np.isfinite(columns["stress"]).all(axis=1)}
-        return {**columns, **labeled, "elements": np.array([atomic_numbers[symbol] for symbol in self.species])}
+            rows.append((math.isfinite(upper_bound(row["forces"])), *[row[name] for name in names]))
+        forces, *sizes, energies, stress, species = zip(*rows, strict=True)
+        n_atoms, count = np.array([len(one) for one in species]), len(self.species)
+        kinds = np.repeat(np.arange(len(rows)) * count, n_atoms) + np.concatenate(species)
+        return {
+            **{name: np.array(size) for name, size in zip(names, sizes, strict=False)},
+            "n_atoms": n_atoms,
+            "energies": np.array(energies),
+            "energy": np.isfinite(energies),
+            "forces": np.array(forces),
+            "stress": np.isfinite(stress).all(axis=1),
+            "elements": np.array([atomic_numbers[symbol] for symbol in self.species]),
+            "compositions": np.bincount(kinds, minlength=len(rows) * count).reshape(-1, count),
+        }
 
     def _survey_of_waves(self):
         """Make room in all batches for the waves of every structure."""
@@ -311,7 +319,7 @@ class Dataset(keras.utils.PyDataset):
         row = self._rows.get(index)
         if row is None:
             row = self._make_row(index)
-            size = sum(value.nbytes for value in (*row.values(), *row["rows"]) if isinstance(value, np.ndarray))
+            size = sum([value.nbytes for value in (*row.values(), *row["rows"]) if isinstance(value, np.ndarray)])
             if self._bytes + size <= self.max_memory:
                 self._rows[index] = row
                 self._bytes += size

@@ -18,6 +18,7 @@ from keras_ff.data.geometry_checks import (
     check_images,
     check_pairs,
     checked_cutoff,
+    upper_bound,
 )
 
 if TYPE_CHECKING:
@@ -94,12 +95,12 @@ def pairs_within(
     sides = _sides(positions, cell, periodic)
     check_count(len(positions), sides, periodic, cutoff)
     # Atoms are at most so many lattice planes away, of which there are three sets.
-    if any(repeats) and 2.0 * float(np.abs(positions).max()) > MOST_TURNS * min(sides):
+    if any(repeats) and 2.0 * upper_bound(positions) > MOST_TURNS * min(sides):
         _check_turns(positions, cell, periodic)
-    if len(positions) ** 2 * math.prod(max(2.0 * cutoff / side, 1.0) for side in sides) > MOST_PAIRS:
+    if len(positions) ** 2 * math.prod([max(2.0 * cutoff / side, 1.0) for side in sides]) > MOST_PAIRS:
         check_crowding(positions, completed(cell, periodic), periodic, cutoff)
-    sparse = math.prod(max(side / cutoff, 1.0) for side in sides) > SPARSE * (len(positions) + FEW)
-    thin = any(cutoff > THIN * side for side, one in zip(sides, repeats, strict=True) if one)
+    sparse = math.prod([max(side / cutoff, 1.0) for side in sides]) > SPARSE * (len(positions) + FEW)
+    thin = any([one and cutoff > THIN * side for side, one in zip(sides, repeats, strict=True)])
     if sparse or thin or cutoff > 100.0 * max(sides):
         pairs, S = _pairs_by_tree(positions, cell, periodic, cutoff)
     else:
@@ -127,14 +128,11 @@ def _sides(positions, cell, periodic):
 
 def _plane_distances(cell):
     """Distances of lattice planes in Å, three numbers; in plain Python, which is faster for a single matrix."""
-    a, b, c = cell.tolist()
-    normals = [_cross(b, c), _cross(c, a), _cross(a, b)]
-    volume = abs(sum(x * y for x, y in zip(a, normals[0], strict=True)))
-    return [volume / math.hypot(*normal) for normal in normals]
-
-
-def _cross(a, b):
-    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+    (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
+    x, y, z = e * i - f * h, f * g - d * i, d * h - e * g
+    volume = abs(a * x + b * y + c * z)
+    second, third = math.hypot(h * c - i * b, i * a - g * c, g * b - h * a), math.hypot(b * f - c * e, c * d - a * f, a * e - b * d)
+    return [volume / math.hypot(x, y, z), volume / second, volume / third]
 
 
 def _check_turns(positions, cell, periodic):
@@ -244,7 +242,8 @@ def dense(i: np.ndarray, j: np.ndarray, S: np.ndarray, n_atoms: int, n_neighbors
             f"Atom {int(counts.argmax())} has {most} neighbors, but n_neighbors={n_neighbors} leaves room for {n_neighbors} only. "
             f"Raise n_neighbors to {most} or more."
         )
-    # The pairs are sorted by atom. Behind the last one is the padding.
-    columns, counts = np.arange(n_neighbors), counts[:, None]
-    pairs = np.where(columns < counts, np.cumsum(counts)[:, None] - counts + columns, len(i))
-    return np.append(j, -1).astype(np.int32, copy=False).take(pairs), np.append(S, np.zeros((1, 3), S.dtype), axis=0).take(pairs, 0)
+    # The pairs are sorted by atom, so they fill the rows one after the other.
+    filled = np.flatnonzero(np.arange(n_neighbors) < counts[:, None])
+    neighbors, shifts = np.full(n_atoms * n_neighbors, -1, np.int32), np.zeros((n_atoms * n_neighbors, 3), S.dtype)
+    neighbors[filled], shifts[filled] = j, S
+    return neighbors.reshape(n_atoms, n_neighbors), shifts.reshape(n_atoms, n_neighbors, 3)

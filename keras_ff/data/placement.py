@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution
+from keras_ff.data.geometry_checks import check_contact, check_geometry, check_resolution, upper_bound
 from keras_ff.data.neighbors import completed, pair_vectors, pairs_within
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Placement(NamedTuple):
             full = cell if all(repeats) else completed(cell, periodic)
             turns = np.floor(positions @ np.linalg.inv(full)) * periodic
             # All atoms or none, so that a structure whose atoms cross the boundary of its cell keeps its positions.
-            if np.abs(turns).max(initial=0.0) > 1.0:
+            if upper_bound(turns) > 1.0 and np.abs(turns).max() > 1.0:
                 crossings = turns
         if not all(repeats) and len(positions):
             # Single atoms far away, such as those that evaporate, leave the median where it is.

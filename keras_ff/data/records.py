@@ -33,5 +33,5 @@ def labelled_record(atoms: Atoms, index: int, batcher: Batcher) -> dict:
     except ValueError as error:
         formula = atoms.get_chemical_formula()
         raise ValueError(f"Structure {index} ({formula}): {str(error).removeprefix(f'{formula}: ')}") from error
-    keep = atoms.pbc.all() or not np.isfinite(known["stress"]).all()
+    keep = all(record["pbc"].tolist()) or not np.isfinite(known["stress"]).all()
     return {**record, **known, "stress": known["stress"] if keep else np.full(6, np.nan), "stress_set_aside": not keep}
