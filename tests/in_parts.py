@@ -19,14 +19,14 @@ from pathlib import Path
 
 import pytest
 
-# The slower one first, and the slowest files, so that no long part is left at the end. A run that several files look at is trained
-# in each process anew.
+# The slower one first, and the slowest files, so that no long part is left at the end; the examples fill the time that one process
+# has left there. A run that several files look at is trained in each process anew.
 BACKENDS = ("tensorflow", "jax")
 # Readers, damaged files, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
 WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py"}
 SLOWEST = "potentials"
 TRAINED = "run_folder"
-FILES = {"tensorflow": 18, "jax": 24}
+FILES = {"tensorflow": 30, "jax": 28}
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
 # On the CPU these halve the time of compiling, and cost some speed. Small functions are not worth a division among threads.
@@ -60,7 +60,7 @@ def main(arguments):
         else:
             parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
         examples = PACKAGE if backend == backends[-1] else PACKAGE / "backend"
-        parts += [(0, backend, ["--doctest-modules", examples])] * (not named)
+        parts += [(len(files), backend, ["--doctest-modules", examples])] * (not named)
     # Both backends side by side: a stable sort.
     parts = [part for _, *part in sorted(parts, key=lambda part: part[0])]
     bad = 0

@@ -61,18 +61,29 @@ def test_steps_of_a_machine_learned_force_field_are_left_out_with_a_note(silicon
         assert energies(read(tmp_path / "OUTCAR")) == pytest.approx(energies([silicon[5], silicon[7]]))
 
 
+JOB = {"job": {"@module": "custodian.vasp.jobs", "@class": "VaspJob"}, "corrections": []}
+
+
 def test_a_folder_of_two_relaxations_and_a_workflow(silicon, tmp_path):
     for number in (1, 2):
         run = silicon[4 + number : 6 + number]
         (tmp_path / f"vasprun.xml.relax{number}.gz").write_bytes(gzip.compress(vasprun(run).encode()))
         (tmp_path / f"OUTCAR.relax{number}.gz").write_bytes(gzip.compress(outcar(run).encode()))
-    job = {"job": {"@module": "custodian.vasp.jobs", "@class": "VaspJob"}, "corrections": []}
-    for name, content in (("FW.json", {"spec": {}, "fw_id": 3}), ("custodian.json", [job]), ("other.json", [job])):
+    for name, content in (("FW.json", {"spec": {}, "fw_id": 3}), ("custodian.json", [JOB])):
         (tmp_path / name).write_text(json.dumps(content))
-    with pytest.warns(UserWarning, match="other.json is passed over"):
+    with pytest.warns(UserWarning, match="custodian.json is passed over"):
         found, report = read_with_report(tmp_path)
     assert energies(found) == pytest.approx(energies([silicon[5], silicon[6], silicon[6], silicon[7]]))
-    assert len(report.notes) == 3
+    assert len(report.notes) == 2
+
+
+def test_objects_that_are_no_structures_are_passed_over_in_a_folder_and_refused_by_name(silicon, tmp_path):
+    pytest.importorskip("pymatgen")
+    (tmp_path / "OUTCAR").write_text(outcar(silicon[5:6]))
+    (tmp_path / "other.json").write_text(json.dumps([JOB]))
+    with pytest.warns(UserWarning, match="other.json is passed over"):
+        found, report = read_with_report(tmp_path)
+    assert energies(found) == pytest.approx(energies(silicon[5:6])) and len(report.notes) == 1
     with pytest.raises(ValueError, match="other.json, frame 0: .*'VaspJob' of the module 'custodian.vasp.jobs'"):
         read(tmp_path / "other.json")
 
