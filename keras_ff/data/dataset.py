@@ -23,6 +23,7 @@ from keras_ff.data.cache import CachedStructures
 from keras_ff.data.filters import as_sequence, selected
 from keras_ff.data.geometry_checks import upper_bound
 from keras_ff.data.label_search import KINDS
+from keras_ff.data.placement import placements
 from keras_ff.data.records import labelled_record
 from keras_ff.data.summary import summary
 from keras_ff.data.waves import check_crystal
@@ -179,8 +180,8 @@ class Dataset(keras.utils.PyDataset):
 
     def _survey_of_atoms(self, progress):
         names, rows = ("n_neighbors", "n_pairs", "stress_set_aside", "energy", "stress", "species"), []
-        for index in _progress(range(len(self.structures)), progress):
-            row = self._row(index)
+        for index, placement in enumerate(_progress(placements(self.structures), len(self.structures), progress)):
+            row = self._row(index, placement)
             rows.append((math.isfinite(upper_bound(row["forces"])), *[row[name] for name in names]))
         forces, *sizes, energies, stress, species = zip(*rows, strict=True)
         n_atoms, count = np.array([len(one) for one in species]), len(self.species)
@@ -314,11 +315,11 @@ class Dataset(keras.utils.PyDataset):
         shares = dict(zip(KINDS, self._shares[indices].astype(kind).T[..., None], strict=True))
         return inputs, targets, {name: shares[LABELS.get(name, name)] for name in targets}
 
-    def _row(self, index):
+    def _row(self, index, placement=None):
         """Record of one structure with its labels and its neighbors as rows, in the dtype of the batches."""
         row = self._rows.get(index)
         if row is None:
-            row = self._make_row(index)
+            row = self._make_row(index, placement)
             size = sum([value.nbytes for value in (*row.values(), *row["rows"]) if isinstance(value, np.ndarray)])
             if self._bytes + size <= self.max_memory:
                 self._rows[index] = row
@@ -330,7 +331,7 @@ class Dataset(keras.utils.PyDataset):
         """Number of structures with other weights than 1 (of labels that exist), and the smallest and largest of the weights."""
         return weights_found(self.weights, self._has)
 
-    def _make_row(self, index):
+    def _make_row(self, index, placement=None):
         if isinstance(self.structures, CachedStructures):
             record = self.structures.record(index)
             try:
@@ -338,7 +339,7 @@ class Dataset(keras.utils.PyDataset):
             except ValueError as error:
                 raise ValueError(f"Structure {index} of {self.structures.path}, {error}") from error
         else:
-            record = labelled_record(self.structures[index], int(self._numbers[index]), self.batcher)
+            record = labelled_record(self.structures[index], int(self._numbers[index]), self.batcher, placement)
         record = without_weightless(record, self.weights[index])
         row = {name: record[name] for name in ("species", "pbc", "energy", "stress", "n_neighbors", "stress_set_aside")}
         row |= {name: record[name].astype(self.dtype) for name in ("positions", "forces")}
@@ -395,5 +396,5 @@ class Dataset(keras.utils.PyDataset):
         return summary(self)
 
 
-def _progress(iterable, show):
-    return tqdm(iterable, desc="neighbor lists", unit=" structures", delay=2.0, disable=not show, leave=False)
+def _progress(iterable, total, show):
+    return tqdm(iterable, total=total, desc="neighbor lists", unit=" structures", delay=2.0, disable=not show, leave=False)

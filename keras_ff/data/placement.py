@@ -10,7 +10,12 @@ from keras_ff.data.geometry_checks import check_contact, check_geometry, check_r
 from keras_ff.data.neighbors import completed, pair_vectors, pairs_within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ase import Atoms
+
+# Number of structures that are looked at together.
+BLOCK = 256
 
 # Distance in Å of the middle of a structure from the origin beyond which it is moved: single precision resolves 1e-5 Å there.
 FAR = 100.0
@@ -92,6 +97,36 @@ class Placement(NamedTuple):
             Positions of the user, in the shape of `near`, in Å.
         """
         return near + (self.crossings @ cell + self.origin)
+
+
+def placements(structures: Sequence[Atoms]) -> Iterator[Placement | None]:
+    """Placements of many structures, in a fraction of the time that they take one by one.
+
+    Args:
+        structures: List of structures, which may be broken.
+
+    Yields:
+        `Placement` of each crystal that clearly stays where it is, the same as from `Placement.of`; None for all others, at which
+        `Placement.of` has to look.
+
+    Example:
+        >>> from ase import Atoms
+        >>> crystal = Atoms("Si", [[0.1, 0.2, 0.3]], cell=[2.0, 2.0, 2.0], pbc=True)
+        >>> next(placements([crystal])).origin.tolist()
+        [0.0, 0.0, 0.0]
+    """
+    for start in range(0, len(structures), BLOCK):
+        block = structures[start : start + BLOCK]
+        owner = np.repeat(np.arange(len(block)), [len(atoms) for atoms in block])
+        cells, positions = np.array([atoms.cell.array for atoms in block]), np.concatenate([atoms.positions for atoms in block])
+        normals = np.cross(cells[:, [1, 2, 0]], cells[:, [2, 0, 1]])
+        with np.errstate(all="ignore"):
+            fractions = np.vecdot(normals.take(owner, 0), positions[:, None]) / np.vecdot(cells, normals).take(owner, 0)
+            # In the cell or in one beside it, beyond all rounding.
+            moved = ~(np.abs(fractions - 0.5) < 1.499).all(axis=1)
+        stays = np.bincount(owner, moved, len(block)) == 0
+        for atoms, one in zip(block, stays.tolist(), strict=True):
+            yield Placement(np.zeros(atoms.positions.shape), np.zeros(3)) if one and all(atoms.pbc.tolist()) else None
 
 
 def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from keras_ff.data.batches import Batcher
-from keras_ff.data.placement import Placement
+from keras_ff.data.placement import Placement, placements
 
 
 def of(atoms):
@@ -26,6 +26,21 @@ def test_only_atoms_far_away_are_moved():
     np.testing.assert_allclose(placement.restored(1.1 * near, 1.1 * atoms.cell.array), 1.1 * atoms.positions, atol=1e-12)
     atoms.pbc = False
     np.testing.assert_array_equal(of(atoms).near(atoms.positions, atoms.cell.array), atoms.positions)
+
+
+def test_crystals_that_stay_where_they_are_are_told_from_all_others_at_once():
+    crystal = bulk("Si", cubic=True)
+    crystal.set_cell(crystal.cell.array @ [[1.0, 0.4, 0.0], [0.0, 1.0, -0.3], [0.0, 0.0, -1.0]], scale_atoms=True)
+    beside, beyond, slab, flat, broken = (crystal.copy() for _ in range(5))
+    beside.positions[1] -= crystal.cell.array.sum(axis=0)
+    beyond.positions[0] += 2.0 * crystal.cell.array[1]
+    slab.pbc[2] = flat.cell[2] = 0.0
+    broken.positions[3] = np.nan
+    structures = [crystal, Atoms(), beside, beyond, slab, flat, broken, crystal] * 50
+    found = list(placements(structures))
+    assert [placement is not None for placement in found] == [True, False, True, False, False, False, False, True] * 50
+    for atoms, placement in zip(structures, found):
+        assert placement is None or all(map(np.array_equal, placement, of(atoms)))
 
 
 @pytest.mark.parametrize("pbc", [(False, False, False), (True, False, False), (True, True, False), (True, True, True)])
