@@ -112,7 +112,7 @@ def committee(data: str, out: str, presets: Path = PRESETS) -> None:
         "license": f"The data are those of github.com/Madsen-s-research-group/neuralil-public-releases, Apache-2.0. {OURS}",
         "citation": "H. Montes-Campos et al., J. Chem. Inf. Model. 62, 88 (2022) (data and NeuralIL).",
     }
-    _write(result.model, presets / name, about, result.predictions.errors(), spreads(result.model, run.test))
+    _write(result.model, presets / name, about, result.predictions.errors(), spreads(result.model, run.test, settings.batch_size))
 
 
 def splines(data: str, presets: Path = PRESETS) -> None:
