@@ -52,7 +52,10 @@ SUITES = {
     "choice": Suite(
         "whether a run delivers the better of its two models", dict.fromkeys(("first-seed", "second-seed", "third-seed"), "sets")
     ),
-    "presets": Suite("write the presets, from the runs of `choice`", dict.fromkeys(("networks", "classical"), "sets")),
+    "presets": Suite(
+        "write the presets; `networks` are those of the runs of `choice`",
+        dict.fromkeys(("networks", "committee", "splines", "classical"), "sets"),
+    ),
     "classical": Suite("classical potentials, against LAMMPS if it is installed", {"potentials": None}),
     "splines": Suite("spline MEAM of titanium, likewise", {"titanium": "lammps"}),
     "spline-networks": Suite(

@@ -8,7 +8,8 @@ A preset is named where a model file is expected, with preset: before it; no tra
   keras-ff relax preset:silicon_mlearn structures.xyz -o relaxed.xyz
   keras-ff train --start preset:silicon_mlearn --train more.xyz
 
-In Python:  model = keras_ff.ForceField.from_preset("silicon_mlearn")
+In Python:  model = keras_ff.ForceField.from_preset("silicon_mlearn"), whatever the kind of the model; that of a committee is an
+Ensemble, whose calculators tell how sure it is.
 """
 
 import argparse

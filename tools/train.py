@@ -31,7 +31,7 @@ they are not forgotten, and --freeze names parts that stay as they are.
 
   keras-ff train --start runs/first --train more.xyz --replay data.xyz@::10 --learning-rate 1e-3
   keras-ff train --start runs/first --train more.xyz --freeze descriptor,embedding
-  keras-ff train --start silicon_sw.keras --adapt --train data.xyz
+  keras-ff train --start preset:silicon_stillinger_weber --train-parameters A,B,lam --adapt --train data.xyz
 
 Weights in the files (config_weight, config_energy_weight, config_forces_weight, config_stress_weight) count in the loss: a
 structure with the weight 2 counts as two copies of it, one with the weight 0 is left out. They do not count in MAE and RMSE.

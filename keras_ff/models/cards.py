@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 # Entries of the metadata that are paragraphs of the card, with their titles.
 PARAGRAPHS = {"data": "Data", "license": "License", "citation": "Citation", "command": "Made with"}
 
+# Entries of the rows of its tables, with the headings of their columns.
+ERRORS = {"group": "group", "label": "label", "count": "count", "mae": "MAE", "rmse": "RMSE", "largest": "largest", "unit": "unit"}
+SPREADS = {
+    "label": "label",
+    "count": "count",
+    "error": "RMS error",
+    "spread": "RMS spread",
+    "expected": "calibrated",
+    "unit": "unit",
+    "correlation": "correlation",
+    "deviation": "mean deviation",
+}
+
 
 def kind(model: ForceField) -> str:
     """Names of the potentials of a model, such as "NeuralIL + ZBL", and the size of a committee.
@@ -66,6 +79,7 @@ class PresetModel:
         citation: str = "",
         command: str = "",
         errors: Sequence[Mapping] = (),
+        spreads: Sequence[Mapping] = (),
     ) -> None:
         """Write the model with all that others should know of it into a folder, which `from_preset` takes.
 
@@ -82,9 +96,13 @@ class PresetModel:
             command: How it was made.
             errors: Errors on a test set: the rows that `keras-ff evaluate` writes as CSV, each a dict of `group`, `label`, `unit`,
                 `count`, `mae`, `rmse` and `largest`.
+            spreads: How well the spread of a committee tells its errors on that test set: dicts of `label`, `unit`, `count`, the
+                root mean squares `error`, `spread` and, after a calibration, `expected`, and `correlation` and `deviation` of the
+                last of these from the errors, see `keras_ff.models.correlation` and `miscalibration`.
         """
         about = {"title": title, "data": data, "license": license, "citation": citation, "command": command}
-        _write(self, folder, about, errors)
+        # The card of a single model says nothing of spreads.
+        _write(self, folder, about, {"errors": errors, **({"spreads": spreads} if spreads else {})})
 
 
 def card(metadata: Mapping) -> str:
@@ -100,7 +118,7 @@ def card(metadata: Mapping) -> str:
         "```python\n"
         "import keras_ff as kff\n\n"
         f'model = kff.ForceField.from_preset("{name}")  # or the path of this folder\n'
-        "atoms.calc = kff.Calculator(model)\n"
+        f"{_calculator(metadata)}\n"
         "```",
         "| | |\n|---|---|\n"
         f"| potential | {metadata['potential']} |\n"
@@ -109,13 +127,14 @@ def card(metadata: Mapping) -> str:
         f"| parameters | {metadata['parameters']}, {metadata['dtype']} |\n"
         f"| written with | {', '.join(f'{what} {which}' for what, which in metadata['versions'].items())} |\n"
         f"| SHA-256 of the model | `{metadata['sha256']}` |",
-        *_errors(metadata["errors"]),
+        *_table("Errors on the test set", ERRORS, metadata["errors"]),
+        *_table("Spread of the members against the errors", SPREADS, metadata.get("spreads")),
         *(f"## {title}\n{metadata[entry]}" for entry, title in PARAGRAPHS.items() if metadata.get(entry)),
     ]
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def _write(model, folder, about, errors):
+def _write(model, folder, about, tables):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # A copy is not compiled, and has no state of an optimizer.
@@ -129,7 +148,7 @@ def _write(model, folder, about, errors):
         "cutoff": model.cutoff,
         "dtype": model.compute_dtype,
         "parameters": model.count_params(),
-        "errors": [dict(row) for row in errors],
+        **{name: [dict(row) for row in rows] for name, rows in tables.items()},
         "versions": {"keras_ff": version("keras_ff"), "keras": keras.version(), name: version(name)},
         "sha256": checksum_of(folder / MODEL),
     }
@@ -138,11 +157,20 @@ def _write(model, folder, about, errors):
             part.write_text(text, encoding="utf-8")
 
 
-def _errors(rows):
+def _calculator(metadata):
+    """The line of Python that makes a calculator; that of a committee tells its spread, or the errors to expect."""
+    if not metadata.get("spreads"):
+        return "atoms.calc = kff.Calculator(model)"
+    calibrated = ", calibrated=True" if any("expected" in row for row in metadata["spreads"]) else ""
+    return f"atoms.calc = kff.Calculator(model{calibrated})  # results: energy_std, forces_std"
+
+
+def _table(title, columns, rows):
+    """A table under a heading, from the names of entries to headings of columns; nothing without rows."""
     if not rows:
         return []
-    lines = ["## Errors on the test set\n| group | label | count | MAE | RMSE | largest | unit |", "|---|---|---|---|---|---|---|"]
+    lines = [f"## {title}", f"| {' | '.join(columns.values())} |", "|---" * len(columns) + "|"]
     for row in rows:
-        numbers = " | ".join(f"{row[name]:.4g}" for name in ("mae", "rmse", "largest"))
-        lines.append(f"| {row['group']} | {row['label']} | {row['count']} | {numbers} | {row['unit']} |")
+        cells = (row.get(name, "") for name in columns)
+        lines.append(f"| {' | '.join(f'{cell:.4g}' if isinstance(cell, float) else str(cell) for cell in cells)} |")
     return ["\n".join(lines)]

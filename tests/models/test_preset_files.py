@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 import keras_ff as kff
@@ -95,3 +96,18 @@ def test_a_preset_computes():
     atoms.calc = kff.Calculator("preset:silicon_stillinger_weber")
     # LAMMPS, pair_style sw, Si.sw.
     assert atoms.get_potential_energy() / 2 == pytest.approx(-4.3366, abs=1e-4)
+
+
+@pytest.mark.slow_on_tensorflow
+def test_the_committee_is_loaded_by_every_name_and_tells_its_spread():
+    name = "ethylammonium_nitrate"
+    assert type(kff.ForceField.from_preset(name)) is type(kff.Ensemble.from_preset(name)) is kff.Ensemble
+    nitrate = Atoms("NO3", [[0, 0, 0], [1.25, 0, 0], [-0.62, 1.08, 0], [-0.62, -1.08, 0]])
+    nitrate.calc = kff.Calculator(f"preset:{name}")
+    nitrate.get_forces()
+    spread, model = nitrate.calc.results["forces_std"], nitrate.calc.force_field
+    assert spread.shape == (4,) and spread.min() > 0 and nitrate.calc.results["energy_std"] > 0
+    nitrate.calc = kff.Calculator(model, calibrated=True)
+    nitrate.get_forces()
+    expected = model.calibrated("forces", spread, [2, 3, 3, 3])
+    np.testing.assert_allclose(nitrate.calc.results["forces_std"], expected, rtol=1e-5)

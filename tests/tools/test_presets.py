@@ -7,24 +7,37 @@ import pytest
 import keras_ff as kff
 
 ROOT = Path(__file__).parents[2]
-# The whole set; silicon and molybdenum are in the repository.
-MLEARN = ROOT.parent / "shared" / "data" / "mlearn"
+# The whole sets; silicon and molybdenum are in the repository.
+SETS = ROOT.parent / "shared" / "data"
+# Entries of a row about a spread.
+SIZES, QUALITIES = ("error", "spread", "expected"), ("correlation", "deviation")
 MEASURED = [name for name, about in kff.presets().items() if about["errors"]]
 
 
-def claims_hold(name, groups=None):
-    """Compare the errors of a preset with its card, of all structures of the test set or of those of some groups."""
-    from keras_ff_tools.run.evaluation import group_of, predict
+def structures_of_test(name, folder):
+    """Test set of a preset, with the groups of its card."""
+    from keras_ff_tools.benchmarks import ean
 
-    model = kff.ForceField.from_preset(name)
-    (symbol,) = model.species
-    files = [folder / f"{symbol}_test.xyz{ending}" for folder, ending in ((ROOT / "tutorials" / "data", ".gz"), (MLEARN, ""))]
+    if name == "ethylammonium_nitrate":
+        files = [Path(ean.split(SETS / "neuralil", folder)[1])] if (SETS / "neuralil").exists() else []
+    else:
+        (symbol,) = kff.presets()[name]["species"]
+        sources = (ROOT / "tutorials" / "data", ".gz"), (SETS / "mlearn", "")
+        files = [source / f"{symbol}_test.xyz{ending}" for source, ending in sources]
     file = next((file for file in files if file.exists()), None)
     if file is None:
-        pytest.skip(f"the test set of mlearn for {symbol} is not in {MLEARN}")
-    structures = [atoms for atoms in kff.data.read(file) if groups is None or group_of(atoms) in groups]
+        pytest.skip(f"the test set of {name} is not in {SETS}")
+    return kff.data.read(file)
+
+
+def claims_hold(name, structures, groups=None):
+    """Compare the errors of a preset with its card, of all structures of the test set or of those of some groups."""
+    from keras_ff_tools.run.evaluation import group_of, predict, spreads
+
+    model, about = kff.ForceField.from_preset(name), kff.presets()[name]
+    structures = [atoms for atoms in structures if groups is None or group_of(atoms) in groups]
     found = {(row["group"], row["label"]): row for row in predict(model, structures, progress=False).errors()}
-    claimed = [row for row in kff.presets()[name]["errors"] if groups is None or row["group"] in groups]
+    claimed = [row for row in about["errors"] if groups is None or row["group"] in groups]
     assert claimed
     for row in claimed:
         now = found["all" if groups else row["group"], row["label"]]
@@ -32,16 +45,21 @@ def claims_hold(name, groups=None):
         for measure in ("mae", "rmse", "largest"):
             # Energies of some 100 eV in float32; forces and stress likewise, to the digits of the card.
             assert now[measure] == pytest.approx(row[measure], rel=2e-3, abs=0.02), row
+    if "spreads" in about:
+        for row, now in zip(about["spreads"], spreads(model, structures), strict=True):
+            assert (now["label"], now["count"]) == (row["label"], row["count"])
+            assert [now[size] for size in SIZES] == pytest.approx([row[size] for size in SIZES], rel=2e-3, abs=0.02), row
+            assert [now[what] for what in QUALITIES] == pytest.approx([row[what] for what in QUALITIES], abs=5e-3), row
 
 
-def test_the_card_of_silicon_holds_for_its_surfaces():
-    claims_hold("silicon_mlearn", ["Surface"])
+def test_the_card_of_silicon_holds_for_its_surfaces(tmp_path):
+    claims_hold("silicon_mlearn", structures_of_test("silicon_mlearn", tmp_path), ["Surface"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURED)
-def test_the_errors_of_every_card_hold(name):
-    claims_hold(name)
+def test_the_errors_of_every_card_hold(name, tmp_path):
+    claims_hold(name, structures_of_test(name, tmp_path))
 
 
 def test_the_table_names_every_preset(keras_ff):

@@ -105,6 +105,45 @@ def predict(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: 
     return Predictions(structures, reference, predicted, [group_of(atoms) for atoms in structures])
 
 
+def spreads(model: kff.Ensemble, structures: Sequence[ase.Atoms], batch_size: int = 8) -> list[dict]:
+    """How well the spread of a committee tells its errors, once for each label, and for the forces of each element.
+
+    Args:
+        model: The committee.
+        structures: Structures, some of them with labels.
+        batch_size: Number of structures at a time.
+
+    Returns:
+        Rows of `label`, `unit`, `count`, root mean squares `error` and `spread`, that of the errors that the calibration expects,
+        `expected`, if it has one, and `correlation` and `deviation` (`keras_ff.models.miscalibration`) of the last of them.
+    """
+    data = kff.data.Dataset(kff.data.unweighted(structures), model, batch_size, shuffle=False, dtype=model.compute_dtype)
+    pairs = model.spread_and_error(in_good_shapes(data, 2))
+    told = {name: model.calibrated(name, spread) for name, (spread, _) in pairs.items() if name in model.calibration}
+    elements = [name for name in pairs if name.startswith("forces of ")]
+    if all(name in told for name in elements):
+        # In the order of the elements, each of which has a calibration of its own.
+        pairs["forces"] = tuple(np.concatenate([pairs[name][index] for name in elements]) for index in range(2))
+        told["forces"] = np.concatenate([told[name] for name in elements])
+    units = {"energy_per_atom" if kind == "energy" else kind: (unit, factor) for kind, _, unit, factor in QUANTITIES}
+    rows = []
+    for name, (spread, error) in pairs.items():
+        unit, factor = units[name.partition(" of ")[0]]
+        sizes = {"error": error, "spread": spread, **({"expected": told[name]} if name in told else {})}
+        best = told.get(name, spread)
+        rows.append(
+            {
+                "label": name.replace("_per_atom", ""),
+                "unit": unit,
+                "count": len(error),
+                **{what: factor * float(np.sqrt(np.mean(values**2))) for what, values in sizes.items()},
+                "correlation": kff.models.correlation(best, error),
+                "deviation": kff.models.miscalibration(best, error),
+            }
+        )
+    return rows
+
+
 def group_of(atoms: ase.Atoms) -> str:
     """Name of the group of a structure, "" without one."""
     return str(atoms.info.get("group", atoms.info.get("config_type", "")))

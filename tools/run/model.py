@@ -12,6 +12,7 @@ from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.with_members import members_of
 from keras_ff_tools.run.core import with_core
+from keras_ff_tools.run.parts import train_only
 from keras_ff_tools.run.potentials import make
 from keras_ff_tools.run.settings import Settings
 
@@ -43,13 +44,15 @@ def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
 
     Args:
         path: The `.keras` file.
-        settings: Settings, of which `dtype` may convert the model.
+        settings: Settings, of which `dtype` may convert the model, and `train_parameters` chooses those of a classical potential.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no model, nothing in the model can be trained, or the settings contradict it.
     """
     model = kff.load(path, dtype=settings.dtype)
+    if settings.train_parameters is not None:
+        train_only(model, settings.train_parameters)
     if not model.trainable_weights:
         raise ValueError(
             f"{path} is a {kind(model)} whose weights are all fixed, so there is nothing to train. Make it with parameters to "

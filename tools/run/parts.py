@@ -1,9 +1,12 @@
-"""The parts of a model that `keras-ff train --freeze` names."""
+"""The parts of a model that `keras-ff train --freeze` names, and the parameters that `--train-parameters` does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keras_ff.models.cards import kind
+from keras_ff.potentials.base import terms_with
+from keras_ff.potentials.classical import ClassicalPotential
 from keras_ff_tools.arguments import meant
 from keras_ff_tools.run.potentials import POTENTIALS
 
@@ -63,6 +66,26 @@ def freeze(model: kff.ForceField, names: Iterable[str]) -> None:
             weight.trainable = False
     if not model.trainable_weights:
         raise ValueError(f"Nothing is left to train. Received --freeze {','.join(names)}: leave out one of {', '.join(parts)}.")
+
+
+def train_only(model: kff.ForceField, names: Iterable[str]) -> None:
+    """Set which parameters of the classical terms of a model are trained; their others stay as they are.
+
+    Args:
+        model: The model, changed in place.
+        names: Names of parameters.
+
+    Raises:
+        ValueError: If the model has no classical term, or none with such a parameter.
+    """
+    weights = [weight for term in terms_with(model.potential, ClassicalPotential) for weight in term.weights]
+    known = list(dict.fromkeys(weight.name for weight in weights))
+    for name in names:
+        if name not in known:
+            which = f"that can be trained are {', '.join(known)}" if known else "are not chosen by name (--freeze names its parts)"
+            raise ValueError(f"The parameters of {kind(model)} {which}. Received --train-parameters {name}.{meant(name, known)}")
+    for weight in weights:
+        weight.trainable = weight.name in names
 
 
 def _weights(thing):

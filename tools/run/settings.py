@@ -13,7 +13,7 @@ from keras_ff_tools.run import potentials
 DEFAULT_EPOCHS = 100
 
 # What a saved model has decided.
-OF_THE_MODEL = ("potential", "species", "cutoff", "n_max", "members", "train_parameters", "core")
+OF_THE_MODEL = ("potential", "species", "cutoff", "n_max", "members", "core")
 
 
 def _of(group, text, default=None, metavar=None, **limits):
@@ -90,7 +90,9 @@ class Settings(BaseModel):
     n_max: int | None = _of("model", "size of the descriptor of neuralil (default 6)", metavar="N", ge=1, le=16)
     members: int | None = _of("model", "train a committee of so many networks", metavar="N", ge=2, le=1000)
     train_parameters: tuple[str, ...] | None = _of(
-        "model", "parameters of a classical potential to train, such as A,B,lam (default: all but its radii)", metavar="NAME"
+        "model",
+        "parameters of a classical potential to train, such as A,B,lam (default: all but its radii; with --start as it was saved)",
+        metavar="NAME",
     )
     core: Literal["auto", "zbl", "morse", "none"] = _of(
         "model",

@@ -7,6 +7,7 @@ from ase.build import bulk
 from silicon_run import SILICON
 
 import keras_ff as kff
+from keras_ff.models.files import model_file
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
 from keras_ff_tools.run.settings import Settings
 
@@ -37,3 +38,11 @@ def test_adapt_gives_a_classical_potential_the_zero_of_the_data():
     labels = [kff.data.labels(atoms)["energy"] / len(atoms) for atoms in data.structures]
     found = model.predict(data, verbose=0)["energy_per_atom"][:, 0]
     assert np.mean(found - labels) == pytest.approx(0.0, abs=0.05)
+
+
+def test_a_classical_preset_starts_with_the_parameters_that_are_named():
+    settings = Settings(train="data.xyz", start="preset:silicon_stillinger_weber", train_parameters="A,lam")
+    model = saved_model(model_file(settings.start), settings)
+    assert sorted(weight.name for weight in model.trainable_weights) == ["A", "lam"] and model.compute_dtype == "float64"
+    with pytest.raises(ValueError, match="The parameters of NeuralIL are not chosen by name.*Received --train-parameters A"):
+        saved_model(model_file("preset:silicon_mlearn"), settings)

@@ -3,7 +3,7 @@
 import pytest
 
 import keras_ff as kff
-from keras_ff_tools.run.parts import freeze, parts_of
+from keras_ff_tools.run.parts import freeze, parts_of, train_only
 
 
 def model():
@@ -44,3 +44,15 @@ def test_frozen_parts_have_no_weights_to_train_and_the_others_do():
 def test_other_names_are_refused(names, message):
     with pytest.raises(ValueError, match=message):
         freeze(model(), names)
+
+
+def test_parameters_that_are_named_are_trained_and_those_of_networks_too():
+    some = model()
+    network = {id(weight) for weight in some.potential.parts[0].trainable_weights}
+    train_only(some, ["A", "B"])
+    assert [weight.name for weight in some.potential.parts[1].trainable_weights] == ["A", "B"]
+    assert network < {id(weight) for weight in some.trainable_weights}
+    with pytest.raises(ValueError, match=r"A, B, p, q. Received --train-parameters lamb. Did you mean 'lam'\?"):
+        train_only(some, ["A", "lamb"])
+    with pytest.raises(ValueError, match="The parameters of RepulsiveMorse are not chosen by name"):
+        train_only(kff.ForceField(kff.potentials.RepulsiveMorse(["Si"])), ["A"])
