@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from keras_ff_tools.arguments import meant
+from keras_ff_tools.quiet import QuietTensorFlow
 
 # Modules are imported when their verb is used, so that help appears at once.
 VERBS = {
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # XLA prints a page of false alarms for each function that it finds in the compilation cache.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     format_before, warnings.formatwarning = warnings.formatwarning, _format_warning
+    sys.meta_path.insert(0, quiet := QuietTensorFlow())
     try:
         if args.backend:
             _set_backend(args.backend)
@@ -89,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     finally:
         warnings.formatwarning = format_before
+        sys.meta_path.remove(quiet)
 
 
 def _parser(arguments):
