@@ -12,7 +12,7 @@ as CSV, and parity plots.
 import argparse
 from pathlib import Path
 
-from keras_ff_tools.arguments import add_force, add_reading, reading
+from keras_ff_tools.arguments import add_force, add_reading, leave_to_the_report, reading, spelled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
 
     path = model_file(args.model)
     model = load(path)
+    leave_to_the_report()
     structures, report = data.read_with_report(args.source, **reading(args), skip_bad=args.skip_bad)
     if not any(report.labels.values()):
         raise ValueError(
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     print_doubts(structures[:CHECKED], len(structures), args.force)
     predictions = evaluation.predict(model, structures, args.batch_size)
     rows = predictions.errors()
-    print(f"model  {path}\n\n{report}\n\n{evaluation.error_table(rows)}")
+    print(f"model  {path}\n\n{spelled(str(report))}\n\n{evaluation.error_table(rows)}")
     if args.out:
         out = Path(args.out)
         evaluation.write_errors(out / "errors.csv", rows)

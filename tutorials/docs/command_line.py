@@ -23,7 +23,7 @@ class CommandLine(SphinxDirective):
         section += nodes.title("", f"keras-ff {verb}")
         for block in re.split(r"\n\s*\n", inspect.cleandoc(parser.description or summary)):
             section += _code(inspect.cleandoc(block)) if block.startswith("  ") else nodes.paragraph("", _plain(block))
-        section += _code(parser.format_usage().removeprefix("usage: "))
+        section += _code(_plain(parser.format_usage().removeprefix("usage: ")))
         for group in parser._action_groups:
             actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
             if actions and group.title != "every verb":
@@ -43,7 +43,7 @@ def _plain(text):
 
 
 def _code(text):
-    return nodes.literal_block(text, text, language="text")
+    return nodes.literal_block(text, text, language="text", classes=["wrapped"])
 
 
 def _spelled(action):
