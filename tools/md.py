@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
 def _advance(dynamics, args, done, file, calculator, settings):
     from keras_ff_tools.run.frames import with_results
 
+    print("compiling   the model for this structure, seconds to a minute ...\n")
     print(ROW.format(*TITLES) + "\n" + ROW.format(*UNITS), flush=True)
     while done + args.every <= args.steps:
         frames = min(max(1, BLOCK // args.every), (args.steps - done) // args.every)
