@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 BACKENDS = ("jax", "tensorflow")
+# Keras writes this file at its first import, whatever backend it then runs on: nobody has chosen it.
+UNCHOSEN = {"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last"}
 
 
 def check_backend() -> str:
@@ -19,9 +21,9 @@ def check_backend() -> str:
 
     In this order: a Keras that is already imported keeps its backend; the
     environment variable `KERAS_BACKEND` names the backend; the file `keras.json` (in
-    `$KERAS_HOME` or `~/.keras`) counts if it names an installed one of the two,
-    since Keras writes that file by itself; otherwise the installed one is
-    chosen, JAX before TensorFlow, by setting `KERAS_BACKEND`.
+    `$KERAS_HOME` or `~/.keras`) counts if it names an installed one of the two and
+    is not as Keras writes it by itself; otherwise the installed one is chosen,
+    JAX before TensorFlow, by setting `KERAS_BACKEND`.
 
     Returns:
         "jax" or "tensorflow".
@@ -83,10 +85,11 @@ def _how_to_install(backends):
 
 
 def _configured_backend():
-    """Backend in the configuration file of Keras, or None."""
+    """Backend in the configuration file of Keras, or None if nobody has chosen one there."""
     home = os.environ.get("KERAS_HOME")
     folder = Path(home).expanduser() if home else Path.home() / ".keras"
     try:
-        return json.loads((folder / "keras.json").read_text()).get("backend")
+        configured = json.loads((folder / "keras.json").read_text())
+        return None if configured == UNCHOSEN else configured.get("backend")
     except (OSError, ValueError, AttributeError):
         return None

@@ -45,6 +45,15 @@ def test_the_configuration_of_keras_counts_if_it_names_an_installed_one(fresh):
     assert "KERAS_BACKEND" not in os.environ
 
 
+def test_the_file_that_keras_writes_by_itself_is_no_choice(fresh, tmp_path):
+    program = "import keras"  # A user who has begun on JAX, and installs TensorFlow for LAMMPS later.
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert json.loads((tmp_path / "keras.json").read_text())["backend"] == "tensorflow"
+    fresh("jax", "tensorflow")
+    assert choose_backend.check_backend() == "jax"
+
+
 @pytest.mark.parametrize("configured", ['{"backend": "tensorflow"}', '{"backend": "torch"}', "{broken", "[]"])
 def test_the_configuration_of_keras_is_overruled_if_it_does_not(fresh, configured):
     fresh("jax", configured=configured)

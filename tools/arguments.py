@@ -2,6 +2,8 @@
 
 import argparse
 import difflib
+import re
+import warnings
 from collections.abc import Iterable
 
 KINDS = ("energy", "forces", "stress")
@@ -17,6 +19,13 @@ READING = {
     "stress_order": ('last three of six numbers of a stress: "yz xz xy" (default), or "xy yz xz" as VASP prints them', "WORDS"),
     "keep_unconverged": ("keep ionic steps of VASP whose electronic steps did not converge", None),
 }
+# What the library recommends in Python is another spelling here.
+SPELLINGS = (
+    (r"\b(energy|forces|stress)_key=(\.\.\.)?", r"--\1-key "),
+    (r"\b(stress)_(unit|sign|order)\b=?", r"--\1-\2 "),
+    (r"\bskip_bad=True", "--skip-bad"),
+    (r"\bkeep_unconverged=True", "--keep-unconverged"),
+)
 FORCE = "continue although energies, forces and stress contradict each other"
 
 
@@ -39,6 +48,23 @@ def meant(word: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word.lower(), {name.lower(): name for name in known}, 1)
     return "".join(f" Did you mean {name!r}?" for name in known if near and name.lower() == near[0])
+
+
+def spelled(text: str) -> str:
+    """A sentence of the library with its arguments as options.
+
+    Example:
+        >>> spelled("skip_bad=True leaves such frames out")
+        '--skip-bad leaves such frames out'
+    """
+    for pattern, spelling in SPELLINGS:
+        text = re.sub(pattern, spelling, text)
+    return text
+
+
+def leave_to_the_report() -> None:
+    """Do not print the warnings that the printed report of reading repeats, with their number."""
+    warnings.filterwarnings("ignore", "(Skipped|Reading structures:|Labels of structures:) ")
 
 
 def add_reading(parser: argparse._ActionsContainer) -> None:

@@ -12,7 +12,7 @@ as CSV, and parity plots.
 import argparse
 from pathlib import Path
 
-from keras_ff_tools.arguments import add_force, add_reading, reading
+from keras_ff_tools.arguments import add_force, add_reading, leave_to_the_report, reading, spelled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +32,12 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff.models.files import model_file
     from keras_ff_tools.run import evaluation
     from keras_ff_tools.run.doubts import CHECKED, print_doubts
+    from keras_ff_tools.run.files import keep_compiled
 
     path = model_file(args.model)
+    keep_compiled()
     model = load(path)
+    leave_to_the_report()
     structures, report = data.read_with_report(args.source, **reading(args), skip_bad=args.skip_bad)
     if not any(report.labels.values()):
         raise ValueError(
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     print_doubts(structures[:CHECKED], len(structures), args.force)
     predictions = evaluation.predict(model, structures, args.batch_size)
     rows = predictions.errors()
-    print(f"model  {path}\n\n{report}\n\n{evaluation.error_table(rows)}")
+    print(f"model  {path}\n\n{spelled(str(report))}\n\n{evaluation.error_table(rows)}")
     if args.out:
         out = Path(args.out)
         evaluation.write_errors(out / "errors.csv", rows)

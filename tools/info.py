@@ -14,7 +14,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from keras_ff_tools.arguments import add_reading, reading
+from keras_ff_tools.arguments import add_reading, leave_to_the_report, reading, spelled
 from keras_ff_tools.run.files import read_log
 from keras_ff_tools.run.folder import RunFolder
 
@@ -93,8 +93,9 @@ def describe_data(args: argparse.Namespace) -> None:
         structures = data.CachedStructures(args.source)
         args.cutoff = structures.cutoff
     else:
+        leave_to_the_report()
         structures, report = data.read_with_report(args.source, **reading(args))
-        print(report)
+        print(spelled(str(report)))
     print(data.Dataset(structures, data.Batcher(species_of(structures), args.cutoff)).report())
     print_doubts([structures[index] for index in range(min(len(structures), CHECKED))], len(structures))
 

@@ -3,14 +3,14 @@
 import argparse
 import importlib
 import os
-import re
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from keras_ff_tools.arguments import meant
+from keras_ff_tools.arguments import meant, spelled
+from keras_ff_tools.quiet import QuietTensorFlow
 
 # Modules are imported when their verb is used, so that help appears at once.
 VERBS = {
@@ -45,14 +45,6 @@ A force field in four steps:
 In Python:  atoms.calc = keras_ff.Calculator("runs/first")
 """
 
-# What the library recommends in Python is another spelling here.
-SPELLINGS = (
-    (r"\b(energy|forces|stress)_key=(\.\.\.)?", r"--\1-key "),
-    (r"\b(stress)_(unit|sign|order)\b=?", r"--\1-\2 "),
-    (r"\bskip_bad=True", "--skip-bad"),
-    (r"\bkeep_unconverged=True", "--keep-unconverged"),
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -71,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # XLA prints a page of false alarms for each function that it finds in the compilation cache.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     format_before, warnings.formatwarning = warnings.formatwarning, _format_warning
+    sys.meta_path.insert(0, quiet := QuietTensorFlow())
     try:
         if args.backend:
             _set_backend(args.backend)
         _import(args.modules)
-        return args.run(args) or 0
+        with warnings.catch_warnings():
+            return args.run(args) or 0
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
@@ -89,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     finally:
         warnings.formatwarning = format_before
+        sys.meta_path.remove(quiet)
 
 
 def _parser(arguments):
@@ -151,17 +146,13 @@ def _explain(error):
             "The memory does not suffice. Use a smaller --batch-size, or leave the largest structures out. "
             f"({text.splitlines()[0][:300]})"
         )
-    for pattern, spelling in SPELLINGS:
-        text = re.sub(pattern, spelling, text)
+    text = spelled(text)
     # Errors of other libraries say little without their kind.
     return text if isinstance(error, (ValueError, OSError, ImportError, FloatingPointError)) else f"{type(error).__name__}: {text}"
 
 
 def _format_warning(message, category, filename, lineno, line=None):
-    text = str(message)
-    for pattern, spelling in SPELLINGS:
-        text = re.sub(pattern, spelling, text)
-    return f"Warning: {text}\n"
+    return f"Warning: {spelled(str(message))}\n"
 
 
 if __name__ == "__main__":

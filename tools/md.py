@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff import Calculator, load
     from keras_ff.files import exclusive_file
     from keras_ff.simulation import Dynamics
+    from keras_ff_tools.run.files import keep_compiled
 
     path = Path(args.out)
     if path.suffix != ".traj":
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
         raise FileExistsError(f"{path} exists. Go on with --resume, or give another file with --out.")
     else:
         atoms, done = ase.io.read(args.structure), 0
+    keep_compiled()
     model = load(args.model)
     dynamics = Dynamics(
         model, _warm(atoms, args) if args.ensemble == "nve" else atoms, _ensemble(args), args.timestep, seed=args.seed + done
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace) -> None:
 def _advance(dynamics, args, done, file, calculator, settings):
     from keras_ff_tools.run.frames import with_results
 
+    print("compiling   the model for this structure, seconds to a minute ...\n")
     print(ROW.format(*TITLES) + "\n" + ROW.format(*UNITS), flush=True)
     while done + args.every <= args.steps:
         frames = min(max(1, BLOCK // args.every), (args.steps - done) // args.every)

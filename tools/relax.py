@@ -29,12 +29,15 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff import Calculator, data, load
     from keras_ff.files import replace_when_complete
     from keras_ff.properties import relax
+    from keras_ff_tools.run.files import keep_compiled
     from keras_ff_tools.run.frames import with_results
 
     structures = data.read(args.source)
+    keep_compiled()
     # The last digits of a minimum need float64.
     model = load(args.model, dtype="float64")
     calculator, relaxed = Calculator(model), []
+    print("compiling   the model for the first structure, seconds to a minute ...\n")
     print(f"{'structure':>9}  {'formula':<12} {'before':>12} {'after':>12} {'largest force':>14} {'volume':>10}")
     print(f"{'':>9}  {'':<12} {'eV/atom':>12} {'eV/atom':>12} {'eV/Å':>14} {'Å³':>10}", flush=True)
     for index, atoms in enumerate(tqdm(structures, desc="relax", unit=" structures", delay=2.0, leave=False)):

@@ -20,12 +20,12 @@ class Batcher(TakesBatches):
 
     A batch is a dict of NumPy arrays for S structures, A atoms and K neighbors:
 
-    | positions | (S, A, 3), Å          | near the origin, see `Placement`                                  |
-    | species   | (S, A) int32          | index into `species`; -1 is padding                               |
-    | cell      | (S, 3, 3), Å          | rows are lattice vectors; zeros where a structure does not repeat |
-    | neighbors | (S, A, K) int32       | index of the neighbor; -1 is padding                              |
-    | shifts    | (S, A, K, 3)          | lattice translations of the neighbor, whole numbers               |
-    | waves     | (S, N1, N2, N3) int32 | only with a `wave_cutoff`, see `keras_ff.data.waves`              |
+        positions (S, A, 3), Å           near the origin, see `Placement`
+        species   (S, A) int32           index into `species`; -1 is padding
+        cell      (S, 3, 3), Å           rows are lattice vectors; zeros where a structure does not repeat
+        neighbors (S, A, K) int32        index of the neighbor; -1 is padding
+        shifts    (S, A, K, 3)           lattice translations of the neighbor, whole numbers
+        waves     (S, N1, N2, N3) int32  only with a `wave_cutoff`, see `keras_ff.data.waves`
 
     The vector from atom a to its neighbor k is `positions[neighbors[a, k]] + shifts[a, k] @ cell - positions[a]`.
 

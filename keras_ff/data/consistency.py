@@ -144,4 +144,8 @@ def _slope(expected, measured):
         return None, len(expected)
     # A single outlier does not change the median.
     large = np.abs(expected) >= np.median(np.abs(expected))
-    return float(np.median(measured[large] / expected[large])), len(expected)
+    ratios = measured[large] / expected[large]
+    factor = float(np.median(ratios))
+    # One large pair correlates with itself, whatever the ratios of the many small ones are.
+    agree = np.abs(ratios - factor) <= 0.5 * abs(factor)
+    return (factor if np.mean(agree) > 0.5 else None), len(expected)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.units import Bohr, GPa, Hartree
 from changing import changed
 
-from keras_ff.data import check, labels
+from keras_ff.data import check, consistency, labels
 from keras_ff.data.checks import Contradiction
 from keras_ff.data.consistency import force_factor, stress_factor
 
@@ -47,3 +48,11 @@ def test_wrong_units_signs_and_orders_are_seen(silicon, change, message):
 def test_a_stress_that_nothing_can_be_compared_with(silicon):
     lone = changed(silicon[:2], stress=lambda x: x / GPa * 100)
     assert any("Are they in GPa or kbar" in warning for warning in check(lone))
+
+
+def test_one_large_pair_among_small_ones_tells_no_factor():
+    # Every tenth structure of mlearn's silicon: strains of both signs, whose energies differ by little.
+    expected, measured = np.array([0.42, 1e-3, 2e-3, 1e-4, 1e-4]), np.array([0.41, 1.1e-4, -1e-4, 1e-5, 1e-5])
+    assert np.corrcoef(expected, measured)[0, 1] > 0.99
+    assert consistency._slope(expected, measured) == (None, 5)
+    assert consistency._slope(expected, 160.0 * expected) == (pytest.approx(160.0), 5)

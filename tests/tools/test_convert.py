@@ -24,6 +24,20 @@ def test_labels_survive(tmp_path, keras_ff):
         assert after.info["group"] == before.info["group"]
 
 
+def test_one_of_ten_structures_is_kept_for_a_test(tmp_path, keras_ff):
+    train, test = tmp_path / "train.xyz", tmp_path / "test.xyz"
+    done = keras_ff("convert", f"{SILICON}@0:24", "-o", train, "--test", test, "--no-check")
+    assert done.status == 0 and "train.xyz: 20 structures" in done.out and "test.xyz: 3 structures" in done.out, done.err
+    energies = [[data.labels(atoms)["energy"] for atoms in data.read(path)] for path in (f"{SILICON}@0:24", train, test)]
+    indices = [energies[0].index(energy) for energy in energies[2]]
+    assert [index // 10 for index in indices] == [0, 1, 2]
+    assert energies[1] == [energy for index, energy in enumerate(energies[0]) if index not in indices]
+    few = keras_ff("convert", f"{SILICON}@0:1", "-o", tmp_path / "few.xyz", "--test", tmp_path / "few_test.xyz", "--no-check")
+    assert few.status == 2 and "one of each ten structures" in few.err and not (tmp_path / "few.xyz").exists()
+    same = keras_ff("convert", SILICON, "-o", train, "--test", train)
+    assert same.status == 2 and "a file of their own" in same.err
+
+
 def test_named_keys_become_labels(tmp_path, keras_ff):
     structures = read(SILICON, "0:3")
     for atoms in structures:

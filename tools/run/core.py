@@ -86,5 +86,6 @@ def with_core(potential: Potential, settings: Settings, structures: Sequence[ase
         core = kff.potentials.RepulsiveMorse(species, dtype=settings.dtype)
         return kff.potentials.Sum([potential, core]), f"RepulsiveMorse within {core.cutoff:g} Å, trained along; {measured}."
     core = kff.potentials.ZBL(species, shortest, ONSET, dtype=settings.dtype)
-    why = "" if settings.core == "zbl" else " The data show no close contacts, and a network knows nothing of them (--core none)."
+    why = " The data show no close contacts, and a network knows nothing of them (--core none leaves it out)."
+    why = "" if settings.core == "zbl" else why
     return kff.potentials.Sum([potential, core]), f"ZBL below the distances of the data; {measured}.{why}"

@@ -88,6 +88,13 @@ def cache_folder() -> Path:
     return Path(base or Path.home() / ".cache") / "keras_ff"
 
 
+def keep_compiled() -> None:
+    """Keep what this process compiles for the next one, in `cache_folder`."""
+    from keras_ff import backend
+
+    backend.enable_compilation_cache(cache_folder() / backend.backend_name())
+
+
 def several(count: int, one: str, many: str | None = None) -> str:
     """A number of things in words.
 

@@ -18,7 +18,7 @@ from keras_ff_tools.run import evaluation, report
 from keras_ff_tools.run.choice import choose
 from keras_ff_tools.run.compilations import Compilations
 from keras_ff_tools.run.data import RunData, counted
-from keras_ff_tools.run.files import cache_folder, read_log, several
+from keras_ff_tools.run.files import keep_compiled, read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
 from keras_ff_tools.run.parts import freeze
@@ -115,7 +115,7 @@ class TrainingRun:
         self.began = time.monotonic()
         self.folder = folder
         settings = settings.replaced(backend=backend.backend_name())
-        backend.enable_compilation_cache(cache_folder() / settings.backend)
+        keep_compiled()
         self.core = ""
         begin = folder.begin(settings) if folder.exists else settings.start or settings.potential_file
         if settings.start:

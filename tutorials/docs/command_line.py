@@ -22,8 +22,8 @@ class CommandLine(SphinxDirective):
         section = nodes.section(ids=[f"keras-ff-{verb}"], names=[f"keras-ff {verb}"])
         section += nodes.title("", f"keras-ff {verb}")
         for block in re.split(r"\n\s*\n", inspect.cleandoc(parser.description or summary)):
-            section += _code(inspect.cleandoc(block)) if block.startswith("  ") else nodes.paragraph("", _plain(block))
-        section += _code(parser.format_usage().removeprefix("usage: "))
+            section += _code(_commented(inspect.cleandoc(block))) if block.startswith("  ") else nodes.paragraph("", _plain(block))
+        section += _code(_plain(parser.format_usage().removeprefix("usage: ")))
         for group in parser._action_groups:
             actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
             if actions and group.title != "every verb":
@@ -42,8 +42,13 @@ def _plain(text):
     return " ".join(text.split())
 
 
+def _commented(text):
+    """Examples whose explanation, beside the command, is a comment; lines are broken on narrow pages."""
+    return re.sub(r"^(keras-ff (?:\S+ )*\S+) {2,}(?=\w)", r"\1  # ", text, flags=re.MULTILINE)
+
+
 def _code(text):
-    return nodes.literal_block(text, text, language="text")
+    return nodes.literal_block(text, text, language="text", classes=["wrapped"])
 
 
 def _spelled(action):
