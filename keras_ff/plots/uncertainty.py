@@ -42,7 +42,9 @@ def reliability_diagram(points: dict, quantity: str = "forces", unit: str = "eV/
     return figure
 
 
-def roc(inside, outside: dict, title: str = "Extrapolation") -> Figure:
+def roc(
+    inside, outside: dict, title: str = "Extrapolation", sets: tuple[str, str] = ("structures inside", "structures outside")
+) -> Figure:
     """Receiver operating characteristic of a score that is to detect structures unlike the training set.
 
     For each threshold of the score: the fraction of unlike structures above it (true positives) over the fraction of structures
@@ -52,6 +54,7 @@ def roc(inside, outside: dict, title: str = "Extrapolation") -> Figure:
         inside: Scores of structures like the training set, any shape, or a dict of them with the names of `outside`.
         outside: Dict from names to scores of structures unlike it.
         title: Title of the figure.
+        sets: What is inside and what is outside, for the labels of the axes, such as `("right atoms", "wrong atoms")`.
 
     Returns:
         `matplotlib.figure.Figure`, with the areas in the legend.
@@ -81,7 +84,12 @@ def roc(inside, outside: dict, title: str = "Extrapolation") -> Figure:
             area = np.trapezoid(true_positives, false_positives)
             axes.plot(false_positives, true_positives, color=color, label=f"{name}: {area:.3f}")
         axes.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, zorder=1)
-        axes.set(title=title, xlabel="fraction inside above the threshold", ylabel="fraction outside above it", aspect="equal")
+        axes.set(
+            title=title,
+            xlabel=f"fraction of {sets[0]} above the threshold",
+            ylabel=f"fraction of {sets[1]} above it",
+            aspect="equal",
+        )
         axes.legend(loc="lower right", title="area under the curve")
     return figure
 

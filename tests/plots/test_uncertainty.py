@@ -13,10 +13,12 @@ def test_a_reliability_diagram_has_its_points_and_the_diagonal():
 def test_roc_has_the_area_of_all_pairs_in_the_right_order():
     rng = np.random.default_rng(0)
     inside, outside = rng.normal(size=40), rng.normal(1.0, size=30)
-    figure = plots.roc(inside, {"hot": outside, "apart": [9.0, 8.0]})
+    figure = plots.roc(inside, {"hot": outside, "apart": [9.0, 8.0]}, sets=("cool structures", "others"))
     pairs = np.mean(outside[:, None] > inside)
     assert figure.axes[0].lines[0].get_label() == f"hot: {pairs:.3f}"
     assert figure.axes[0].lines[1].get_label() == "apart: 1.000"
+    labels = (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel())
+    assert labels == ("fraction of cool structures above the threshold", "fraction of others above it")
     each = plots.roc({"hot": inside, "apart": inside}, {"hot": outside, "apart": [9.0, 8.0]})
     assert [line.get_label() for line in each.axes[0].lines[:2]] == [line.get_label() for line in figure.axes[0].lines[:2]]
     with pytest.raises(ValueError, match="0 of 'none'"):
