@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import keras
     from pymatgen.core import Molecule, Structure
 
-# Newton's steps after the search of ASE; each doubles the number of digits.
-NEWTON_STEPS = 4
+# Most of Newton's steps after the search of ASE. They share one Hessian, and each adds some three digits.
+NEWTON_STEPS = 8
 SMALLEST_STEP = 1e-12
 
 # Energies for each step of the search of ASE, which needs two or three.
@@ -36,8 +36,12 @@ EVALUATIONS = 50
 # A longer step of Newton's method, in Å or strain, is along modes so soft that it may leave the minimum.
 LARGEST_STEP = 0.1
 
-# Eigenvalues of the Hessian below this fraction of the largest are those of motions that cost no energy; 1e-5 in other precisions.
-SMALLEST_STIFFNESS = {"float64": 1e-9}
+# The Hessian of these steps are differences of gradients on both sides, so far away in Å or strain: it costs no compilation of
+# second derivatives. Eigenvalues below the fraction of the largest are noise of the differences, or of motions without energy.
+DIFFERENCE, SMALLEST_STIFFNESS = {"float64": 1e-5, "float32": 5e-3}, {"float64": 1e-8, "float32": 1e-3}
+
+# Atoms of the displaced copies of a structure whose gradients are computed together.
+TOGETHER = 2048
 
 # Constraint that Newton's steps keep by themselves: the step of a symmetric structure is symmetric.
 SYMMETRY = "FixSymmetry"
@@ -97,6 +101,20 @@ def derivatives(model: keras.Model, batch: dict, cell: bool):
     # A copy of the structure for each row.
     gradients, pullback = backend.vjp(backend.grad(energy_of(model, batch)), np.zeros((size, size), model.compute_dtype))
     return gradients[0], pullback(np.eye(size, dtype=model.compute_dtype))[0]
+
+
+def gradients(model: keras.Model, batch: dict, changes):
+    """First derivatives of the energy of copies of a structure, each at its own changes.
+
+    Args:
+        model: `ForceField`.
+        batch: Dict of arrays of one structure.
+        changes: Coordinates of each copy as in `deformed`, `(copies, size)`.
+
+    Returns:
+        Tensor `(copies, size)` in eV, Å and strain.
+    """
+    return backend.grad(energy_of(model, batch))(changes)
 
 
 def free_directions(atoms: Atoms) -> FreeDirections:
@@ -195,7 +213,7 @@ class Relaxation:
     def __init__(self, model: keras.Model, cell: bool = True):
         self.model, self.cell = model, bool(cell)
         self._calculator, self._batcher = ModelCalculator(model), Batcher.of(model)
-        self._derivatives = compiled(model, derivatives, cell=self.cell)
+        self._gradients = compiled(model, gradients)
 
     def __call__(self, atoms: Atoms, force: float = 1e-3, steps: int = 500) -> Atoms:
         """Return a relaxed copy of a structure; arguments and errors are those of `relax`."""
@@ -259,13 +277,16 @@ class Relaxation:
     def _refine(self, atoms, free):
         """Move a structure to the minimum next to it by Newton's method, and warn if it is none."""
         size = 3 * len(atoms) + (6 if self.cell else 0)
-        kept, dtype = _projection(free, size), self.model.compute_dtype
+        kept, dtype, second = _projection(free, size), self.model.compute_dtype, None
         for _ in range(NEWTON_STEPS):
             record = self._batcher.record(atoms)
             batch = self._batcher.exact([record])
-            gradient, second = (ops.convert_to_numpy(x).astype("float64") for x in self._derivatives(batch))
-            values, modes = np.linalg.eigh(kept @ (0.5 * (second + second.T)) @ kept)
-            stiff = np.abs(values) > SMALLEST_STIFFNESS.get(dtype, 1e-5) * np.abs(values).max()
+            gradient = self._rows(batch, np.zeros((1, size)))[0]
+            if second is None:
+                # So near the minimum it hardly changes any more.
+                second = self._hessian(batch, size)
+                values, modes = np.linalg.eigh(kept @ (0.5 * (second + second.T)) @ kept)
+            stiff = np.abs(values) > SMALLEST_STIFFNESS[dtype] * np.abs(values).max()
             along = np.divide(modes.T @ (kept @ gradient), values, out=np.zeros(size), where=stiff)
             step = -kept @ (modes @ along)
             if not np.abs(step).max() < LARGEST_STEP:
@@ -282,6 +303,20 @@ class Relaxation:
                 f"{values[0]:.3g} eV/Å². Displace the atoms and relax again, or use a larger cell.",
                 stacklevel=4,
             )
+
+    def _hessian(self, batch, size):
+        """Hessian of the energy by differences of gradients, NumPy float64."""
+        step = DIFFERENCE[self.model.compute_dtype]
+        rows = self._rows(batch, step * np.concatenate([np.eye(size), -np.eye(size)]))
+        return (rows[:size] - rows[size:]) / (2.0 * step)
+
+    def _rows(self, batch, changes):
+        """Gradients of displaced copies, NumPy float64, in bounded memory and with a single compilation."""
+        copies = min(2 * changes.shape[1], max(1, TOGETHER // batch["positions"].shape[1]))
+        padded = np.pad(changes, ((0, -len(changes) % copies), (0, 0))).astype(self.model.compute_dtype)
+        groups = np.split(padded, len(padded) // copies)
+        rows = [ops.convert_to_numpy(self._gradients(batch, group)).astype("float64") for group in groups]
+        return np.concatenate(rows)[: len(changes)]
 
 
 def relax(

@@ -7,9 +7,10 @@ from ase.build import bulk
 from ase.constraints import FixAtoms, FixBondLengths, FixCartesian, FixedLine, FixedPlane, FixScaled, FixSymmetry
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.data import to_atoms, to_structure
 from keras_ff.potentials import StillingerWeber
-from keras_ff.properties import ElasticConstants, EnergyPerAtom, Phonons, relax
+from keras_ff.properties import ElasticConstants, EnergyPerAtom, Phonons, relax, structure
 from keras_ff.properties.structure import Relaxation
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -62,6 +63,23 @@ def test_constraints_hold_to_the_last_digit_while_the_rest_relaxes():
         ElasticConstants(model, atoms)
     atoms.set_constraint(FixAtoms(range(8)))
     np.testing.assert_array_equal(relaxation(atoms).positions, atoms.positions)
+
+
+@pytest.mark.slow_on_tensorflow
+def test_displaced_copies_are_computed_in_groups(monkeypatch):
+    """So that the memory is bounded; the Hessian is that of second derivatives, to the accuracy of differences."""
+    monkeypatch.setattr(structure, "TOGETHER", 9 * 7)
+    model, atoms = kff.ForceField(StillingerWeber.silicon()), bulk("Si", cubic=True)
+    atoms.rattle(0.05, seed=0)
+    atoms.append("Si")
+    atoms.positions[-1] = [2.7, 2.7, 2.7]
+    relaxation = Relaxation(model)
+    batch = kff.data.Batcher.of(model).exact([kff.data.Batcher.of(model).record(atoms)])
+    exact = np.asarray(backend.jit(lambda batch: structure.derivatives(model, batch, True), layer=model)(batch)[1])
+    np.testing.assert_allclose(relaxation._hessian(batch, 3 * 9 + 6), exact, rtol=0, atol=1e-6 * np.abs(exact).max())
+    relaxed = relaxation(atoms)
+    relaxed.calc = kff.Calculator(model)
+    assert np.abs(relaxed.get_forces()).max() < 1e-10 and np.abs(relaxed.get_stress()).max() < 1e-12
 
 
 @pytest.mark.slow_on_tensorflow
