@@ -43,7 +43,7 @@ def test_notebook_is_that_of_the_program_and_was_executed(path):
         assert "".join(cell["source"]) in program, "The notebook is older than the program: render it again (see CONTRIBUTING.md)."
 
 
-@pytest.mark.parametrize("name", ["06_engines", "07_how_sure_is_it"])
+@pytest.mark.parametrize("name", ["05_liquid", "06_engines", "07_how_sure_is_it"])
 def test_pictures_of_the_readme_are_those_of_the_notebooks(name):
     notebook = json.loads((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))
     outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
