@@ -180,8 +180,8 @@ print(f"the stand-in again, 64 atoms: {noise[0]:.1e} at {SMALL[1][0]} K, {noise[
 
 # %% [markdown]
 # The liquid is right at the temperature of the fit, at another one, and in the larger system. What was wrong with the network was
-# no detail of 2500 K. Nearer to the melting point, averages over a few picoseconds of 64 atoms depend more on chance. That is why the
-# fit was made at 2500 K.
+# no detail of 2500 K. Nearer to the melting point, averages over a few picoseconds of 64 atoms depend more on chance. That is why
+# the fit was made at 2500 K.
 
 # %%
 BOUND = 5e-3
