@@ -86,8 +86,8 @@ def roc(
         axes.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, zorder=1)
         axes.set(
             title=title,
-            xlabel=f"fraction of {sets[0]} above the threshold",
-            ylabel=f"fraction of {sets[1]} above it",
+            xlabel=f"fraction of {sets[0]}\nabove the threshold",
+            ylabel=f"fraction of {sets[1]}\nabove it",
             aspect="equal",
         )
         axes.legend(loc="lower right", title="area under the curve")

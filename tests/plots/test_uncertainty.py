@@ -18,7 +18,7 @@ def test_roc_has_the_area_of_all_pairs_in_the_right_order():
     assert figure.axes[0].lines[0].get_label() == f"hot: {pairs:.3f}"
     assert figure.axes[0].lines[1].get_label() == "apart: 1.000"
     labels = (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel())
-    assert labels == ("fraction of cool structures above the threshold", "fraction of others above it")
+    assert labels == ("fraction of cool structures\nabove the threshold", "fraction of others\nabove it")
     each = plots.roc({"hot": inside, "apart": inside}, {"hot": outside, "apart": [9.0, 8.0]})
     assert [line.get_label() for line in each.axes[0].lines[:2]] == [line.get_label() for line in figure.axes[0].lines[:2]]
     with pytest.raises(ValueError, match="0 of 'none'"):
