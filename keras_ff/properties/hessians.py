@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
 
 from keras_ff import backend
-from keras_ff.compiled import compiled
 from keras_ff.data.batches import structure_batch
 from keras_ff.properties.base import Property
-from keras_ff.properties.structure import energy_of
+from keras_ff.properties.structure import energy_of, in_groups
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
     from ase import Atoms
 
@@ -91,7 +91,7 @@ def hessian(model: keras.Model, atoms: Atoms, chunk: int = 32) -> np.ndarray:
         [1.056, -1.056]
     """
     size = 3 * len(atoms)
-    return _in_chunks(model, second, [np.eye(size)], structure_batch(model, atoms), chunk)
+    return in_groups(model, second, [np.eye(size)], structure_batch(model, atoms), chunk)
 
 
 def third_order(model: keras.Model, atoms: Atoms, indices: Sequence[int] | None = None, chunk: int = 32) -> np.ndarray:
@@ -125,7 +125,7 @@ def third_order(model: keras.Model, atoms: Atoms, indices: Sequence[int] | None 
     indices = np.arange(len(atoms)) if indices is None else np.asarray(indices)
     chosen = np.eye(size).reshape(len(atoms), 3, size)[indices].reshape(-1, size)
     pairs = [np.repeat(chosen, size, axis=0), np.tile(np.eye(size), (len(chosen), 1))]
-    return _in_chunks(model, third, pairs, structure_batch(model, atoms), chunk).reshape(len(chosen), size, size)
+    return in_groups(model, third, pairs, structure_batch(model, atoms), chunk).reshape(len(chosen), size, size)
 
 
 def second(model: keras.Model, batch: dict, u):
@@ -149,16 +149,3 @@ def third(model: keras.Model, batch: dict, u, v):
         v: Second directions, `(rows, 3 atoms)`.
     """
     return backend.vjp(lambda changes: backend.hvp(energy_of(model, batch), changes, u), ops.zeros_like(u))[1](v)[0]
-
-
-def _in_chunks(model: keras.Model, derivative: Callable, directions: list[np.ndarray], batch: dict, chunk: int) -> np.ndarray:
-    """A derivative along rows of directions, `chunk` of them at a time."""
-    function = compiled(model, derivative)
-    count = len(directions[0])
-    chunk = min(int(chunk), count)
-    results = np.empty(directions[0].shape, model.compute_dtype)
-    for first in range(0, count, chunk):
-        # The last rows are computed again rather than a smaller number of them, which would be compiled anew.
-        rows = slice(min(first, count - chunk), min(first, count - chunk) + chunk)
-        results[rows] = ops.convert_to_numpy(function(batch, *(u[rows].astype(model.compute_dtype) for u in directions)))
-    return results

@@ -117,6 +117,45 @@ def gradients(model: keras.Model, batch: dict, changes):
     return backend.grad(energy_of(model, batch))(changes)
 
 
+def in_groups(model: keras.Model, derivative: Callable, rows: list[np.ndarray], batch: dict, size: int) -> np.ndarray:
+    """A derivative of the energy for each of many rows, some at a time: in bounded memory, and with a single compilation.
+
+    Args:
+        model: `ForceField`.
+        derivative: Function of the model, the batch and groups of rows, such as `gradients`, that returns as many rows.
+        rows: Arrays of equal shapes, `(rows, coordinates)`, for the arguments of the function.
+        batch: Dict of arrays of one structure.
+        size: Number of rows of a group, each with a copy of the structure in memory.
+
+    Returns:
+        NumPy array `(rows, coordinates)` in the dtype of the model.
+    """
+    function = compiled(model, derivative)
+    count = len(rows[0])
+    size = min(int(size), count)
+    results = np.empty(rows[0].shape, model.compute_dtype)
+    for first in range(0, count, size):
+        # The last rows are computed again rather than a smaller number of them, which would be compiled anew.
+        group = slice(min(first, count - size), min(first, count - size) + size)
+        results[group] = ops.convert_to_numpy(function(batch, *(array[group].astype(model.compute_dtype) for array in rows)))
+    return results
+
+
+def hessian_by_differences(model: keras.Model, batch: dict, size: int, together: int) -> np.ndarray:
+    """Second derivatives of the energy from differences of its gradients, symmetric, NumPy float64 `(size, size)`.
+
+    Args:
+        model: `ForceField`.
+        batch: Dict of arrays of one structure.
+        size: Number of the changes of `deformed`.
+        together: Number of displaced copies that are computed at a time.
+    """
+    step = DIFFERENCE[model.compute_dtype]
+    rows = in_groups(model, gradients, [step * np.concatenate([np.eye(size), -np.eye(size)])], batch, together).astype("float64")
+    hessian = (rows[:size] - rows[size:]) / (2.0 * step)
+    return 0.5 * (hessian + hessian.T)
+
+
 def free_directions(atoms: Atoms) -> FreeDirections:
     """Free directions of the atoms of a structure that relaxes; a constraint of symmetry leaves all free.
 
@@ -213,7 +252,6 @@ class Relaxation:
     def __init__(self, model: keras.Model, cell: bool = True):
         self.model, self.cell = model, bool(cell)
         self._calculator, self._batcher = ModelCalculator(model), Batcher.of(model)
-        self._gradients = compiled(model, gradients)
 
     def __call__(self, atoms: Atoms, force: float = 1e-3, steps: int = 500) -> Atoms:
         """Return a relaxed copy of a structure; arguments and errors are those of `relax`."""
@@ -277,16 +315,17 @@ class Relaxation:
     def _refine(self, atoms, free):
         """Move a structure to the minimum next to it by Newton's method, and warn if it is none."""
         size = 3 * len(atoms) + (6 if self.cell else 0)
-        kept, dtype, second = _projection(free, size), self.model.compute_dtype, None
+        kept, dtype, values = _projection(free, size), self.model.compute_dtype, None
+        together = min(2 * size, max(1, TOGETHER // len(atoms)))
         for _ in range(NEWTON_STEPS):
             record = self._batcher.record(atoms)
             batch = self._batcher.exact([record])
-            gradient = self._rows(batch, np.zeros((1, size)))[0]
-            if second is None:
-                # So near the minimum it hardly changes any more.
-                second = self._hessian(batch, size)
-                values, modes = np.linalg.eigh(kept @ (0.5 * (second + second.T)) @ kept)
-            stiff = np.abs(values) > SMALLEST_STIFFNESS[dtype] * np.abs(values).max()
+            if values is None:
+                # So near the minimum the Hessian hardly changes any more.
+                values, modes = np.linalg.eigh(kept @ hessian_by_differences(self.model, batch, size, together) @ kept)
+                stiff = np.abs(values) > SMALLEST_STIFFNESS[dtype] * np.abs(values).max()
+            # In a group of the same size, which is compiled.
+            gradient = in_groups(self.model, gradients, [np.zeros((together, size))], batch, together)[0].astype("float64")
             along = np.divide(modes.T @ (kept @ gradient), values, out=np.zeros(size), where=stiff)
             step = -kept @ (modes @ along)
             if not np.abs(step).max() < LARGEST_STEP:
@@ -303,20 +342,6 @@ class Relaxation:
                 f"{values[0]:.3g} eV/Å². Displace the atoms and relax again, or use a larger cell.",
                 stacklevel=4,
             )
-
-    def _hessian(self, batch, size):
-        """Hessian of the energy by differences of gradients, NumPy float64."""
-        step = DIFFERENCE[self.model.compute_dtype]
-        rows = self._rows(batch, step * np.concatenate([np.eye(size), -np.eye(size)]))
-        return (rows[:size] - rows[size:]) / (2.0 * step)
-
-    def _rows(self, batch, changes):
-        """Gradients of displaced copies, NumPy float64, in bounded memory and with a single compilation."""
-        copies = min(2 * changes.shape[1], max(1, TOGETHER // batch["positions"].shape[1]))
-        padded = np.pad(changes, ((0, -len(changes) % copies), (0, 0))).astype(self.model.compute_dtype)
-        groups = np.split(padded, len(padded) // copies)
-        rows = [ops.convert_to_numpy(self._gradients(batch, group)).astype("float64") for group in groups]
-        return np.concatenate(rows)[: len(changes)]
 
 
 def relax(
