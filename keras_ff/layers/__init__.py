@@ -5,6 +5,7 @@ from keras_ff.layers.base import Descriptor
 from keras_ff.layers.cutoffs import cosine_cutoff, polynomial_cutoff
 from keras_ff.layers.harmonics import solid_harmonics, spherical_harmonics
 from keras_ff.layers.legendre import LegendreSeries
+from keras_ff.layers.mixed_power_spectrum import MixedPowerSpectrum
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.layers.spherical_bessel import SphericalBessel
 from keras_ff.layers.spline_filters import SplineFilters
@@ -17,6 +18,7 @@ __all__ = [
     "LegendreSeries",
     "LinearPlusMLP",
     "MLP",
+    "MixedPowerSpectrum",
     "PowerSpectrum",
     "ResNet",
     "Roughness",

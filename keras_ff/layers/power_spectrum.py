@@ -70,9 +70,25 @@ class PowerSpectrum(Descriptor):
         return (self.n_max + 1) * (self.n_max + 2) // 2
 
     @property
+    def n_densities(self) -> int:
+        """Number of densities that each combination of l and n has: by default one for each element."""
+        return self.n_species
+
+    @property
     def n_features(self) -> int:
         """Number of features of an atom."""
         return self.n_species * (self.n_species + 1) // 2 * self.n_coefficients
+
+    def shares(self, neighborhood: Neighborhood):
+        """Compute how much each neighbor counts in each of the densities.
+
+        Args:
+            neighborhood: The `Neighborhood`.
+
+        Returns:
+            Tensor `(atoms, neighbors, n_densities)`: 1 in the density of the element of the neighbor and 0 in the others.
+        """
+        return ops.one_hot(neighborhood.neighbor_species, self.n_species, dtype=neighborhood.vectors.dtype)
 
     def densities(self, neighborhood: Neighborhood):
         """Compute the densities c_nlm^J of the neighbors of each element J.
@@ -81,23 +97,22 @@ class PowerSpectrum(Descriptor):
             neighborhood: The `Neighborhood`.
 
         Returns:
-            List over l of tensors `(atoms, n, species, 2 l + 1)` in Å^(-3/2).
+            List over l of tensors `(atoms, n, n_densities, 2 l + 1)` in Å^(-3/2).
         """
         vectors = neighborhood.vectors / self.cutoff
         radial = ops.where(neighborhood.is_neighbor[..., None], self.radial.reduced(squared_length(vectors)), 0.0)
         if self.n_species > 1:
-            # (atoms, neighbors, functions, 1) x (atoms, neighbors, 1, species)
-            element = ops.one_hot(neighborhood.neighbor_species, self.n_species, dtype=radial.dtype)
-            radial = radial[..., :, None] * element[..., None, :]
+            # (atoms, neighbors, functions, 1) x (atoms, neighbors, 1, densities)
+            radial = radial[..., :, None] * self.shares(neighborhood)[..., None, :]
         else:
             radial = radial[..., None]
         result, first = [], 0
         for l, angular in enumerate(solid_harmonics(vectors, self.n_max)):
             count = self.radial.counts[l]
             functions = radial[:, :, first : first + count, :]
-            functions = ops.reshape(functions, (*ops.shape(angular)[:2], count * self.n_species))
+            functions = ops.reshape(functions, (*ops.shape(angular)[:2], count * self.n_densities))
             density = ops.matmul(ops.swapaxes(functions, 1, 2), angular)
-            result.append(ops.reshape(density, (-1, count, self.n_species, 2 * l + 1)))
+            result.append(ops.reshape(density, (-1, count, self.n_densities, 2 * l + 1)))
             first += count
         return result
 
@@ -131,19 +146,18 @@ class PowerSpectrum(Descriptor):
             flat = ops.reshape(slopes, (-1, self.n_features))
             copies = [ops.tile(density, (members, 1, 1, 1)) for density in densities]
             by_density = backend.grad(lambda copies: ops.sum(self.products(copies) * flat))(copies)
-            # (members, atoms, n, species, m) to (atoms, species, members, (n, m))
+            # (members, atoms, n, densities, m) to (atoms, densities, members, (n, m))
             rows = [
                 ops.reshape(
                     ops.transpose(ops.reshape(g, (members, atoms, *g.shape[1:])), (1, 3, 0, 2, 4)),
-                    (atoms, self.n_species * members, g.shape[1] * g.shape[3]),
+                    (atoms, self.n_densities * members, g.shape[1] * g.shape[3]),
                 )
                 for g in by_density
             ]
             by_vector = ops.matmul(ops.concatenate(rows, axis=-1), self._derivatives(neighborhood))
-            by_vector = ops.reshape(by_vector, (atoms, self.n_species, members, 3, -1))
-            element = ops.one_hot(neighborhood.neighbor_species, self.n_species, axis=1, dtype=by_vector.dtype)
-            element = element * neighborhood.mask[:, None]
-            return ops.transpose(ops.sum(by_vector * element[:, :, None, None], axis=1), (1, 0, 3, 2))
+            by_vector = ops.reshape(by_vector, (atoms, self.n_densities, members, 3, -1))
+            shares = ops.swapaxes(self.shares(neighborhood), 1, 2) * neighborhood.mask[:, None]
+            return ops.transpose(ops.sum(by_vector * shares[:, :, None, None], axis=1), (1, 0, 3, 2))
 
         return self.products(densities), pullback
 
@@ -251,13 +265,13 @@ class FullPowerSpectrum(PowerSpectrum):
     @property
     def groups(self) -> list[slice]:
         """Slices of the features that have the same dimension: densities, then products of two."""
-        pairs = self.radial.counts[0] * self.n_species
-        return [slice(0, pairs), slice(pairs, self.n_features)]
+        singles = self.radial.counts[0] * self.n_densities
+        return [slice(0, singles), slice(singles, self.n_features)]
 
     @property
     def n_features(self) -> int:
         """Number of features of an atom."""
-        rows = [count * self.n_species for count in self.radial.counts]
+        rows = [count * self.n_densities for count in self.radial.counts]
         return rows[0] + sum(n * (n + 1) // 2 for n in rows)
 
     def product_terms(self):
@@ -277,7 +291,7 @@ class FullPowerSpectrum(PowerSpectrum):
         """
         features = []
         for l, density in enumerate(densities):
-            rows = self.radial.counts[l] * self.n_species
+            rows = self.radial.counts[l] * self.n_densities
             density = ops.reshape(density, (-1, rows, 2 * l + 1))
             if l == 0:
                 features.append(density[..., 0])
