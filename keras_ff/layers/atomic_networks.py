@@ -392,7 +392,11 @@ class LinearPlusMLP(AtomicNetwork):
         linear = self.linear(x, projection)
         if not self.units:
             return linear[..., 0]
+        return (self.readout(self.hidden(x, projection)) + linear)[..., 0]
+
+    def hidden(self, x, projection=None):
+        """Compute the outputs of the last hidden layer, `(atoms, units)` or `(members, atoms, units)`, from inputs."""
         y = SWISH_GAIN * ops.silu(self.layers[0](x, projection))
         for layer in self.layers[1:]:
             y = SWISH_GAIN * ops.silu(layer(y))
-        return (self.readout(y) + linear)[..., 0]
+        return y

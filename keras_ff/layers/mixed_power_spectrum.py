@@ -54,7 +54,7 @@ class MixedPowerSpectrum(FullPowerSpectrum):
         cutoff: Radius in Å.
         n_max: l runs from 0 to n_max and n, n' from 0 to n_max - l.
         n_species: Number of elements.
-        mixtures: Number of mixtures; by default that of the elements, and at most 3.
+        mixtures: Number of mixtures; by default that of the elements, and at most 4.
         triples: Number of radial functions in the products of three; 0 for no such products.
         seed: Seed of the initial weights.
 
@@ -65,7 +65,7 @@ class MixedPowerSpectrum(FullPowerSpectrum):
     Example:
         >>> import keras_ff as kff
         >>> [kff.layers.MixedPowerSpectrum(cutoff=5.0, n_max=6, n_species=count).n_features for count in (1, 2, 3, 20, 89)]
-        [91, 322, 693, 693, 693]
+        [91, 322, 693, 1204, 1204]
         >>> kff.layers.MixedPowerSpectrum(cutoff=5.0, n_max=6, triples=3).n_features
         164
 
@@ -74,7 +74,7 @@ class MixedPowerSpectrum(FullPowerSpectrum):
         (2019), for the products of three densities.
     """
 
-    MOST_MIXTURES = 3
+    MOST_MIXTURES = 4
 
     def __init__(
         self, cutoff: float, n_max: int, n_species: int = 1, mixtures: int | None = None, triples: int = 0, seed: int = 0, **kwargs

@@ -25,21 +25,32 @@ COLUMNS = 8
 # The predictions may deviate from linearity by this fraction of the change of the fit, a rounding error of float32.
 NONLINEAR = 1e-2
 
+# Strengths of the penalty to choose from, and the one in place of a choice where there are few structures.
+RIDGES, USUAL_RIDGE = 10.0 ** np.arange(-13.0, 0.0), 1e-8
+
+# Every so many-th structure chooses the strength of the penalty, if that leaves so many of them.
+HELD_OUT, FEWEST_HELD_OUT = 8, 3
+
 
 def fit_linear(
     model: ForceField,
     dataset: Dataset,
-    weights: Sequence,
+    weights: Sequence | None = None,
     energy_error: float = 0.01,
     forces_error: float = 0.1,
-    ridge: float = 1e-8,
+    stress_error: float | None = None,
+    ridge: float | None = None,
     verbose: int = 1,
-) -> None:
+) -> float:
     """Fit weights on which energies and forces depend linearly, and the reference energies, by least squares.
 
     Minimizes the mean of (energy per atom / energy_error)² plus the mean of (forces / forces_error)² of the differences to the
-    labels, in which weights of structures and labels count, plus the regularizers of the weights, which have to be
-    quadratic. The result is a good start for `fit`:
+    labels, and of stresses if they are asked for, in which weights of structures and labels count, plus the regularizers of the
+    weights, which have to be quadratic. The result is a good start for `fit`:
+
+        model = ForceField(NeuralIL(["Si"]))
+        model.adapt(data)
+        fit_linear(model, data)                     # the linear model and the last layer of the network
 
         phi = PairSpline(["Si"], cutoff=6.0)
         network = SplineNetwork(["Si"], units=())   # linear embedding
@@ -47,114 +58,185 @@ def fit_linear(
         model.adapt(data)
         fit_linear(model, data, [phi.phi.values, network.network.linear.kernel])
 
-    Each number in the weights costs about the time of energies and forces of the data set. A few dozen structures of all kinds are
-    enough: they have thousands of forces.
+    Without `weights`, those of `LinearPlusMLP` networks are fitted: derivatives of the descriptors are computed once for many
+    weights, and a fit takes seconds. Each number in other weights costs about the time of energies and forces of the data set; a
+    few dozen structures of all kinds are enough then: they have thousands of forces.
 
     Args:
         model: `ForceField`.
         dataset: `keras_ff.data.Dataset` with energies or forces.
-        weights: List of weights of the model, such as the values at the knots of pair splines, or the last layer of a network.
+        weights: List of weights of the model, such as the values at the knots of pair splines, or the last layer of a network; by
+            default the linear models and the last layers of all networks of the class `LinearPlusMLP` (of a committee, which
+            shares the change, the linear model alone).
         energy_error: Error of the energy in eV/atom that counts as much as `forces_error`.
         forces_error: Error of a force component in eV/Å that counts as much as `energy_error`.
-        ridge: Penalty for changes of a weight, relative to the curvature of the data. Weights without influence stay as they are.
+        stress_error: Error of a stress component in eV/Å³ that counts as much as `energy_error`; None leaves stresses out.
+        ridge: Strength of the penalty, relative to the curvature of the data: for changes of `weights`, each by its own curvature,
+            or for the weights of networks, all by the same. By default the one with the lowest error on every eighth structure
+            after a fit to the others. Weights without influence stay as they are.
         verbose: 0 shows no progress.
 
+    Returns:
+        The strength of the penalty.
+
     Raises:
-        ValueError: If the data set was made for another model or has neither energies nor forces, or the model is not linear in
-            the weights, which then keep their values.
+        ValueError: If the data set was made for another model or has neither energies nor forces, no network has a linear part,
+            or the model is not linear in the weights, which then keep their values.
 
     Warns:
         UserWarning: If data lie outside the knots of splines, see `spline_domains`.
     """
+    from keras_ff.models.linear_networks import NetworkColumns
+
     check_data(model, dataset)
     if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
     spline_domains(model, dataset)
-    columns = _Columns(model, [*weights, model.reference_energies], (energy_error, forces_error))
-    matrix, right = columns.penalty()
-    counts, squares, products = [0, 0], [0.0, 0.0], [0.0, 0.0]
+    errors = {"energy_per_atom": energy_error, "forces": forces_error, "stress": stress_error}
+    errors = {name: error for name, error in errors.items() if error is not None}
+    columns = NetworkColumns(model, errors) if weights is None else WeightColumns(model, weights, errors)
+    used, held = ({name: Normal(columns.size) for name in errors} for _ in range(2))
     for index in tqdm(range(len(dataset)), "least squares", disable=not verbose, leave=False):
-        for kind, (J, residuals) in enumerate(columns.rows(*dataset[index])):
-            counts[kind] += len(residuals)
-            squares[kind] += J.T @ J
-            products[kind] += J.T @ residuals
-    for count, square, product in zip(counts, squares, products):
-        matrix, right = matrix + square / max(count, 1), right + product / max(count, 1)
-    columns.move(_solution(matrix, right, ridge), dataset[0])
+        chosen = np.asarray(dataset.indices(index)) % HELD_OUT == HELD_OUT - 1
+        for name, (J, residuals, structures) in columns.rows(*dataset[index]).items():
+            held[name].add(J[chosen[structures]], residuals[chosen[structures]])
+            used[name].add(J[~chosen[structures]], residuals[~chosen[structures]])
+    if ridge is None:
+        ridge = USUAL_RIDGE
+        if len(dataset.structures) >= HELD_OUT * FEWEST_HELD_OUT:
+            changes = Solution(columns, used.values())
+            ridge = float(min(RIDGES, key=lambda ridge: sum(part.error(changes(ridge)) for part in held.values())))
+    columns.move(Solution(columns, [part + held[name] for name, part in used.items()])(ridge), dataset[0])
+    return ridge
 
 
-class _Columns:
-    """Derivatives of weighted energies and forces with respect to weights on which they depend linearly."""
+class Normal:
+    """Normal equations of residuals r = labels - J x: sums of J^T J, J^T r and r², and the number of rows."""
+
+    def __init__(self, size):
+        self.count, self.matrix, self.right, self.squares = 0, np.zeros((size, size)), np.zeros(size), 0.0
+
+    def add(self, J, residuals):
+        """Add rows: J `(rows, size)` and residuals `(rows,)`."""
+        self.count += len(residuals)
+        self.matrix += J.T @ J
+        self.right += J.T @ residuals
+        self.squares += residuals @ residuals
+
+    def __add__(self, other):
+        """The normal equations of the rows of both."""
+        total = Normal(len(self.right))
+        for name in vars(total):
+            setattr(total, name, getattr(self, name) + getattr(other, name))
+        return total
+
+    def error(self, x):
+        """Mean of the squares of the residuals after the change x."""
+        return (self.squares - 2 * x @ self.right + x @ self.matrix @ x) / max(self.count, 1)
+
+
+class Solution:
+    """Function from the strength of the penalty to the change of the weights that solves normal equations, each per row."""
+
+    def __init__(self, columns, parts):
+        matrix, right = columns.penalty()
+        for part in parts:
+            matrix, right = matrix + part.matrix / max(part.count, 1), right + part.right / max(part.count, 1)
+        diagonal = np.diag(matrix)
+        # Weights without influence stay as they are.
+        self.known, self.size = diagonal > 1e-14 * max(diagonal.max(), 1e-300), len(diagonal)
+        curvatures = columns.curvatures(diagonal)[self.known]
+        self.scale, self.center = np.sqrt(curvatures), columns.center()[self.known]
+        self.right = right[self.known] / self.scale
+        scaled = matrix[np.ix_(self.known, self.known)] / self.scale[:, None] / self.scale
+        self.values, self.vectors = np.linalg.eigh(scaled)
+
+    def __call__(self, ridge):
+        """The change `(size,)` for a strength of the penalty."""
+        values = np.maximum(self.values, 0.0) + ridge
+        right = self.vectors.T @ (self.right - ridge * self.scale * self.center)
+        resolved = values > len(values) * np.finfo(float).eps * values.max()
+        change = np.zeros(self.size)
+        change[self.known] = self.vectors @ np.where(resolved, right / np.where(resolved, values, 1.0), 0.0) / self.scale
+        return change
+
+
+class Columns:
+    """Derivatives of weighted energies, forces and stresses with respect to weights on which they depend linearly.
+
+    A subclass writes `derivatives`.
+
+    Args:
+        model: `ForceField`.
+        weights: List of weights.
+        errors: Dict from the outputs of the model that count to the errors in their units.
+    """
 
     def __init__(self, model, weights, errors):
         self.model, self.weights, self.errors = model, weights, errors
-        indices = {id(weight): index for index, weight in enumerate(model.weights)}
-        if missing := [weight.path for weight in weights if id(weight) not in indices]:
-            raise ValueError(f"The model has no weights {missing}.")
-        self.indices = [indices[id(weight)] for weight in weights]
-        ends = np.cumsum([0, *(int(np.prod(weight.shape)) for weight in weights)])
+        ends = np.cumsum([0, *(self.count(weight) for weight in weights)])
         self.slices = [slice(*ends) for ends in zip(ends[:-1], ends[1:])]
         self.size = int(ends[-1])
-        self._function = backend.jit(self._outputs)
+        self._predict = backend.jit(lambda batch: {name: model(batch)[name] for name in errors}, layer=model)
 
-    def _outputs(self, values, changes, batch):
-        """Energies per atom and forces with each of the changes added to the weights, `(changes, ...)`."""
+    def count(self, weight):
+        """Number of unknowns of a weight."""
+        return int(np.prod(weight.shape))
 
-        def changed(change):
-            new = list(values)
-            for index, own in zip(self.indices, self.slices):
-                new[index] = values[index] + ops.reshape(change[own], values[index].shape)
-            outputs = with_weights(self.model, new, self.model, batch)
-            return outputs["energy_per_atom"], outputs["forces"]
+    def derivatives(self, batch):
+        """Dict from the names of outputs to their derivatives, `(size, ...)` with the axes of the output."""
+        raise NotImplementedError
 
-        return backend.vmap(changed)(changes)
+    def curvatures(self, diagonal):
+        """Weights of the penalty, from the diagonal of the normal equations: each unknown by its own curvature."""
+        return diagonal
 
-    def _evaluate(self, changes, batch):
-        outputs = self._function([weight.value for weight in self.model.weights], changes.astype(self.model.compute_dtype), batch)
-        return [ops.convert_to_numpy(x).astype("float64").reshape(len(changes), -1) for x in outputs]
+    def center(self):
+        """Values from which the penalty counts, minus the present ones, with the sign turned: by default the present ones."""
+        return np.zeros(self.size)
 
     def rows(self, batch, labels, weights=None):
-        """Return, for energies and for forces, derivatives `(rows, weights)` and labels minus predictions `(rows,)`."""
-        pairs = self._labelled(np.concatenate([np.zeros((1, self.size)), np.eye(self.size)]), batch, labels, weights)
-        return [((values[1:] - values[0]).T, label - values[0]) for values, label in pairs]
+        """Return for each output derivatives `(rows, size)`, labels minus predictions `(rows,)` and indices of structures."""
+        derivatives, rest = self.derivatives(batch), self.rest(batch, labels, weights)
+        result = {}
+        for name, (residuals, known, root, structures) in rest.items():
+            flat = np.asarray(derivatives[name], "float64").reshape(self.size, -1)[:, known]
+            result[name] = (flat / self.errors[name] * root).T, residuals, structures
+        return result
 
     def rest(self, batch, labels, weights=None):
-        """Return, for energies and for forces, labels minus predictions `(rows,)`."""
-        return [label - values[0] for values, label in self._labelled(np.zeros((1, self.size)), batch, labels, weights)]
+        """For each output labels minus predictions in units of their errors, times the root of their weights, `(rows,)`.
 
-    def _labelled(self, changes, batch, labels, weights):
-        """For energies and for forces in units of their errors, times the root of their weights: `(changes, rows)` and labels."""
-        count = len(changes)
-        changes = np.pad(changes, ((0, -count % COLUMNS), (0, 0)))
-        outputs = [self._evaluate(changes[i : i + COLUMNS], batch) for i in range(0, len(changes), COLUMNS)]
-        pairs = []
-        for values, name, error in zip(zip(*outputs), ("energy_per_atom", "forces"), self.errors):
-            values = np.concatenate(values)[:count] / error
-            label = np.asarray(labels[name], "float64").reshape(-1) / error
+        With these come the mask of the components that are known, the root of their weights, and the indices of structures.
+        """
+        outputs, result = self._predict(batch), {}
+        for name, error in self.errors.items():
+            label = np.asarray(labels[name], "float64")
+            structures = np.repeat(np.arange(len(label)), label[0].size)
+            differences = label - ops.convert_to_numpy(outputs[name]).astype("float64")
             is_atom = np.repeat((batch["species"] >= 0).reshape(-1), 3) if name == "forces" else True
-            known = np.isfinite(label) & is_atom
-            root = (
-                1.0 if weights is None else np.sqrt(np.repeat(weights[name].reshape(-1), len(label) // len(weights[name]))[known])
-            )
-            pairs.append((values[:, known] * root, label[known] * root))
-        return pairs
+            known = np.isfinite(differences.reshape(-1)) & is_atom
+            structures = structures[known]
+            root = np.ones(len(structures)) if weights is None else np.sqrt(weights[name].reshape(-1)[structures])
+            result[name] = differences.reshape(-1)[known] / error * root, known, root, structures
+        return result
 
     def move(self, change, example):
         """Add a change to the weights, and check with an example that the model depends on them linearly.
 
         Args:
-            change: Change of the numbers in the weights, `(size,)`.
+            change: Change of the unknowns, `(size,)`.
             example: Batch and labels.
 
         Raises:
             ValueError: If the predictions differ from those of the derivatives; the weights then keep their values.
         """
         before = [ops.convert_to_numpy(weight) for weight in self.weights]
-        predicted = [(residuals, residuals - J @ change) for J, residuals in self.rows(*example) if len(residuals)]
+        predicted = {name: (r, r - J @ change) for name, (J, r, _) in self.rows(*example).items() if len(r)}
         self.add(change)
-        after = [residuals for residuals in self.rest(*example) if len(residuals)]
-        for (start, expected), residuals in zip(predicted, after):
-            miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (residuals, start))
+        after = self.rest(*example)
+        for name, (start, expected) in predicted.items():
+            miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (after[name][0], start))
             if miss > NONLINEAR * moved + 1e-3:
                 for weight, value in zip(self.weights, before):
                     weight.assign(value)
@@ -178,17 +260,42 @@ class _Columns:
         return matrix, right
 
     def add(self, change):
-        """Add a change `(numbers in the weights,)` to the weights."""
+        """Add a change `(size,)` to the weights."""
         for weight, own in zip(self.weights, self.slices):
             weight.assign(ops.convert_to_numpy(weight) + change[own].reshape(weight.shape))
 
 
-def _solution(matrix, right, ridge):
-    """Solution of the normal equations, scaled to a unit diagonal; 0 for weights without influence."""
-    diagonal = np.diag(matrix)
-    known = diagonal > 1e-14 * max(diagonal.max(), 1e-300)
-    scale = np.sqrt(diagonal[known])
-    scaled = matrix[np.ix_(known, known)] / scale[:, None] / scale + ridge * np.eye(int(known.sum()))
-    change = np.zeros(len(right))
-    change[known] = np.linalg.lstsq(scaled, right[known] / scale, rcond=None)[0] / scale
-    return change
+class WeightColumns(Columns):
+    """Derivatives with respect to any weights: differences of the outputs with each number in the weights changed by 1."""
+
+    def __init__(self, model, weights, errors):
+        indices = {id(weight): index for index, weight in enumerate(model.weights)}
+        if missing := [weight.path for weight in weights if id(weight) not in indices]:
+            raise ValueError(f"The model has no weights {missing}.")
+        super().__init__(model, [*weights, model.reference_energies], errors)
+        self.indices = [indices[id(weight)] for weight in self.weights]
+        self._function = backend.jit(self._outputs)
+
+    def _outputs(self, values, changes, batch):
+        """Outputs with each of the changes added to the weights, `(changes, ...)`."""
+
+        def changed(change):
+            new = list(values)
+            for index, own in zip(self.indices, self.slices):
+                new[index] = values[index] + ops.reshape(change[own], values[index].shape)
+            outputs = with_weights(self.model, new, self.model, batch)
+            return {name: outputs[name] for name in self.errors}
+
+        return backend.vmap(changed)(changes)
+
+    def derivatives(self, batch):
+        """Dict from the names of outputs to their derivatives; see `Columns.derivatives`."""
+        changes = np.concatenate([np.zeros((1, self.size)), np.eye(self.size)])
+        padded = np.pad(changes, ((0, -len(changes) % COLUMNS), (0, 0))).astype(self.model.compute_dtype)
+        values = [weight.value for weight in self.model.weights]
+        parts = [self._function(values, padded[first : first + COLUMNS], batch) for first in range(0, len(padded), COLUMNS)]
+        result = {}
+        for name in self.errors:
+            outputs = np.concatenate([ops.convert_to_numpy(part[name]).astype("float64") for part in parts])
+            result[name] = outputs[1 : len(changes)] - outputs[:1]
+        return result

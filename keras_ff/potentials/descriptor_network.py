@@ -172,6 +172,49 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         (_, energies), slopes = backend.value_and_grad(total, has_aux=True)(copies)
         return energies, pullback(slopes)
 
+    @property
+    def linear_weights(self) -> list:
+        """Weights of a network `LinearPlusMLP` in which the energies are linear: of its linear model and, if single, last layer."""
+        readout = self.network.readout if self.members is None else None
+        return [self.network.linear.kernel] + ([] if readout is None else [readout.kernel])
+
+    def linear_columns(self, neighborhood: Neighborhood, chosen):
+        """Compute the derivatives of the atomic energies with respect to `linear_weights`, and those of them along the features.
+
+        Args:
+            neighborhood: The `Neighborhood`.
+            chosen: int `(columns,)`, places of the weights, which are counted one after the other.
+
+        Returns:
+            Tuple of the derivatives `(atoms, columns)`, their derivatives with respect to the features `(columns, atoms,
+            features)`, and the function that `Descriptor.with_pullback` returns, from these to the derivatives with respect to the
+            vectors.
+        """
+        features, pullback = self.descriptor.with_pullback(neighborhood)
+        scale = self.energy_scale * ops.mean(self.slope)
+        one_hot = ops.one_hot(neighborhood.center_species, len(self.species), dtype=features.dtype)
+        elements = self.elements if self.members is None else ops.mean(self.elements, axis=0)
+        inputs = ops.concatenate([features - self.feature_mean, product(one_hot, elements)], axis=-1)
+        columns, slopes = ops.matmul(inputs, self.projection), ops.swapaxes(self.projection[: features.shape[-1]], 0, 1)
+        if len(self.linear_weights) == 1:
+            slopes = ops.take(slopes, chosen, axis=0)[:, None]
+            slopes = ops.broadcast_to(slopes, (slopes.shape[0], *ops.shape(features)))
+            return scale * ops.take(columns, chosen, axis=1), scale * slopes, pullback
+
+        def hidden(features):
+            embedding = product(one_hot, self.elements)
+            return self.network.hidden([features - self.feature_mean, embedding], self.projection)
+
+        outputs, back = backend.vjp(hidden, features)
+        columns = ops.concatenate([columns, outputs], axis=-1)
+        first = self.network.inputs
+        slopes = ops.concatenate([slopes, ops.zeros((outputs.shape[-1], slopes.shape[-1]), dtype=slopes.dtype)], axis=0)
+        # A row of zeros for weights that are not of the last layer.
+        rows = ops.one_hot(chosen - first, outputs.shape[-1], dtype=outputs.dtype)
+        of_hidden = backend.vmap(lambda row: back(ops.broadcast_to(row, ops.shape(outputs)))[0])(rows)
+        slopes = ops.take(slopes, chosen, axis=0)[:, None] + of_hidden
+        return scale * ops.take(columns, chosen, axis=1), scale * slopes, pullback
+
     def intermediates(self, neighbors: int) -> int:
         """Return the size of intermediate results of the descriptor; see `Potential.intermediates`."""
         return self.descriptor.intermediates(neighbors)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from keras_ff.layers.atomic_networks import MLP
+from keras_ff.layers.mixed_power_spectrum import MixedPowerSpectrum
 from keras_ff.layers.power_spectrum import FullPowerSpectrum, PowerSpectrum
 from keras_ff.potentials.contradictions import refuse_contradictions
 from keras_ff.potentials.descriptor_network import DescriptorNetwork
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
     from keras_ff.layers.atomic_networks import AtomicNetwork
     from keras_ff.layers.base import Descriptor
+
+# Sizes by name: n_max, radial functions in products of three densities, and widths for one element and for several.
+SIZES = {
+    "fast": (4, 0, (16, 16), (16, 16)),
+    "default": (6, 0, (16, 16), (64, 64)),
+    "accurate": (6, 3, (64, 64), (64, 64)),
+}
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -35,22 +43,26 @@ class NeuralIL(DescriptorNetwork):
 
     `NeuralIL(species)` describes atoms by `FullPowerSpectrum` and uses the network
     `LinearPlusMLP`, which reach lower errors in less time on all data tried here;
-    `NeuralIL.published(species)` is the model of the paper.
+    `NeuralIL.published(species)` is the model of the paper. Of more than four elements, it describes atoms by four learned
+    mixtures (`MixedPowerSpectrum`): 89 elements take the time of four.
 
     Args:
         species: Chemical symbols.
         cutoff: Radius in Å; 5 by default.
-        n_max: Size of the descriptor; 6 by default.
-        descriptor: `Descriptor` in place of `FullPowerSpectrum` with `cutoff` and `n_max`.
+        n_max: Size of the descriptor; that of `size` by default.
+        descriptor: `Descriptor` in place of the one that `cutoff`, `n_max` and `size` give.
         network: `AtomicNetwork` whose inputs are the features and the `embedding`, in place of `LinearPlusMLP` with `members`.
         embedding: Length of the embedding of the central element.
         seed: Seed of the initial weights.
         members: Number of members of a committee; by default there is none.
-        kwargs: Further arguments of `DescriptorNetwork`: `units` of `LinearPlusMLP`, and `learned_noise`.
+        size: "fast", with n_max 4 and 16 units in both hidden layers; "default", with n_max 6 and 16 units for one element, 64 for
+            several; or "accurate", with n_max 6, products of three densities too, and 64 units.
+        units: Widths of the hidden layers of `LinearPlusMLP`, in place of those of `size`.
+        kwargs: Further arguments of `DescriptorNetwork`, such as `learned_noise`.
 
     Raises:
-        ValueError: If descriptor, network and species do not fit together, or arguments contradict each other: a descriptor has a
-            cutoff and a size of its own, and a network its own members.
+        ValueError: If descriptor, network and species do not fit together, there is no such size, or arguments contradict each
+            other: a descriptor has a cutoff and a size of its own, and a network its own members and units.
 
     Example:
         >>> import keras_ff as kff
@@ -72,14 +84,25 @@ class NeuralIL(DescriptorNetwork):
         embedding: int = 2,
         seed: int = 0,
         members: int | None = None,
+        size: str | None = None,
+        units: Sequence[int] | None = None,
         **kwargs,
     ):
-        refuse_contradictions("descriptor", descriptor, cutoff=cutoff, n_max=n_max)
+        refuse_contradictions("descriptor", descriptor, cutoff=cutoff, n_max=n_max, size=size)
+        if size is not None and size not in SIZES:
+            raise ValueError(f"The size of a NeuralIL is one of {', '.join(SIZES)}. Received size={size!r}.")
+        n_species = 1 if isinstance(species, str) else len(species)
+        usual, triples, *widths = SIZES[size or "default"]
         if descriptor is None:
-            cutoff, n_max = 5.0 if cutoff is None else cutoff, 6 if n_max is None else n_max
-            n_species = 1 if isinstance(species, str) else len(species)
-            descriptor = FullPowerSpectrum(cutoff, n_max, n_species, dtype=kwargs.get("dtype"))
-        options = {"network": network, "members": members, "embedding": embedding, "seed": seed}
+            cutoff, n_max = 5.0 if cutoff is None else cutoff, usual if n_max is None else n_max
+            options = {"dtype": kwargs.get("dtype")}
+            if triples or n_species > MixedPowerSpectrum.MOST_MIXTURES:
+                descriptor = MixedPowerSpectrum(cutoff, n_max, n_species, triples=triples, seed=seed, **options)
+            else:
+                descriptor = FullPowerSpectrum(cutoff, n_max, n_species, **options)
+        if units is None and network is None:
+            units = widths[n_species > 1]
+        options = {"network": network, "units": units, "members": members, "embedding": embedding, "seed": seed}
         super().__init__(species, descriptor, **options, **kwargs)
 
     @classmethod
