@@ -137,6 +137,31 @@ class AdaptableModel(DataModel):
         summary = Summary(self, len(self.species)).of(dataset)
         self.reference_energies.assign_add(summary.reference_energies(self.species))
 
+    def fit_linear(self, dataset: Dataset, **options) -> float:
+        """Fit the linear parts of networks, and the reference energies, by least squares: a usable model in seconds.
+
+        It comes after `adapt`, and training goes on from it:
+
+            model.adapt(data)
+            model.fit_linear(data)
+            model.compile(...)
+            model.fit(data)
+
+        Args:
+            dataset: `keras_ff.data.Dataset` with energies or forces.
+            options: Arguments of `keras_ff.models.fit_linear` other than `weights`, such as `stress_error`.
+
+        Returns:
+            The strength of the penalty that was chosen.
+
+        Raises:
+            ValueError: If the data set was made for another model or has neither energies nor forces, or no network has a linear
+                part.
+        """
+        from keras_ff.models.linear import fit_linear
+
+        return fit_linear(self, dataset, **options)
+
     def with_species(self, twins: dict[str, str]) -> ForceField:
         """Make a copy that knows more elements, to be fine-tuned on them; energies of the elements it knows stay the same.
 
