@@ -8,10 +8,10 @@ from keras_ff.models.cards import kind
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.classical import ClassicalPotential
 from keras_ff_tools.arguments import meant
-from keras_ff_tools.run.potentials import POTENTIALS
+from keras_ff_tools.run.potentials import POTENTIALS, check_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import keras_ff as kff
 
@@ -68,7 +68,7 @@ def freeze(model: kff.ForceField, names: Iterable[str]) -> None:
         raise ValueError(f"Nothing is left to train. Received --freeze {','.join(names)}: leave out one of {', '.join(parts)}.")
 
 
-def train_only(model: kff.ForceField, names: Iterable[str]) -> None:
+def train_only(model: kff.ForceField, names: Sequence[str]) -> None:
     """Set which parameters of the classical terms of a model are trained; their others stay as they are.
 
     Args:
@@ -79,11 +79,7 @@ def train_only(model: kff.ForceField, names: Iterable[str]) -> None:
         ValueError: If the model has no classical term, or none with such a parameter.
     """
     weights = [weight for term in terms_with(model.potential, ClassicalPotential) for weight in term.weights]
-    known = list(dict.fromkeys(weight.name for weight in weights))
-    for name in names:
-        if name not in known:
-            which = f"that can be trained are {', '.join(known)}" if known else "are not chosen by name (--freeze names its parts)"
-            raise ValueError(f"The parameters of {kind(model)} {which}. Received --train-parameters {name}.{meant(name, known)}")
+    check_parameters(names, list(dict.fromkeys(weight.name for weight in weights)), kind(model))
     for weight in weights:
         weight.trainable = weight.name in names
 
