@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "suites, and their measurements (with the data that they need):\n" + "\n".join(lines)
     parser.add_argument("suite", choices=SUITES, metavar="SUITE", help="what to measure, see below")
     parser.add_argument("--data", metavar="FOLDER", help="where the data is")
-    text = "of `accuracy` and `spline-networks`; by default all in the folder"
+    text = "elements of accuracy and spline-networks; by default all in the folder"
     parser.add_argument("--elements", nargs="+", metavar="SYMBOL", help=text)
     parser.add_argument("--minutes", type=float, default=5.0, metavar="M", help="wall time of each training, start-up included (5)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some measurements of the suite")

@@ -32,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the trajectory, which ends with .traj")
     parser.add_argument("--ensemble", choices=ENSEMBLES, default="langevin", help="default langevin")
     parser.add_argument("--temperature", type=float, default=300.0, metavar="T", help="in K (default 300); of nve at the start")
-    parser.add_argument("--pressure", type=float, default=0.0, metavar="P", help="of npt, in GPa (default 0)")
+    parser.add_argument("--pressure", type=float, default=0.0, metavar="P", help="pressure of npt in GPa (default 0)")
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="in all (default 1000)")
     parser.add_argument("--timestep", type=float, default=1.0, metavar="DT", help="in fs (default 1)")
     parser.add_argument("--every", type=int, default=100, metavar="N", help="steps between frames (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of velocities and noise (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of velocities and noise (default 0)")
     parser.add_argument("--resume", action="store_true", help="go on after the last frame of the trajectory")
 
 

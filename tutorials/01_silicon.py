@@ -102,12 +102,13 @@ assert errors["energy_per_atom_mae"] < 0.015 and errors["forces_mae"] < 0.120
 
 # %%
 predicted = model.predict(test, verbose=0)
-labels = [test[number][1] for number in range(len(test))]
-known = {name: np.concatenate([one[name] for one in labels]) for name in labels[0]}
-plots.parity(known["energy_per_atom"], predicted["energy_per_atom"], "energy per atom", "eV/atom", "meV/atom", 1000)
+energies = [atoms.get_potential_energy() / len(atoms) for atoms in test_structures]
+plots.parity(energies, predicted["energy_per_atom"][:, 0], "energy per atom", "eV/atom", "meV/atom", 1000)
 
 # %%
-plots.parity(known["forces"], predicted["forces"], "force components", "eV/Å", "meV/Å", 1000)
+forces = np.concatenate([atoms.get_forces() for atoms in test_structures])
+found = np.concatenate([rows[: len(atoms)] for rows, atoms in zip(predicted["forces"], test_structures)])
+plots.parity(forces, found, "force components", "eV/Å", "meV/Å", 1000)
 
 # %% [markdown]
 # ## A file that gives the same numbers again

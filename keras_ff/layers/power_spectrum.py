@@ -66,7 +66,7 @@ class PowerSpectrum(Descriptor):
 
     @property
     def n_coefficients(self) -> int:
-        """Number of features of each pair of elements: of combinations of n and l."""
+        """Number of features of each pair of elements, one for each combination of n and l."""
         return (self.n_max + 1) * (self.n_max + 2) // 2
 
     @property
@@ -250,7 +250,7 @@ class FullPowerSpectrum(PowerSpectrum):
 
     @property
     def groups(self) -> list[slice]:
-        """Slices of the features that have the same dimension: densities, then products of two."""
+        """Slices of the features that have the same dimension, densities and then products of two."""
         pairs = self.radial.counts[0] * self.n_species
         return [slice(0, pairs), slice(pairs, self.n_features)]
 

@@ -1,4 +1,4 @@
-"""Predictions of a model for labelled structures, their errors, and the files that hold both."""
+"""Predictions of a model for labeled structures, their errors, and the files that hold both."""
 
 import dataclasses
 import os

@@ -116,7 +116,7 @@ class Settings(BaseModel):
     energy_p: float = _of("training", "errors of energies beyond 1/p count linearly, in atom/eV", 100.0, "P", gt=0)
     forces_p: float = _of("training", "the same for forces, in Å/eV", 10.0, "P", gt=0)
     stress_p: float = _of("training", "the same for stresses, in Å³/eV", 1000.0, "P", gt=0)
-    seed: int = _of("training", "of new weights, order of the data and split", 0, "N")
+    seed: int = _of("training", "seed of new weights, order of the data and split", 0, "N")
     devices: int = _of("training", "devices that divide each batch", 1, "N", gt=0)
     # An option of every verb.
     backend: Literal["jax", "tensorflow"] | None = _of(None, "jax or tensorflow")

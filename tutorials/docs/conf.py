@@ -126,8 +126,8 @@ def _literal_blocks(app, what, name, obj, options, lines):
 
 
 def _constructor(app, what, name, obj, options, signature, annotation):
-    """Show the arguments of `__init__` for classes of Keras, which take any in `__new__`."""
-    if what != "class" or not (signature or "").startswith("(*args"):
+    """Show the arguments of `__init__` for classes whose `__new__` takes any, as that of Keras does."""
+    if what != "class" or "*args" not in (signature or ""):
         return None
     found = inspect.signature(obj.__init__, bound_method=True)
     return inspect.stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), annotation
