@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, or continue a run; Ctrl-C says how to go on."""
+    """Train, or continue a run; Ctrl-C says how to continue."""
     out = vars(args).get("resume") or vars(args).get("out")
     out = Path(out or Path("runs") / f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}")
     try:
