@@ -15,8 +15,8 @@
 # # A force field for silicon, from DFT data to molecular dynamics
 #
 # We read energies and forces of silicon computed with density functional theory, train a NeuralIL force field on them for about
-# a minute (for four in the run shown, beside other work), measure its errors on structures that it has not seen, and use it: for the
-# lattice constant and for molecular dynamics.
+# a minute (for four in the run shown, beside other work), measure its errors on structures that it has not seen, and use it: for
+# the lattice constant and for molecular dynamics.
 #
 # The data is the silicon set of mlearn (Zuo et al., J. Phys. Chem. A 124, 731, 2020): crystals under strain, surfaces, a vacancy,
 # and snapshots of molecular dynamics up to the melt. It lies in `tutorials/data`.
