@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, preset:NAME, or anything that holds structures"
     )
-    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="cutoff of the numbers of neighbors in Å (default 5)")
+    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="cutoff of the neighbor lists in Å (default 5)")
     add_reading(parser)
 
 

@@ -1,8 +1,8 @@
 """The directive `command-line`: all verbs of `keras-ff`, from the parsers themselves."""
 
 import argparse
-import inspect
 import re
+import textwrap
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -41,12 +41,12 @@ def _parser(main, verb):
 def _prose(text):
     """Paragraphs, and their indented lines as they stand."""
     found = []
-    for block in re.split(r"\n\s*\n", inspect.cleandoc(text)):
+    for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.split("\n")
         indented = next((index for index, line in enumerate(lines) if line.startswith("  ")), len(lines))
         if said := _plain("\n".join(lines[:indented])):
             found.append(_paragraph(said))
-        if shown := inspect.cleandoc("\n" + "\n".join(lines[indented:])):
+        if shown := textwrap.dedent("\n".join(lines[indented:])):
             found.append(_code(_commented(shown)))
     return found
 
