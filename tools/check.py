@@ -78,6 +78,7 @@ def run(args):
     from keras_ff.models.files import model_file
     from keras_ff.testing import Probe
     from keras_ff_tools.run.files import keep_compiled
+    from keras_ff_tools.run.references import open_combinations
 
     path = model_file(args.model)
     keep_compiled()
@@ -100,6 +101,8 @@ def run(args):
         if not result.passed:
             print(f"    {verdict}: {result.detail}", flush=True)
     print(f"\n{count - failed} of {count} laws hold." + (f" {failed} FAIL." if failed else ""))
+    if text := open_combinations(model):
+        print(f"Note: {text}")
     if failed_at_cutoff:
         print("A potential that is defined to end with a jump, as BKS is, passes with --smoothness -1.")
     if notes:

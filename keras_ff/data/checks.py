@@ -12,7 +12,7 @@ from ase.data import chemical_symbols, covalent_radii
 from keras_ff.data.consistency import force_factor, stress_factor
 from keras_ff.data.label_search import labels
 from keras_ff.data.neighbors import neighbor_list
-from keras_ff.data.reference import fit_reference_energies
+from keras_ff.data.reference import fit_reference_energies, is_isolated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,6 +139,10 @@ def _duplicates(structures, all_labels):
 
 
 def _energies(structures, all_labels):
+    # Those of isolated atoms differ from those of all others, as they should.
+    if not (kept := [index for index, atoms in enumerate(structures) if not is_isolated(atoms)]):
+        return
+    indices, structures, all_labels = kept, [structures[index] for index in kept], [all_labels[index] for index in kept]
     n_atoms = np.array([len(atoms) for atoms in structures])
     energies = np.array([one["energy"] for one in all_labels])
     known = np.isfinite(energies)
@@ -163,7 +167,7 @@ def _energies(structures, all_labels):
         worst = int(outliers[np.abs(residuals[outliers] - center).argmax()])
         yield (
             f"{len(outliers)} energies are far from those of all other structures, up to {residuals[worst] - center:+.2f} eV/atom "
-            f"(structure {worst}, {structures[worst].get_chemical_formula()})."
+            f"(structure {indices[worst]}, {structures[worst].get_chemical_formula()})."
         )
 
 

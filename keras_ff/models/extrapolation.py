@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from keras_ff.data.dataset import Dataset
     from keras_ff.models.force_field import ForceField
 
+# The statistics are those of about so many atoms, drawn from the training set.
+SAMPLES = 50_000
+
 # Principal components with less than this fraction of the largest variance are noise and do not count.
 SMALLEST_VARIANCE = 1e-5
 
@@ -123,19 +126,31 @@ def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0
     """
     if not 0 < quantile <= 1:
         raise ValueError(f"The quantile is above 0 and at most 1. Received quantile={quantile}.")
-    rows = model.describe(dataset)
-    symbols = [atoms.symbols for atoms in dataset.structures]
-    species = [np.array([model.species.index(symbol) for symbol in some]) for some in symbols]
-    model.extrapolation = Extrapolation(rows[0].shape[1], len(model.species), dtype=model.dtype_policy)
-    model.extrapolation.fit(np.concatenate(rows), np.concatenate(species))
-    grades = _grades_of(model)
+    rows, species = _sampled(model, dataset)
+    model.extrapolation = Extrapolation(rows.shape[1], len(model.species), dtype=model.dtype_policy)
+    model.extrapolation.fit(rows, species)
 
     def largest(batch, labels):
-        return {name: ops.max(values, axis=1) for name, values in grades(batch).items()}
+        return {name: ops.max(values, axis=1) for name, values in grades(model, batch).items()}
 
     rows = [row for _, row in mapped(model, largest, dataset, (), "extrapolation")]
     thresholds = [np.quantile([row[name] for row in rows], quantile) if name in rows[0] else 1.0 for name in ("distance", "spread")]
     model.extrapolation.thresholds.assign(np.maximum(thresholds, 1e-12))
+
+
+def _sampled(model, dataset):
+    """Descriptors `(atoms, features)` and species `(atoms,)` of atoms of a data set, in batches that are drawn from it."""
+    learned = terms_with(model.potential, Learned)
+    if not learned:
+        raise ValueError("The model has no descriptors, so that it cannot tell how far structures are from those it knows.")
+    rows, species, seen = [], [], 0
+    for _, atoms in model._features(learned, dataset, np.random.default_rng(0).permutation(len(dataset))):
+        rows.append(np.concatenate([atoms[f"term {index}"] for index in range(len(learned))], axis=-1))
+        species.append(atoms["species"])
+        seen += len(species[-1])
+        if seen >= SAMPLES:
+            break
+    return np.concatenate(rows), np.concatenate(species)
 
 
 def extrapolation_grades(model: ForceField) -> Callable:
@@ -156,30 +171,39 @@ def extrapolation_grades(model: ForceField) -> Callable:
     Raises:
         ValueError: If the model has no thresholds.
     """
-    return backend.jit(_grades_of(model), layer=model)
+    _known(model)
+    return backend.jit(lambda batch: grades(model, batch), layer=model)
 
 
-def _grades_of(model):
-    """The function that `extrapolation_grades` compiles."""
-    known = model.extrapolation
-    if known is None:
+def _known(model):
+    if model.extrapolation is None:
         raise ValueError("The model knows nothing of its training set. Call learn_extrapolation(model, training_data) first.")
+    return model.extrapolation
+
+
+def grades(model: ForceField, batch: dict) -> dict:
+    """Grades of the atoms of a batch, the function that `extrapolation_grades` compiles.
+
+    Args:
+        model: `ForceField` after `learn_extrapolation`.
+        batch: Dict of arrays as `keras_ff.data.Dataset` makes it.
+
+    Raises:
+        ValueError: If the model has no thresholds.
+    """
+    known = _known(model)
     learned, with_splines = (terms_with(model.potential, role) for role in (Learned, WithSplines))
-
-    def grades(batch):
-        neighborhood = model.neighborhood(batch)
-        features = ops.concatenate([term.describe(neighborhood.within(term.cutoff)) for term in learned], axis=-1)
-        results = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
-        if with_splines:
-            results["splines"] = _outside(with_splines, neighborhood)
-        results = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in results.items()}
-        results = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in results.items()}
-        outputs = model(batch)
-        if "forces_std" in outputs:
-            results["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
-        return results
-
-    return grades
+    neighborhood = model.neighborhood(batch)
+    features = ops.concatenate([term.describe(neighborhood.within(term.cutoff)) for term in learned], axis=-1)
+    results = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
+    if with_splines:
+        results["splines"] = _outside(with_splines, neighborhood)
+    results = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in results.items()}
+    results = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in results.items()}
+    outputs = model(batch)
+    if "forces_std" in outputs:
+        results["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
+    return results
 
 
 def _outside(terms, neighborhood):

@@ -4,6 +4,8 @@ import numpy as np
 
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
+from keras_ff.data.filters import selected
+from keras_ff.data.reference import is_isolated
 from keras_ff.data.weights import types_of
 from keras_ff_tools.run.doubts import CHECKED, print_doubts
 from keras_ff_tools.run.files import several
@@ -168,7 +170,7 @@ def _padded_pairs(data):
 
 
 def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:
-    """Training and validation set, each of one structure at least.
+    """Training and validation set, each of one structure at least; isolated atoms are in the training set.
 
     Args:
         structures: Two or more structures.
@@ -183,8 +185,21 @@ def split(structures: Structures, fraction: float, seed: int) -> list[Structures
             f"{len(structures)} structure is too few to set some aside for validation. Add data, name validation files with "
             "--valid, or train without any with --valid-fraction 0."
         )
-    fraction = min(max(fraction, 1 / len(structures)), 1 - 1 / len(structures))
-    return kff.data.split(structures, (1 - fraction, fraction), seed)
+    sizes = _sizes(structures)
+    alone = [index for index in np.flatnonzero(sizes == 1).tolist() if is_isolated(structures[index])]
+    others = np.setdiff1d(np.arange(len(structures)), alone)
+    if len(others) < 2 or not alone:
+        alone, others = [], np.arange(len(structures))
+    fraction = min(max(fraction, 1 / len(others)), 1 - 1 / len(others))
+    parts = kff.data.split(others.tolist(), (1 - fraction, fraction), seed)
+    return [selected(structures, sorted(part)) for part in ([*parts[0], *alone], parts[1])]
+
+
+def _sizes(structures):
+    """Numbers of atoms, of a cache without reading it."""
+    if isinstance(structures, CachedStructures):
+        return structures.survey()["n_atoms"]
+    return np.array([len(atoms) for atoms in structures])
 
 
 def species_of(structures: Structures) -> list[str]:

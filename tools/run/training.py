@@ -21,7 +21,8 @@ from keras_ff_tools.run.data import RunData, counted
 from keras_ff_tools.run.files import keep_compiled, read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
-from keras_ff_tools.run.parts import freeze
+from keras_ff_tools.run.parts import freeze, trained_and_frozen
+from keras_ff_tools.run.references import open_combinations, told, with_reference_energies
 from keras_ff_tools.run.schedule import OneCycle
 from keras_ff_tools.run.settings import Settings
 from keras_ff_tools.run.trackers import check_trackers, end_trackers, trackers
@@ -114,7 +115,7 @@ class TrainingRun:
     def __init__(self, settings: Settings, folder: RunFolder):
         self.began = time.monotonic()
         self.folder = folder
-        settings = settings.replaced(backend=backend.backend_name())
+        settings = with_reference_energies(settings.replaced(backend=backend.backend_name()))
         keep_compiled()
         self.core = ""
         begin = folder.begin(settings) if folder.exists else settings.start or settings.potential_file
@@ -157,16 +158,19 @@ class TrainingRun:
         history = self._fit()
         doubts = self._doubts(history)
         model, choice = self._chosen(history)
+        self._learn_extrapolation(model)
         which, structures = ("test", self.test) if self.test is not None else ("validation", self.valid and self.valid.structures)
         predictions = None
         if structures is not None:
             predictions = evaluation.predict(model, structures, self.settings.batch_size)
+            predictions.grades = evaluation.graded(model, structures, self.settings.batch_size)
             rows = predictions.errors()
             evaluation.write_errors(self.folder.path / f"errors_{which}.csv", rows)
             evaluation.write_structures(self.folder.path / f"structures_{which}.csv", predictions)
             print(f"\nErrors on the {which} set ({several(len(structures), 'structure')})\n{evaluation.error_table(rows)}")
+            print(evaluation.told_of_grades(predictions))
         seconds = time.monotonic() - self.began
-        notes = [choice, *filter(None, [self.core, self._remembered(model)]), *doubts]
+        notes = [choice, *filter(None, [self.core, self._remembered(model), open_combinations(model)]), *doubts]
         result = Result(model, history, predictions, which if predictions else None, self.folder, seconds, notes)
         try:
             report.write_run(result)
@@ -202,6 +206,12 @@ class TrainingRun:
             with replace_when_complete(target) as part:
                 shutil.copyfile(source, part)
         return kff.load(folder.best), sentence
+
+    def _learn_extrapolation(self, model):
+        """Give the delivered model, also in its file, the statistics of the training set that tell where it extrapolates."""
+        if terms_with(model.potential, Learned):
+            kff.models.learn_extrapolation(model, self.train)
+            model.save(self.folder.best)
 
     def _remembered(self, model):
         """A sentence about the old data that were mixed in: their errors before and after; "" without any."""
@@ -242,20 +252,16 @@ class TrainingRun:
         if self.data.replay:
             print(f"replay      {self.data.replay}")
         size = "" if settings.n_max is None else f"n_max {settings.n_max}, "
-        trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
         print(
             f"model       {kind(model)} for {', '.join(model.species)}: cutoff {model.cutoff:g} Å, {size}"
-            f"{model.count_params()} parameters, {trained} of them trained, {model.compute_dtype}, {settings.backend}"
+            f"{model.count_params()} parameters, {model.compute_dtype}, {settings.backend}\n"
+            f"parameters  {trained_and_frozen(model)}"
         )
         if self.core:
             print(f"core        {self.core}")
-        if settings.freeze:
-            print(f"frozen      {', '.join(settings.freeze)}")
         if settings.start:
             energies = "adapted to the training set" if settings.adapt else "as they are (--adapt fits them to the training set)"
             print(f"start       {settings.start}; reference energies {energies}")
-            if model.extrapolation is not None:
-                print("            its thresholds of extrapolation are those of its earlier training set: learn_extrapolation anew")
         memory = kff.data.estimate_memory(self.train, model)
         print(f"memory      a training step takes about {memory / 2**20:.0f} MiB (estimated from the largest batch)")
         print(f"run folder  {self.folder.path}\n", flush=True)
@@ -268,7 +274,8 @@ class TrainingRun:
             os.replace(folder.lowest, folder.best)
         state = kff.training.RunState(folder.state)
         if state.latest is None and (settings.adapt or not settings.start):
-            adapt(self.model, self.train, new=not settings.start)
+            adapt(self.model, self.train, not settings.start, settings.reference_energies)
+            print(f"references  {told(self.model)}\n", flush=True)
 
         plan = folder.plan() or {"epochs": settings.epochs, "measured": 0}
 
@@ -284,7 +291,9 @@ class TrainingRun:
         cycle = OneCycle(settings.learning_rate, **plan, minutes=settings.minutes, began=self.began, on_plan=planned)
         compile_model(self.model, settings, self.train.labels_found)
         monitor = "loss" if self.valid is None else "val_loss"
+        averages = [] if settings.ema is None else [kff.training.EvaluateAverage()]
         state.callbacks = [
+            *averages,
             kff.training.BestModel(folder.best, monitor=monitor),
             kff.training.CSVLog(folder.log),
             kff.training.TensorBoardLog(folder.tensorboard),
