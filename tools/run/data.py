@@ -5,8 +5,9 @@ import numpy as np
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
 from keras_ff.data.filters import selected
+from keras_ff.data.outliers import outlier_weights
 from keras_ff.data.reference import is_isolated
-from keras_ff.data.weights import types_of
+from keras_ff.data.weights import multiplied, shortened, types_of
 from keras_ff_tools.run.doubts import CHECKED, print_doubts
 from keras_ff_tools.run.files import several
 from keras_ff_tools.run.settings import Settings
@@ -40,7 +41,7 @@ class RunData:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.train = self._weighed(self._checked("training", settings.train))
+        self.train = self._without_outliers(self._weighed(self._checked("training", settings.train)))
         self.valid = None
         if settings.valid:
             self.valid = self._weighed(self._checked("validation", settings.valid), strict=False)
@@ -93,6 +94,16 @@ class RunData:
         if factors and not strict:
             factors = {name: factor for name, factor in factors.items() if name in types}
         return kff.data.weigh_types(structures, factors) if factors else structures
+
+    def _without_outliers(self, structures):
+        """Structures of which those far from all others have smaller weights, if the settings say so."""
+        if self.settings.outliers == "keep":
+            return structures
+        weights = outlier_weights(structures)
+        less = np.flatnonzero(weights < 1)
+        which = f": {shortened(less.tolist())}, down to a weight of {weights.min():.2g}" if len(less) else ""
+        print(f"outliers    {several(len(less), 'structure')} weighted down{which}")
+        return multiplied(structures, weights) if len(less) else structures
 
     def batches(self, model: kff.ForceField) -> tuple[kff.data.Dataset, kff.data.Dataset | None]:
         """Training and validation set as batches for a model.

@@ -8,6 +8,7 @@ import ase
 import numpy as np
 
 import keras_ff as kff
+from keras_ff.data.consistency import group_of
 from keras_ff.data.units import EV_PER_A3_IN_GPA
 from keras_ff_tools.run.data import in_good_shapes
 from keras_ff_tools.run.files import write_csv
@@ -185,11 +186,6 @@ def spreads(model: kff.Ensemble, structures: Sequence[ase.Atoms], batch_size: in
             }
         )
     return rows
-
-
-def group_of(atoms: ase.Atoms) -> str:
-    """Name of the group of a structure, "" without one."""
-    return str(atoms.info.get("group", atoms.info.get("config_type", "")))
 
 
 def error_table(rows: Sequence[dict]) -> str:

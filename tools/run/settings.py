@@ -68,6 +68,12 @@ class Settings(BaseModel):
         'weights of structures by their config_type, such as \'{"Default": 1.0, "dimer": 0.1}\'; Default are those without one',
         metavar="DICT",
     )
+    outliers: Literal["keep", "down-weight"] = _of(
+        "data",
+        "keep, or down-weight: energies and forces far beyond those of the other structures count less, as the square of the ratio",
+        "keep",
+        "WORD",
+    )
     energy_key: str | None = _reading("energy_key")
     forces_key: str | None = _reading("forces_key")
     stress_key: str | None = _reading("stress_key")

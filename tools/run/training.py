@@ -210,7 +210,10 @@ class TrainingRun:
     def _learn_extrapolation(self, model):
         """Give the delivered model, also in its file, the statistics of the training set that tell where it extrapolates."""
         if terms_with(model.potential, Learned):
-            kff.models.learn_extrapolation(model, self.train)
+            # In the same order after a resumption.
+            data = self.train.in_shapes(len(self.train.shapes))
+            data.epoch = 0
+            kff.models.learn_extrapolation(model, data)
             model.save(self.folder.best)
 
     def _remembered(self, model):
