@@ -110,7 +110,8 @@ class Extrapolation(Layer):
 def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0.99) -> None:
     """Give a model the statistics of its training set from which `extrapolation_grades` follow; they are saved with it.
 
-    A threshold is a quantile over the structures of the set of the largest value among their atoms.
+    A threshold is a quantile over the structures of the set of the largest value among their atoms; of descriptors, over structures
+    with about 50,000 atoms that are drawn from it.
 
         model.fit(data)
         kff.models.learn_extrapolation(model, data)
@@ -126,31 +127,35 @@ def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0
     """
     if not 0 < quantile <= 1:
         raise ValueError(f"The quantile is above 0 and at most 1. Received quantile={quantile}.")
-    rows, species = _sampled(model, dataset)
-    model.extrapolation = Extrapolation(rows.shape[1], len(model.species), dtype=model.dtype_policy)
-    model.extrapolation.fit(rows, species)
+    sampled = _sampled(model, dataset)
+    rows, species = (np.concatenate(arrays) for arrays in zip(*sampled, strict=True))
+    known = model.extrapolation = Extrapolation(rows.shape[1], len(model.species), dtype=model.dtype_policy)
+    known.fit(rows, species)
+    ends = np.cumsum([len(kinds) for _, kinds in sampled])[:-1]
+    distances = np.split(ops.convert_to_numpy(known(ops.convert_to_tensor(rows, model.compute_dtype), species)), ends)
+    thresholds = [np.quantile([one.max() for one in distances], quantile), 1.0]
+    if model.members:
 
-    def largest(batch, labels):
-        return {name: ops.max(values, axis=1) for name, values in grades(model, batch).items()}
+        def largest(batch, labels):
+            return {"spread": ops.max(model(batch)["forces_std"][..., 0], axis=1)}
 
-    rows = [row for _, row in mapped(model, largest, dataset, (), "extrapolation")]
-    thresholds = [np.quantile([row[name] for row in rows], quantile) if name in rows[0] else 1.0 for name in ("distance", "spread")]
-    model.extrapolation.thresholds.assign(np.maximum(thresholds, 1e-12))
+        thresholds[1] = np.quantile([row["spread"] for _, row in mapped(model, largest, dataset, (), "extrapolation")], quantile)
+    known.thresholds.assign(np.maximum(thresholds, 1e-12))
 
 
 def _sampled(model, dataset):
-    """Descriptors `(atoms, features)` and species `(atoms,)` of atoms of a data set, in batches that are drawn from it."""
+    """Descriptors `(atoms, features)` and species `(atoms,)` of each structure in batches that are drawn from a data set."""
     learned = terms_with(model.potential, Learned)
     if not learned:
         raise ValueError("The model has no descriptors, so that it cannot tell how far structures are from those it knows.")
-    rows, species, seen = [], [], 0
+    sampled, seen = [], 0
     for _, atoms in model._features(learned, dataset, np.random.default_rng(0).permutation(len(dataset))):
-        rows.append(np.concatenate([atoms[f"term {index}"] for index in range(len(learned))], axis=-1))
-        species.append(atoms["species"])
-        seen += len(species[-1])
+        features = np.concatenate([atoms[f"term {index}"] for index in range(len(learned))], axis=-1)
+        sampled.append((features, atoms["species"]))
+        seen += len(features)
         if seen >= SAMPLES:
             break
-    return np.concatenate(rows), np.concatenate(species)
+    return sampled
 
 
 def extrapolation_grades(model: ForceField) -> Callable:
@@ -200,9 +205,8 @@ def grades(model: ForceField, batch: dict) -> dict:
         results["splines"] = _outside(with_splines, neighborhood)
     results = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in results.items()}
     results = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in results.items()}
-    outputs = model(batch)
-    if "forces_std" in outputs:
-        results["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
+    if model.members:
+        results["spread"] = model(batch)["forces_std"][..., 0] / known.thresholds[1]
     return results
 
 
