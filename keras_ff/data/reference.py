@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -177,7 +178,7 @@ def known_energies(
         {'O': -1.9}
     """
     if isinstance(rule, Mapping):
-        wrong = {symbol: value for symbol, value in rule.items() if not (np.isreal(value) and np.isfinite(value))}
+        wrong = {symbol: value for symbol, value in rule.items() if not (isinstance(value, Real) and np.isfinite(value))}
         missing = [symbol for symbol in species if symbol not in rule]
         if missing or wrong:
             raise ValueError(

@@ -62,7 +62,7 @@ class ForceField(PresetModel, AdaptableModel):
         kwargs: Arguments of `keras.Model`: `name` and `dtype`.
 
     Raises:
-        ValueError: If `dtype` is not that of the potential.
+        ValueError: If `dtype` is not that of the potential, or `references` has other entries.
 
     Example:
         >>> import keras_ff as kff
@@ -87,6 +87,8 @@ class ForceField(PresetModel, AdaptableModel):
         super().__init__(**kwargs)
         self.potential = potential
         self.extrapolation = extrapolation
+        if references is not None and not (isinstance(references, dict) and set(references) == {"sources", "undetermined"}):
+            raise ValueError(f"references is a dict of sources and undetermined, or None. Received references={references!r}.")
         self.references = references
         self.reference_energies = self.add_weight(
             name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False

@@ -69,6 +69,8 @@ def test_which_energies_are_known_is_one_rule():
         known_energies({"H": -1.0}, isolated, ["H", "O"])
     with pytest.raises(ValueError, match="finite numbers in eV.*nan"):
         known_energies({"H": np.nan, "O": -2.0}, isolated, ["H", "O"])
+    with pytest.raises(ValueError, match="finite numbers in eV.*-2 eV"):
+        known_energies({"H": -1.0, "O": "-2 eV"}, isolated, ["H", "O"])
     with pytest.raises(ValueError, match="Received reference_energies='isolate'"):
         known_energies("isolate", isolated, ["H", "O"])
 
