@@ -12,7 +12,8 @@ from ase.data import chemical_symbols, covalent_radii
 from keras_ff.data.consistency import force_factor, group_of, stress_factor
 from keras_ff.data.label_search import labels
 from keras_ff.data.neighbors import neighbor_list
-from keras_ff.data.outliers import energy_excess
+from keras_ff.data.outliers import compositions_of, energy_excess
+from keras_ff.data.reference import fit_reference_energies, is_isolated
 from keras_ff.data.weights import shortened
 
 if TYPE_CHECKING:
@@ -153,8 +154,11 @@ def _energies(structures, all_labels):
         )
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        excess, limit = energy_excess(structures, energies)
+        bonded = [index for index, atoms in enumerate(structures) if np.isfinite(energies[index]) and not is_isolated(atoms)]
+        if bonded:
+            fit_reference_energies(compositions_of(structures)[bonded], energies[bonded])
     yield from (str(doubt.message) for doubt in doubts)
+    excess, limit = energy_excess(structures, energies)
     outliers = np.flatnonzero(np.abs(excess) > limit)
     if len(outliers):
         outliers = outliers[np.argsort(-np.abs(excess[outliers]), kind="stable")]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_ff.data.label_search import labels
-from keras_ff.data.reference import fit_reference_energies, is_isolated
+from keras_ff.data.reference import is_isolated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 WIDTHS, SMALLEST_WIDTH = 20.0, 0.05
 FORCES, SMALLEST_FORCE = 20.0, 20.0
 
-# The fit of the reference energies is repeated so often without the outliers of the last one.
-FITS = 3
+# Steps of reweighted least squares to the fit with the least absolute deviations, which outliers do not move.
+FITS = 20
 
 
 def energy_excess(structures: Sequence[Atoms], energies: np.ndarray) -> tuple[np.ndarray, float]:
-    """Energies per atom relative to those of all structures, after a fit of one energy for each element.
+    """Energies per atom relative to those of all structures, after a robust fit of one energy for each element.
 
     Args:
         structures: List of `ase.Atoms`.
@@ -35,23 +34,26 @@ def energy_excess(structures: Sequence[Atoms], energies: np.ndarray) -> tuple[np
         Tuple of the energies in eV/atom, `(structures,)`, NaN without a label and for isolated atoms, and the limit of their
         absolute values beyond which they are outliers.
     """
-    numbers = sorted({number for atoms in structures for number in set(atoms.numbers.tolist())})
-    compositions = np.array([[np.count_nonzero(atoms.numbers == number) for number in numbers] for atoms in structures])
-    sizes = np.array([len(atoms) for atoms in structures])
+    compositions = compositions_of(structures)
+    sizes = compositions.sum(axis=1)
     used = np.isfinite(energies) & np.array([not is_isolated(atoms) for atoms in structures])
-    kept, excess, limit = used.copy(), np.full(len(structures), np.nan), np.inf
-    for fit in range(FITS if used.any() else 0):
-        with warnings.catch_warnings():
-            if fit:
-                warnings.simplefilter("ignore")
-            reference = fit_reference_energies(compositions[kept], energies[kept]).energies
-        excess[used] = (energies[used] - compositions[used] @ reference) / sizes[used]
-        excess -= np.median(excess[kept])
-        limit = WIDTHS * max(1.4826 * float(np.median(np.abs(excess[kept]))), SMALLEST_WIDTH)
-        kept = used & (np.abs(excess) <= limit)
-        if not kept.any():
-            break
+    excess, limit = np.full(len(structures), np.nan), np.inf
+    if used.any():
+        fractions, per_atom = compositions[used] / sizes[used, None], energies[used] / sizes[used]
+        weights = np.ones(len(per_atom))
+        for _ in range(FITS):
+            reference = np.linalg.lstsq(fractions * weights[:, None], per_atom * weights, rcond=1e-8)[0]
+            left = per_atom - fractions @ reference
+            weights = 1.0 / np.sqrt(np.maximum(np.abs(left), SMALLEST_WIDTH))
+        excess[used] = left - np.median(left)
+        limit = WIDTHS * max(1.4826 * float(np.median(np.abs(excess[used]))), SMALLEST_WIDTH)
     return excess, limit
+
+
+def compositions_of(structures: Sequence[Atoms]) -> np.ndarray:
+    """Number of atoms of each element in structures, `(structures, elements)`, in the order of the atomic numbers."""
+    numbers = sorted({number for atoms in structures for number in set(atoms.numbers.tolist())})
+    return np.array([[np.count_nonzero(atoms.numbers == number) for number in numbers] for atoms in structures])
 
 
 def outlier_weights(structures: Sequence[Atoms]) -> np.ndarray:
