@@ -279,6 +279,8 @@ class TrainingRun:
         if state.latest is None and (settings.adapt or not settings.start):
             adapt(self.model, self.train, not settings.start, settings.reference_energies)
             print(f"references  {told(self.model)}\n", flush=True)
+        elif folder.best.exists():
+            self.model.references = kff.load(folder.best).references
 
         plan = folder.plan() or {"epochs": settings.epochs, "measured": 0}
 
