@@ -129,7 +129,10 @@ def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0
         raise ValueError(f"The quantile is above 0 and at most 1. Received quantile={quantile}.")
     sampled = _sampled(model, dataset)
     rows, species = (np.concatenate(arrays) for arrays in zip(*sampled, strict=True))
-    known = model.extrapolation = Extrapolation(rows.shape[1], len(model.species), dtype=model.dtype_policy)
+    if model.extrapolation is None:
+        model.extrapolation = Extrapolation(rows.shape[1], len(model.species), dtype=model.dtype_policy)
+    # In place where there is one: Keras would keep the weights of the old one in the model.
+    known = model.extrapolation
     known.fit(rows, species)
     ends = np.cumsum([len(kinds) for _, kinds in sampled])[:-1]
     distances = np.split(ops.convert_to_numpy(known(ops.convert_to_tensor(rows, model.compute_dtype), species)), ends)

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 
+import keras
 import numpy as np
 
 import keras_ff as kff
@@ -193,14 +194,14 @@ class TrainingRun:
         sentence = f"Delivered is the model of the last epoch, {epochs}, at the end of the schedule; there is no validation set."
         if self.valid is not None:
             # In one model, which is compiled once.
-            best = model.get_weights()
+            best = _numbers(model)
             lowest = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
-            model.set_weights(self.model.get_weights())
+            _set_numbers(model, _numbers(self.model))
             last = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
             choice = choose(lowest, last, epoch, epochs)
             sentence = choice.sentence
             if not choice.last:
-                model.set_weights(best)
+                _set_numbers(model, best)
                 return model, sentence
         for source, target in ((folder.best, folder.lowest), (folder.last, folder.best)):
             with replace_when_complete(target) as part:
@@ -220,9 +221,9 @@ class TrainingRun:
         """A sentence about the old data that were mixed in: their errors before and after; "" without any."""
         if not self.data.replayed:
             return ""
-        weights, errors = model.get_weights(), []
-        for values in (kff.load(self.folder.start).get_weights(), weights):
-            model.set_weights(values)
+        weights, errors = _numbers(model), []
+        for values in (_numbers(kff.load(self.folder.start)), weights):
+            _set_numbers(model, values)
             errors.append(evaluation.predict(model, self.data.replayed, self.settings.batch_size).errors())
         told = [
             f"{before['label']} {before['mae']:.3g} and {after['mae']:.3g} {before['unit']}"
@@ -317,3 +318,13 @@ class TrainingRun:
         end_trackers(settings)
         self.model.save(folder.last)
         return read_log(folder.log)
+
+
+def _numbers(model):
+    """Values of the weights that energies follow from; those of its grades of extrapolation are not among them."""
+    return [keras.ops.convert_to_numpy(weight.value) for weight in (*model.potential.weights, model.reference_energies)]
+
+
+def _set_numbers(model, values):
+    for weight, value in zip((*model.potential.weights, model.reference_energies), values, strict=True):
+        weight.assign(value)
