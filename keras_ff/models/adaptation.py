@@ -173,7 +173,10 @@ class AdaptableModel(DataModel):
         check_data(self, dataset)
         dataset.require_labels("energy")
         learned = terms_with(self.potential, Learned)
-        summary, now = Summary(self, len(self.species)).of(dataset), ops.convert_to_numpy(self.reference_energies.value).tolist()
+        summary, now = (
+            Summary(self, len(self.species)).of(dataset),
+            ops.convert_to_numpy(ops.convert_to_tensor(self.reference_energies)).tolist(),
+        )
         now = dict(zip(self.species, now, strict=True))
         isolated = {symbol: energy + now[symbol] for symbol, energy in summary.isolated_energies(self.species).items()}
         if learned and isolated:
