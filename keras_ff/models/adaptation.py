@@ -175,7 +175,7 @@ class AdaptableModel(DataModel):
         learned = terms_with(self.potential, Learned)
         summary, now = (
             Summary(self, len(self.species)).of(dataset),
-            ops.convert_to_numpy(ops.convert_to_tensor(self.reference_energies)).tolist(),
+            ops.convert_to_numpy(1.0 * self.reference_energies).tolist(),
         )
         now = dict(zip(self.species, now, strict=True))
         isolated = {symbol: energy + now[symbol] for symbol, energy in summary.isolated_energies(self.species).items()}
