@@ -73,6 +73,9 @@ def run(args: argparse.Namespace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive_file(path), ase.io.Trajectory(path, "a" if done else "w") as file:
         _advance(dynamics, args, done, file, Calculator(model), settings)
+    if dynamics.grades:
+        beyond = sum(grade > 1 for grade in dynamics.grades)
+        print(f"\nextrapolation  {beyond} of {len(dynamics.grades)} looks above 1, largest grade {max(dynamics.grades):.2f}")
     print(f"\nwritten to {path}")
 
 

@@ -193,6 +193,10 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         self.projection.assign(matrix)
         self.energy_scale.assign(np.sqrt(np.mean(force_scales[species] ** 2)))
 
+    def shift(self, energy: float) -> None:
+        """Add a constant to the energy of every atom; see `Learned.shift`."""
+        self.intercept.assign(ops.convert_to_numpy(self.intercept.value) + energy / ops.convert_to_numpy(self.energy_scale.value))
+
     def member(self, index: int) -> DescriptorNetwork:
         """Return one member, counted from 0, as a single potential; see `WithMembers.member`."""
         single = self.rebuilt(copied(self.descriptor), self.network.rebuilt(members=None), learned_noise=False)

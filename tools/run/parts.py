@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from keras_ff.models.cards import kind
@@ -43,6 +44,33 @@ def parts_of(model: kff.ForceField) -> dict[str, list]:
             for attribute in attributes:
                 parts.setdefault(name, []).extend(_weights(getattr(term, attribute, ())))
     return {name: weights for name, weights in parts.items() if weights}
+
+
+def trained_and_frozen(model: kff.ForceField) -> str:
+    """Which parameters of a model are trained, and which stay as they are, such as "trained: A, B, lam (3 numbers); frozen: sigma".
+
+    Classical terms have parameters with names, networks parts; what follows from the training set, such as means, is neither.
+
+    Args:
+        model: The model.
+    """
+    terms, found = model.potential.terms(), {True: [], False: []}
+    for term in terms:
+        names = {kind.name: name for name, kind in POTENTIALS.items()}
+        before = f"{names.get(type(term).__name__, type(term).__name__)} " if len(terms) > 1 else ""
+        parts = {name: _weights([getattr(term, one, ()) for one in attributes]) for name, attributes in WITHIN.items()}
+        if not any(parts.values()):
+            parts = {}
+            for weight in term.weights:
+                parts.setdefault(weight.name, []).append(weight)
+        for name, weights in parts.items():
+            if weights:
+                found[any(weight.trainable for weight in weights)].append(before + name)
+    if model.reference_energies.trainable:
+        found[True].append("reference energies")
+    count = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    trained = f"{', '.join(found[True]) or 'none'} ({count} numbers)"
+    return f"trained: {trained}; frozen: {', '.join(found[False]) or 'none'}"
 
 
 def freeze(model: kff.ForceField, names: Iterable[str]) -> None:

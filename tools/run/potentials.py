@@ -42,9 +42,9 @@ _CLASSICAL = {"cutoff": None, "train_parameters": None}
 
 # Held are lengths that end the interactions, beyond which neighbors are not listed, and factors that others determine.
 POTENTIALS = {
-    "neuralil": Kind("NeuralIL", {"cutoff": 5.0, "n_max": 6, "members": None}),
-    "spline-network": Kind("SplineNetwork", {"cutoff": 5.0, "members": None}),
-    "element-networks": Kind("ElementNetworks", {"cutoff": 5.0}),
+    "neuralil": Kind("NeuralIL", {"cutoff": 5.0, "n_max": 6, "units": None, "members": None}),
+    "spline-network": Kind("SplineNetwork", {"cutoff": 5.0, "units": None, "members": None}),
+    "element-networks": Kind("ElementNetworks", {"cutoff": 5.0, "units": None}),
     "spline-meam": Kind("SplineMEAM", {"cutoff": 5.5}, maker="untrained", suffixes=(".meam.spline", ".spline")),
     "pair-spline": Kind("PairSpline", {"cutoff": 5.0}),
     "sw": Kind("StillingerWeber", _CLASSICAL, None, "silicon", ("Si",), (".sw",), ("epsilon", "sigma", "a")),
