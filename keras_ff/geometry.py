@@ -59,7 +59,7 @@ class Neighborhood:
 
     @cached_property
     def mask(self):
-        """Tensor `(atoms, neighbors)` in the dtype of the vectors: 1 for a neighbor, 0 where there is none."""
+        """1 for a neighbor and 0 where there is none, `(atoms, neighbors)` in the dtype of the vectors."""
         return ops.cast(self.is_neighbor, self.dtype)
 
     @cached_property

@@ -107,6 +107,16 @@ def test_each_public_package_has_a_page_of_reference():
     assert public | {"keras_ff"} <= pages
 
 
+def test_indented_lines_of_a_verb_stand_on_its_page_as_they_are_written(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(str(DOCS))
+    from command_line import _prose
+
+    said, shown = _prose("Data, of `speed`:\n    one      first\n    another  second")
+    assert [child.astext() for child in said] == ["Data, of ", "speed", ":"]
+    assert shown.astext() == "one      first\nanother  second"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason="building the site needs pip install 'keras_ff[docs]'")
 def test_the_site_builds_without_a_warning(tmp_path):

@@ -80,7 +80,7 @@ def test_extras_that_it_installs_exist():
 
 
 def test_its_pictures_and_files_exist():
-    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", README) + re.findall(r"tutorials/data/[\w.]+\w", README)
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", README) + re.findall(r"(?:tutorials/data|tests)/[\w./]*\w", README)
     assert linked and not [name for name in linked if not (ROOT / name).exists()]
     assert max(path.stat().st_size for path in (ROOT / "tutorials" / "figures").glob("*.png")) < 120_000
 

@@ -23,6 +23,7 @@ READING = {
 SPELLINGS = (
     (r"\b(energy|forces|stress)_key=(\.\.\.)?", r"--\1-key "),
     (r"\b(stress)_(unit|sign|order)\b=?", r"--\1-\2 "),
+    (r'\breference_energies="?(\w+)"?', r"--reference-energies \1"),
     (r"\bskip_bad=True", "--skip-bad"),
     (r"\bkeep_unconverged=True", "--keep-unconverged"),
 )

@@ -85,10 +85,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, suite in SUITES.items():
         measurements = ", ".join(one + (f" ({kind})" if kind else "") for one, kind in suite.measurements.items())
         lines.append(f"  {name:<16} {suite.text}\n{'':<19}{measurements}")
-    parser.epilog = "suites, and their measurements (with the data that they need):\n" + "\n".join(lines)
+    parser.epilog = "Suites, and their measurements (with the data that they need):\n" + "\n".join(lines)
     parser.add_argument("suite", choices=SUITES, metavar="SUITE", help="what to measure, see below")
     parser.add_argument("--data", metavar="FOLDER", help="where the data is")
-    text = "of `accuracy` and `spline-networks`; by default all in the folder"
+    text = "elements of accuracy and spline-networks; by default all in the folder"
     parser.add_argument("--elements", nargs="+", metavar="SYMBOL", help=text)
     parser.add_argument("--minutes", type=float, default=5.0, metavar="M", help="wall time of each training, start-up included (5)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some measurements of the suite")

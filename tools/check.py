@@ -16,6 +16,10 @@ import argparse
 
 # Displacement in Å that takes crystals away from positions where forces vanish by symmetry.
 RATTLE = 0.01
+# Laws that published potentials need not obey, and what helps where they fail.
+ADVICE = {
+    "nothing falls": "Networks know nothing of distances that no structure has: train with --core zbl, or add dense structures."
+}
 # Order of the derivative of the energy that each law is about.
 CONTINUITY = {
     "continuity of the energy": 0,
@@ -47,6 +51,7 @@ MEANINGS = {
     "members": "Members of a committee are sound, and it is their mean; otherwise its uncertainties mean nothing.",
     "new elements": "A new element begins with the energies of its twin; otherwise `with_species` starts from nonsense.",
     "saving and loading": "A loaded model is the one that was saved; otherwise a file is not what you trained.",
+    "nothing falls": "Atoms that are pushed together rise in energy; otherwise hot or compressed simulations collapse.",
     "agreement": "The other backend has the same energies and forces; otherwise a file means two models.",
 }
 
@@ -78,6 +83,7 @@ def run(args):
     from keras_ff.models.files import model_file
     from keras_ff.testing import Probe
     from keras_ff_tools.run.files import keep_compiled
+    from keras_ff_tools.run.references import open_combinations
 
     path = model_file(args.model)
     keep_compiled()
@@ -90,7 +96,8 @@ def run(args):
     for result, needed in _results(probe, args.smoothness, path, args.modules):
         if result is None:
             continue
-        verdict = "PASS" if result.passed else "FAIL" if needed else "note"
+        advice = ADVICE.get(result.name)
+        verdict = "PASS" if result.passed else "warning" if advice else "FAIL" if needed else "note"
         count += needed
         failed += verdict == "FAIL"
         failed_at_cutoff += verdict == "FAIL" and result.name in CONTINUITY
@@ -98,8 +105,10 @@ def run(args):
         print(_line(result.name, verdict, f"{result.deviation:.1e}", f"{result.tolerance:.0e}"), flush=True)
         print(f"    {MEANINGS[result.name.partition(' with ')[0]]}", flush=True)
         if not result.passed:
-            print(f"    {verdict}: {result.detail}", flush=True)
+            print(f"    {verdict}: {' '.join(filter(None, [result.detail, advice]))}", flush=True)
     print(f"\n{count - failed} of {count} laws hold." + (f" {failed} FAIL." if failed else ""))
+    if text := open_combinations(model):
+        print(f"Note: {text}")
     if failed_at_cutoff:
         print("A potential that is defined to end with a jump, as BKS is, passes with --smoothness -1.")
     if notes:
@@ -121,6 +130,7 @@ def _results(probe, smoothness, path, modules):
     for result in testing.potential_results(probe, smoothness=2):
         order = CONTINUITY.get(result.name, -1)
         yield result, order <= smoothness
+    yield testing.nothing_falls(probe.model, probe.structures), False
     yield testing.backends_agree(probe, path, probe.structures, modules), True
 
 

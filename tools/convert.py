@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--skip-bad", action="store_true", help="leave broken frames out and continue")
     parser.add_argument(
-        "--cutoff", type=float, default=5.0, metavar="R", help="of the neighbor lists of a .h5 file, in Å (default 5)"
+        "--cutoff", type=float, default=5.0, metavar="R", help="cutoff of the neighbor lists of a .h5 file, in Å (default 5)"
     )
     parser.add_argument("--no-energy", action="store_true", help="structures without energies are all that is wanted")
     parser.add_argument("--no-check", action="store_true", help="do not look for doubtful units, signs, copies and outliers")

@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder of the results; an earlier demo in it is removed (default demo)",
     )
-    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M", help=f"of training (default {MINUTES:g})")
-    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"of molecular dynamics (default {STEPS})")
+    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M", help=f"minutes of training (default {MINUTES:g})")
+    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"steps of molecular dynamics (default {STEPS})")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("model", metavar="MODEL", help=".keras file")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file, or a run folder, whose best.keras is taken")
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", help="folder of the artifact; by default the name of the model without .keras"
     )

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", metavar="MODEL_OR_DATA", help="a .keras file, a run folder, preset:NAME, or anything that holds structures"
     )
-    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="for the numbers of neighbors, in Å (default 5)")
+    parser.add_argument("--cutoff", type=float, default=5.0, metavar="R", help="cutoff of the neighbor lists in Å (default 5)")
     add_reading(parser)
 
 
@@ -49,18 +49,20 @@ def describe_model(path: str | os.PathLike) -> None:
     from keras_ff.files import checksum_of
     from keras_ff.models.files import writer
     from keras_ff_tools.run.model import kind
+    from keras_ff_tools.run.parts import trained_and_frozen
+    from keras_ff_tools.run.references import open_combinations, told
 
     path = Path(path)
     model = kff.load(path)
-    trainable = sum(weight.size for weight in _arrays(model.trainable_weights))
     rows = {
         "model": path,
         "potential": kind(model),
         "species": ", ".join(model.species),
         "cutoff": f"{model.cutoff:g} Å",
-        "parameters": f"{model.count_params()}, {trainable} of them trained",
+        "parameters": f"{model.count_params()}; {trained_and_frozen(model)}",
         "dtype": model.compute_dtype,
-        "reference": ", ".join(f"{s} {e:.6g} eV" for s, e in zip(model.species, _arrays([model.reference_energies])[0])),
+        "reference": told(model),
+        **({"arbitrary": text} if (text := open_combinations(model)) else {}),
         "format": model.get_config()["format"],
         "written": f"{_date(path)} by {writer(path)}",
         "size": f"{path.stat().st_size / 1024:.0f} KiB",

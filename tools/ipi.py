@@ -15,11 +15,11 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("model", metavar="MODEL", help=".keras file, or folder of an artifact")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file, a run folder, or the folder of an artifact")
     parser.add_argument("structure", metavar="STRUCTURE", help="structure that ASE reads; positions and cell come from i-PI")
     parser.add_argument("--unix", metavar="NAME", help="name of the socket, <address> in the input of i-PI")
-    parser.add_argument("--host", default="localhost", help="of i-PI, without --unix (localhost)")
-    parser.add_argument("--port", type=int, default=31415, help="of i-PI, without --unix (31415)")
+    parser.add_argument("--host", default="localhost", help="host of i-PI, without --unix (localhost)")
+    parser.add_argument("--port", type=int, default=31415, help="port of i-PI, without --unix (31415)")
 
 
 def run(args: argparse.Namespace) -> None:

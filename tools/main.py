@@ -18,7 +18,7 @@ VERBS = {
     "tutorials": "copy the tutorials and their data into a folder",
     "convert": "structures and labels from any source into one checked file",
     "train": "train a new force field, or any saved one further; everything lands in a run folder",
-    "evaluate": "errors of a model on labelled structures: table, parity plots, CSV",
+    "evaluate": "errors of a model on labeled structures: table, parity plots, CSV",
     "presets": "finished models that come with the library",
     "info": "what a model file, a run folder or a data file holds",
     "relax": "relax structures, atoms and cells, with a model",

@@ -2,11 +2,11 @@
 
   keras-ff md silicon.keras POSCAR -o run.traj --temperature 300 --steps 10000
   keras-ff md runs/first start.xyz -o melt.traj --ensemble npt --temperature 2000 --pressure 0 --steps 50000 --every 100
-  keras-ff md silicon.keras POSCAR -o run.traj --temperature 300 --steps 20000 --resume     go on, up to 20,000 steps in all
+  keras-ff md silicon.keras POSCAR -o run.traj --temperature 300 --steps 20000 --resume     continue, up to 20,000 steps in all
 
 A table of energies, temperature and pressure is printed as it runs. Velocities in the file are the start; without any they are
-drawn for the temperature. Constraints are honored. A run that was interrupted goes on with --resume after its last frame: with the
-same ensemble, and other random numbers than an uninterrupted one. `ase convert run.traj run.xyz` makes other formats.
+drawn for the temperature. Constraints are honored. A run that was interrupted continues with --resume after its last frame: with
+the same ensemble, and other random numbers than an uninterrupted one. The command ase convert run.traj run.xyz makes other formats.
 """
 
 import argparse
@@ -21,7 +21,7 @@ UNITS = ("", "ps", "K", "eV", "eV", "eV", "GPa", "Å³")
 # Steps between which the neighbors are listed anew in any case, and frames are written.
 BLOCK = 100
 
-# What a run that goes on has in common with its first part.
+# What a run that continues has in common with its first part.
 SAME = ("ensemble", "temperature", "pressure", "timestep")
 
 
@@ -30,14 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a .keras file, or a run folder, whose best.keras is taken")
     parser.add_argument("structure", metavar="STRUCTURE", help="file of the structure at the start; the last frame of several")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the trajectory, which ends with .traj")
-    parser.add_argument("--ensemble", choices=ENSEMBLES, default="langevin", help="default langevin")
-    parser.add_argument("--temperature", type=float, default=300.0, metavar="T", help="in K (default 300); of nve at the start")
-    parser.add_argument("--pressure", type=float, default=0.0, metavar="P", help="of npt, in GPa (default 0)")
-    parser.add_argument("--steps", type=int, default=1000, metavar="N", help="in all (default 1000)")
-    parser.add_argument("--timestep", type=float, default=1.0, metavar="DT", help="in fs (default 1)")
+    parser.add_argument(
+        "--ensemble", choices=ENSEMBLES, default="langevin", help="what is held constant, and the thermostat (default langevin)"
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=300.0, metavar="T", help="temperature in K (default 300); with nve that of the start"
+    )
+    parser.add_argument("--pressure", type=float, default=0.0, metavar="P", help="pressure of npt in GPa (default 0)")
+    parser.add_argument("--steps", type=int, default=1000, metavar="N", help="steps in all (default 1000)")
+    parser.add_argument("--timestep", type=float, default=1.0, metavar="DT", help="time step in fs (default 1)")
     parser.add_argument("--every", type=int, default=100, metavar="N", help="steps between frames (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of velocities and noise (default 0)")
-    parser.add_argument("--resume", action="store_true", help="go on after the last frame of the trajectory")
+    parser.add_argument("--seed", type=int, default=0, help="seed of velocities and noise (default 0)")
+    parser.add_argument("--resume", action="store_true", help="continue after the last frame of the trajectory")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -69,6 +73,9 @@ def run(args: argparse.Namespace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive_file(path), ase.io.Trajectory(path, "a" if done else "w") as file:
         _advance(dynamics, args, done, file, Calculator(model), settings)
+    if dynamics.grades:
+        beyond = sum(grade > 1 for grade in dynamics.grades)
+        print(f"\nextrapolation  {beyond} of {len(dynamics.grades)} looks above 1, largest grade {max(dynamics.grades):.2f}")
     print(f"\nwritten to {path}")
 
 
@@ -104,7 +111,7 @@ def _last_frame(path, settings):
     import ase.io
 
     if not path.exists():
-        raise FileNotFoundError(f"There is no trajectory {path} to go on with. Leave --resume out to begin it.")
+        raise FileNotFoundError(f"There is no trajectory {path} to continue. Leave --resume out to begin it.")
     try:
         atoms = ase.io.read(path, index=-1)
         before, done = json.loads(atoms.info["md"]), int(atoms.info["step"])

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--points", type=int, default=200, metavar="N", help="wave vectors along the path (default 200)")
     text = "wave vectors of the even mesh along each axis, for the density of states (by default by the size of the cell)"
     parser.add_argument("--mesh", type=int, metavar="N", help=text)
-    parser.add_argument("--temperature", type=float, default=300.0, metavar="T", help="of the table, in K (default 300)")
+    parser.add_argument("--temperature", type=float, default=300.0, metavar="T", help="temperature of the table in K (default 300)")
     text = "cells along each axis of a supercell, whose force constants are written for phonopy"
     parser.add_argument("--supercell", type=int, nargs="+", metavar="N", help=text)
 

@@ -17,7 +17,7 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of a preset, or the folder of one: print its card")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of a preset, or its folder: print its card")
 
 
 def run(args: argparse.Namespace) -> None:

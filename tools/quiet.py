@@ -2,34 +2,42 @@
 
 import importlib.machinery
 import os
-import re
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NOISE = re.compile(
-    rb"WARNING: All log messages before absl::InitializeLog\(\)|cudart_stub\.cc|cuda_(dnn|fft|blas)\.cc|computation_placer\.cc"
-)
+NOISE = r"WARNING: All log messages before absl::InitializeLog\(\)|cudart_stub\.cc|cuda_(dnn|fft|blas)\.cc|computation_placer\.cc"
+
+# Ctrl-C is for the process whose lines these are.
+FILTER = """
+import re, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+noise = re.compile(sys.argv[1].encode())
+for line in sys.stdin.buffer:
+    if not noise.search(line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.flush()
+"""
 
 
 @contextmanager
 def without_noise() -> Iterator[None]:
-    """What the process and its libraries write to standard error comes at the end, without the lines of `NOISE`."""
+    """What the process and its libraries write to standard error goes through a filter that leaves out the lines of `NOISE`.
+
+    The filter is a process of its own: what a library says before it ends this one, as TensorFlow does on a CPU without AVX, is
+    written as well.
+    """
     sys.stderr.flush()
-    before = os.dup(2)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
+    with subprocess.Popen([sys.executable, "-ISc", FILTER, NOISE], stdin=subprocess.PIPE) as filtered:
+        before = os.dup(2)
+        os.dup2(filtered.stdin.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(before, 2)
             os.close(before)
-            written.seek(0)
-            for line in written:
-                if not NOISE.search(line):
-                    os.write(2, line)
 
 
 class QuietTensorFlow:

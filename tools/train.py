@@ -24,6 +24,11 @@ or with published ones where there are some for the elements of the data.
 Networks know nothing of distances that no structure has. --core adds a repulsion there, which by default is there where the data
 show no close contacts; the log says what was added and why.
 
+Energies of free atoms are the reference of all others: isolated atoms in the data are taken, and the energies of other elements are
+fitted. Where all structures have one composition, give them, or energies of other compositions are arbitrary.
+
+  keras-ff train --train data.xyz --reference-energies atoms.xyz        isolated atoms; or a table, {O: -1.9} in JSON or YAML
+
 A saved model of any kind (Stillinger-Weber, splines, sums, committees, also one that was trained before) is trained further with
 --start. It keeps its species, cutoff and descriptor, its weights and its reference energies; --adapt first fits reference energies
 and the statistics of descriptors to the training set, as a model that was never trained needs. --replay mixes in old data, so that
@@ -61,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, or continue a run; Ctrl-C says how to go on."""
+    """Train, or continue a run; Ctrl-C says how to continue."""
     out = vars(args).get("resume") or vars(args).get("out")
     out = Path(out or Path("runs") / f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}")
     try:

@@ -4,7 +4,7 @@
   keras-ff tutorials -o learn/keras_ff
   cd tutorials && jupyter lab 01_silicon.ipynb
 
-A tutorial runs in the folder that it is copied to, as a notebook (`pip install notebook`) or as a program (`python 01_silicon.py`).
+A tutorial runs in the folder that it is copied to, as a notebook (pip install notebook) or as a program (python 01_silicon.py).
 Some need more than the library: LAMMPS, i-PI, pymatgen. A file that you have changed is kept, and named.
 """
 

@@ -178,9 +178,9 @@ plots.tradeoff(ladder["Mo"], COSTS, title="Molybdenum")
 # Five trained curves go a long way: on forces they beat the published potential by a quarter. More filters in a weighted sum, still
 # a classical form, take almost half of what is left. For silicon they cost less time than s-MEAM, for molybdenum half more: 13
 # curves that share moments of the neighbor density are about as fast as one triplet function over all pairs of neighbors. A network
-# on the same filters costs no time worth mentioning. A narrow one brings nothing here, the widest a fifth (silicon) or a tenth
-# (molybdenum) of the forces. So a classical form stops where its filters end, not where its embedding is linear. All rungs have the
-# same short training of 1000 steps; longer ones lower the upper rungs further (BENCHMARKS.md).
+# on the same filters costs no time worth mentioning. A narrow one brings nothing here; the widest lowers the force error by a fifth
+# (silicon) or a tenth (molybdenum). So a classical form stops where its filters end, not where its embedding is linear. All rungs
+# have the same short training of 1000 steps; longer ones lower the upper rungs further (BENCHMARKS.md).
 
 # %%
 for rungs in ladder.values():

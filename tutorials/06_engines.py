@@ -395,6 +395,6 @@ for name, (energies, _) in melts.items():
 # ## Which one when?
 # | | when | needs |
 # |---|---|---|
-# | **ASE** | scripts in Python: relax, scan, analyse; some thousand atoms | `kff.Calculator` for a model, or an artifact |
+# | **ASE** | scripts in Python: relax, scan, analyze; a few thousand atoms | `kff.Calculator` for a model, or an artifact |
 # | **LAMMPS** | many atoms or steps, on many cores; its ensembles and fixes | a SavedModel, `keras-ff lammps build` |
 # | **i-PI** | path integrals, replica exchange, advanced thermostats | a model or an artifact, one client a core |

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
-from keras_ff.data.consistency import force_factor, stress_factor
+from keras_ff.data.consistency import force_factor, group_of, stress_factor
 from keras_ff.data.label_search import labels
 from keras_ff.data.neighbors import neighbor_list
-from keras_ff.data.reference import fit_reference_energies
+from keras_ff.data.outliers import compositions_of, energy_excess
+from keras_ff.data.reference import fit_reference_energies, is_isolated
+from keras_ff.data.weights import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,20 +152,22 @@ def _energies(structures, all_labels):
             f"Total energies are so large that single precision tells them apart only to {1000 * digits:.1f} meV/atom. "
             "Subtract energies of free atoms with keras_ff.data.subtract_reference_energies."
         )
-    numbers = sorted({number for atoms in structures for number in set(atoms.numbers.tolist())})
-    compositions = np.array([[np.count_nonzero(atoms.numbers == number) for number in numbers] for atoms in structures])
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        residuals = fit_reference_energies(compositions, energies, [chemical_symbols[number] for number in numbers]).residuals
+        bonded = [index for index, atoms in enumerate(structures) if np.isfinite(energies[index]) and not is_isolated(atoms)]
+        if bonded:
+            fit_reference_energies(compositions_of(structures)[bonded], energies[bonded])
     yield from (str(doubt.message) for doubt in doubts)
-    center = np.nanmedian(residuals)
-    width = max(1.4826 * float(np.nanmedian(np.abs(residuals - center))), 0.05)
-    outliers = np.flatnonzero(np.abs(residuals - center) > 20.0 * width)
+    excess, limit = energy_excess(structures, energies)
+    outliers = np.flatnonzero(np.abs(excess) > limit)
     if len(outliers):
-        worst = int(outliers[np.abs(residuals[outliers] - center).argmax()])
+        outliers = outliers[np.argsort(-np.abs(excess[outliers]), kind="stable")]
+        worst, groups = outliers[0], collections.Counter(group_of(structures[index]) for index in outliers)
+        named = ", ".join(f"{count} of group {name}" for name, count in groups.most_common(5) if name)
         yield (
-            f"{len(outliers)} energies are far from those of all other structures, up to {residuals[worst] - center:+.2f} eV/atom "
-            f"(structure {worst}, {structures[worst].get_chemical_formula()})."
+            f"{len(outliers)} energies are far from those of all other structures, up to {excess[worst]:+.2f} eV/atom (structure "
+            f"{worst}, {structures[worst].get_chemical_formula()}): structures {shortened(outliers.tolist())}"
+            + (f" ({named})." if named else ".")
         )
 
 

@@ -21,8 +21,9 @@ SMALLEST_STRAIN = 1e-4
 FEWEST_PAIRS = 4
 LEAST_CORRELATION = 0.9
 
-# Another order of the shear components is believed if its error is at most half of the other, and this fraction of the energies.
-LARGEST_ERROR = 0.3
+# Another order of the shear components is believed if its error is at most half of the other, and this fraction of the energies, in
+# pairs where the work of shear makes up the second fraction of the energy. Others, such as changes of volume, say nothing of it.
+LARGEST_ERROR, LEAST_SHEAR = 0.3, 0.2
 
 
 def force_factor(structures: Sequence[Atoms], found: Sequence[dict]) -> tuple[float | None, int]:
@@ -60,11 +61,12 @@ def stress_factor(structures: Sequence[Atoms], found: Sequence[dict]) -> tuple[f
         Tuple of the ratio, None where the data cannot tell; the number of pairs of structures that were compared; and the order
         of the shear components, such as "xy, yz, xz", that explains the energies clearly better than that of ASE, or None.
     """
-    work, measured = [], []
+    work, measured, alike = [], [], []
     for a, b in similar_pairs(structures):
         strain, moves = _difference(structures[a], structures[b])
         if np.abs(strain).max() < SMALLEST_STRAIN:
             continue
+        alike.append(group_of(structures[a]) == group_of(structures[b]))
         forces = 0.5 * (found[a]["forces"] + found[b]["forces"])
         inner = -np.nansum(forces * moves)
         stress = 0.5 * (found[a]["stress"] * structures[a].get_volume() + found[b]["stress"] * structures[b].get_volume())
@@ -72,18 +74,30 @@ def stress_factor(structures: Sequence[Atoms], found: Sequence[dict]) -> tuple[f
         measured.append(found[b]["energy"] - found[a]["energy"] - inner)
     if not work:
         return None, 0, None
-    stress, strains = np.array(work).swapaxes(0, 1)
-    fits = {}
-    for shear in itertools.permutations((3, 4, 5)):
-        expected = np.sum(stress[:, [0, 1, 2, *shear]] * strains, axis=1)
-        factor, pairs = _slope(expected, np.array(measured))
-        error = np.nansum(np.abs((factor or 1.0) * expected - measured)) / max(np.nansum(np.abs(measured)), 1e-12)
-        fits[shear] = factor, pairs, error
-    given, best = fits[3, 4, 5], min(fits, key=lambda shear: fits[shear][2])
-    if fits[best][0] is None or fits[best][2] > min(0.5 * given[2], LARGEST_ERROR):
-        return *given[:2], None
+    (stress, strains), measured = np.array(work).swapaxes(0, 1), np.array(measured)
+    orders = list(itertools.permutations((3, 4, 5)))
+    expected = {shear: np.sum(stress[:, [0, 1, 2, *shear]] * strains, axis=1) for shear in orders}
+    slopes = {shear: _slope(values, measured) for shear, values in expected.items()}
+    fits = {shear: (slopes[shear][0] or 1.0) * values for shear, values in expected.items()}
+    # Structures of another group may differ in more than strain.
+    shears = [fits[shear] - (slopes[shear][0] or 1.0) * np.sum((stress * strains)[:, :3], axis=1) for shear in orders]
+    told = np.array(alike) & (np.abs(shears).max(axis=0) > LEAST_SHEAR * np.abs(measured))
+    errors = {shear: _relative(fit[told] - measured[told], measured[told]) for shear, fit in fits.items()}
+    given, best = (3, 4, 5), min(errors, key=errors.get)
+    known = np.isfinite(measured[told]).sum() >= FEWEST_PAIRS and slopes[best][0] is not None
+    if not known or errors[best] > min(0.5 * errors[given], LARGEST_ERROR):
+        return *slopes[given], None
     columns = sorted(zip(best, ("yz", "xz", "xy"), strict=True))
-    return *fits[best][:2], ", ".join(name for _, name in columns)
+    return *slopes[best], ", ".join(name for _, name in columns)
+
+
+def group_of(atoms: Atoms) -> str:
+    """Name of the group of a structure, `group` or `config_type` in `info`; "" without one."""
+    return str(atoms.info.get("group", atoms.info.get("config_type", "")))
+
+
+def _relative(errors, values):
+    return np.nansum(np.abs(errors)) / max(np.nansum(np.abs(values)), 1e-12)
 
 
 def similar_pairs(structures: Sequence[Atoms]) -> Iterator[tuple[int, int]]:

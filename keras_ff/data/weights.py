@@ -99,10 +99,15 @@ def weigh_types(structures: Sequence[Atoms], factors: Mapping[str, float]) -> Se
             f"(config_type) are {sorted(set(types))}; 'Default' is that of structures without a type."
         )
     factor = np.array([factors.get(name, 1.0) for name in types])
+    return multiplied(structures, factor)
+
+
+def multiplied(structures: Sequence[Atoms], factors: np.ndarray) -> Sequence[Atoms]:
+    """Structures with weights that are multiplied by a factor for each, `(structures,)`: copies, or `CachedStructures`."""
     if isinstance(structures, WeightedStructures):
-        return structures.with_weights(structures.weights * np.column_stack([factor, *np.ones((len(KINDS), len(factor)))]))
+        return structures.with_weights(structures.weights * np.column_stack([factors, *np.ones((len(KINDS), len(factors)))]))
     weighed = []
-    for number, (atoms, one) in enumerate(zip(structures, factor.tolist(), strict=True)):
+    for number, (atoms, one) in enumerate(zip(structures, factors.tolist(), strict=True)):
         copy, weight = _bare(atoms, WEIGHTS["structure"]), weights_of(atoms, number)[0]
         copy.info["config_weight"] = weight * one
         weighed.append(copy)

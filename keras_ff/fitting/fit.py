@@ -122,7 +122,7 @@ class Fit:
             verbose: 1 for a progress bar, 0 for none.
 
         Returns:
-            Losses of the best weights: dict from the names of the targets and `total` to floats.
+            Dict from the names of the targets and `total` to the losses of the best weights, floats.
 
         Raises:
             ValueError: If the loss is not finite at the start.
@@ -171,7 +171,7 @@ class Fit:
             verbose: 1 for a progress bar, 0 for none.
 
         Returns:
-            Losses of the best weights: dict from the names of the targets and `total` to floats.
+            Dict from the names of the targets and `total` to the losses of the best weights, floats.
 
         Raises:
             ValueError: If a structure cannot be relaxed, or atoms of a simulation fly apart, at the start.

@@ -66,7 +66,7 @@ class PowerSpectrum(Descriptor):
 
     @property
     def n_coefficients(self) -> int:
-        """Number of features of each pair of elements: of combinations of n and l."""
+        """Number of features of each pair of elements, one for each combination of n and l."""
         return (self.n_max + 1) * (self.n_max + 2) // 2
 
     @property
@@ -264,7 +264,7 @@ class FullPowerSpectrum(PowerSpectrum):
 
     @property
     def groups(self) -> list[slice]:
-        """Slices of the features that have the same dimension: densities, then products of two."""
+        """Slices of the features that have the same dimension, densities and then products of two."""
         singles = self.radial.counts[0] * self.n_densities
         return [slice(0, singles), slice(singles, self.n_features)]
 

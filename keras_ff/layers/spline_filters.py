@@ -148,7 +148,7 @@ class SplineFilters(Descriptor):
 
     @property
     def groups(self) -> list[slice]:
-        """Slices of the features that have similar sizes: pair filters, and triplet filters."""
+        """Slices of the features that have similar sizes, pair filters and triplet filters."""
         groups = [slice(0, self.n_pairs), slice(self.n_pairs, self.n_features)]
         return [group for group in groups if group.stop > group.start]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
 
+from keras_ff.data.reference import arbitrary, known_energies
 from keras_ff.models.data_model import DataModel
 from keras_ff.models.domains import spline_domains
 from keras_ff.models.mapping import in_order, mapped
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 class AdaptableModel(DataModel):
     """Base of `ForceField` with the methods that prepare a training: `adapt`, `fit_reference_energies` and `with_species`."""
 
-    def adapt(self, dataset: Dataset, samples: int = 20_000) -> None:
+    def adapt(self, dataset: Dataset, samples: int = 20_000, reference_energies: Mapping[str, float] | str | None = None) -> None:
         """Set reference energies, scales and statistics of the descriptors from data, before training.
 
-        Reference energies of the species are fitted by least squares to the energies minus those of fixed terms of the potential,
-        such as a repulsion. Nothing is set if no term adapts: a classical potential keeps its own zero. Weights of structures
-        have no effect here, apart from the weight 0.
+        The reference energy of an element is that of its isolated atom, if the data have one: a structure of one atom, without pbc
+        or in a cell wider than twice the cutoff. Those of the other elements are fitted by least squares to the energies minus
+        those of fixed terms of the potential, such as a repulsion; `references` tells what was done. Nothing is set if no term
+        adapts: a classical potential keeps its own zero. Weights of structures have no effect here, apart from the weight 0.
 
             model = ForceField(NeuralIL(["Si"]))
             data = Dataset(structures, model)
@@ -40,9 +43,12 @@ class AdaptableModel(DataModel):
         Args:
             dataset: `keras_ff.data.Dataset` with energies or forces.
             samples: Number of atoms whose descriptors are used.
+            reference_energies: Dict from chemical symbols to energies in eV; "fit" to fit all of them, also to isolated atoms as to
+                other structures; "isolated" to insist on isolated atoms of all elements; None as described.
 
         Raises:
-            ValueError: If the data set was made for another model, or has neither energies nor forces.
+            ValueError: If the data set was made for another model, has neither energies nor forces, or lacks an isolated atom, or
+                the reference energies one of an element.
 
         Warns:
             UserWarning: If data lie outside the knots of splines (see `spline_domains`), their compositions do not determine the
@@ -57,8 +63,10 @@ class AdaptableModel(DataModel):
             raise ValueError(f"Nothing to adapt to: the data set has neither energies nor forces. {dataset.report()}")
         fixed = [term for term in self.potential.terms() if term not in learned]
         summary = Summary(self._like_this(Sum(fixed)) if fixed else None, len(self.species)).of(dataset)
-        if summary.energies:
-            self.reference_energies.assign(summary.reference_energies(self.species))
+        known = known_energies(reference_energies, summary.isolated_energies(self.species), self.species)
+        if summary.energies or known:
+            self.reference_energies.assign(np.zeros(len(self.species)))
+            self._add_references(summary, known, reference_energies)
         if not dataset.n_pairs.any():
             warnings.warn(
                 f"No atom of the data set has a neighbor within the cutoff of {self.cutoff:g} Å. The reference energies are set; "
@@ -77,6 +85,33 @@ class AdaptableModel(DataModel):
                 break
         for term, rows in zip(learned, gathered):
             term.adapt(np.concatenate(rows).astype("float64"), np.concatenate(kinds), summary.force_scales())
+        if known:
+            self._take_up(dataset, learned[0])
+
+    def _add_references(self, summary, known, rule):
+        """Add to the reference energies those that are known, and what the data say of the others."""
+        fit = summary.reference_energies(self.species, known)
+        self.reference_energies.assign_add(fit.energies)
+        counts = np.sum(summary.compositions, axis=0) if summary.energies else np.zeros(len(self.species))
+        found = {symbol: "fitted" for symbol, count in zip(self.species, counts, strict=True) if count}
+        sources = found | dict.fromkeys(known, "given" if isinstance(rule, Mapping) else "isolated atom")
+        undetermined = [text for text in fit.undetermined if text.removeprefix("1 ") not in set(self.species) - set(found)]
+        self.references = {"sources": sources, "undetermined": undetermined}
+        if undetermined:
+            warnings.warn(arbitrary(undetermined), stacklevel=3)
+
+    def _take_up(self, dataset, term):
+        """Let a term of the potential take up what reference energies of free atoms leave over in the mean: the energy of bonds."""
+
+        def rows(batch, labels):
+            return {"left": labels["energy"][:, 0] - self.total_energy(batch)}
+
+        left = np.full(len(dataset.structures), np.nan)
+        for index, row in mapped(self, rows, dataset, (), "energies"):
+            left[index] = row["left"]
+        bonded = np.isfinite(left) & (dataset.n_pairs > 0)
+        if bonded.any():
+            term.shift(float(left[bonded].sum() / dataset.n_atoms[bonded].sum()))
 
     def describe(self, dataset: Dataset) -> list[np.ndarray]:
         """Compute the features of all atoms of a data set: the descriptors that the terms of the potential have.
@@ -113,7 +148,7 @@ class AdaptableModel(DataModel):
 
         return mapped(self, features, dataset, (*names, "species"), "descriptors", batches)
 
-    def fit_reference_energies(self, dataset: Dataset) -> None:
+    def fit_reference_energies(self, dataset: Dataset, reference_energies: Mapping[str, float] | str | None = "fit") -> None:
         """Fit the reference energies of the species by least squares to the energies of data; the potential stays as it is.
 
         `adapt` does not change the zero of energy of a classical potential; this method moves it to that of the data. Species that
@@ -124,18 +159,33 @@ class AdaptableModel(DataModel):
 
         Args:
             dataset: `keras_ff.data.Dataset` with energies.
+            reference_energies: What is not fitted, see `adapt`; None takes the energies of isolated atoms where there are any. A
+                network then takes up what is left over in the mean.
 
         Raises:
-            ValueError: If the data set has no energies.
+            ValueError: If the data set has no energies, or lacks an isolated atom, or the reference energies one of an element.
 
         Warns:
-            UserWarning: If data lie outside the knots of splines, see `spline_domains`.
+            UserWarning: If data lie outside the knots of splines, see `spline_domains`, or their compositions do not determine the
+                reference energies.
         """
         spline_domains(self, dataset)
         check_data(self, dataset)
         dataset.require_labels("energy")
-        summary = Summary(self, len(self.species)).of(dataset)
-        self.reference_energies.assign_add(summary.reference_energies(self.species))
+        learned = terms_with(self.potential, Learned)
+        summary, now = (
+            Summary(self, len(self.species)).of(dataset),
+            ops.convert_to_numpy(1.0 * self.reference_energies).tolist(),
+        )
+        now = dict(zip(self.species, now, strict=True))
+        isolated = {symbol: energy + now[symbol] for symbol, energy in summary.isolated_energies(self.species).items()}
+        if learned and isolated:
+            # What a network says of isolated atoms is no energy of theirs.
+            isolated = Summary(None, len(self.species)).of(dataset).isolated_energies(self.species)
+        known = known_energies(reference_energies, isolated, self.species)
+        self._add_references(summary, {symbol: energy - now[symbol] for symbol, energy in known.items()}, reference_energies)
+        if known and learned:
+            self._take_up(dataset, learned[0])
 
     def fit_linear(self, dataset: Dataset, **options) -> float:
         """Fit the linear parts of networks, and the reference energies, by least squares: a usable model in seconds.
@@ -190,6 +240,7 @@ class AdaptableModel(DataModel):
         copy = self._like_this(extended(self.potential, twins))
         known = dict(zip(self.species, ops.convert_to_numpy(self.reference_energies)))
         copy.reference_energies.assign(np.array([known[twins.get(symbol, symbol)] for symbol in copy.species]))
+        copy.references = self.references
         return copy
 
     def _like_this(self, potential):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from keras_ff.data.dataset import Dataset
     from keras_ff.models.force_field import ForceField
 
+# The statistics are those of about so many atoms, drawn from the training set.
+SAMPLES = 50_000
+
 # Principal components with less than this fraction of the largest variance are noise and do not count.
 SMALLEST_VARIANCE = 1e-5
 
@@ -107,7 +110,8 @@ class Extrapolation(Layer):
 def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0.99) -> None:
     """Give a model the statistics of its training set from which `extrapolation_grades` follow; they are saved with it.
 
-    A threshold is a quantile over the structures of the set of the largest value among their atoms.
+    A threshold is a quantile over the structures of the set of the largest value among their atoms; of descriptors, over structures
+    with about 50,000 atoms that are drawn from it.
 
         model.fit(data)
         kff.models.learn_extrapolation(model, data)
@@ -123,19 +127,38 @@ def learn_extrapolation(model: ForceField, dataset: Dataset, quantile: float = 0
     """
     if not 0 < quantile <= 1:
         raise ValueError(f"The quantile is above 0 and at most 1. Received quantile={quantile}.")
-    rows = model.describe(dataset)
-    symbols = [atoms.symbols for atoms in dataset.structures]
-    species = [np.array([model.species.index(symbol) for symbol in some]) for some in symbols]
-    model.extrapolation = Extrapolation(rows[0].shape[1], len(model.species), dtype=model.dtype_policy)
-    model.extrapolation.fit(np.concatenate(rows), np.concatenate(species))
-    grades = _grades_of(model)
+    sampled = _sampled(model, dataset)
+    rows, species = (np.concatenate(arrays) for arrays in zip(*sampled, strict=True))
+    if model.extrapolation is None:
+        model.extrapolation = Extrapolation(rows.shape[1], len(model.species), dtype=model.dtype_policy)
+    # In place where there is one: Keras would keep the weights of the old one in the model.
+    known = model.extrapolation
+    known.fit(rows, species)
+    ends = np.cumsum([len(kinds) for _, kinds in sampled])[:-1]
+    distances = np.split(ops.convert_to_numpy(known(ops.convert_to_tensor(rows, model.compute_dtype), species)), ends)
+    thresholds = [np.quantile([one.max() for one in distances], quantile), 1.0]
+    if model.members:
 
-    def largest(batch, labels):
-        return {name: ops.max(values, axis=1) for name, values in grades(batch).items()}
+        def largest(batch, labels):
+            return {"spread": ops.max(model(batch)["forces_std"][..., 0], axis=1)}
 
-    rows = [row for _, row in mapped(model, largest, dataset, (), "extrapolation")]
-    thresholds = [np.quantile([row[name] for row in rows], quantile) if name in rows[0] else 1.0 for name in ("distance", "spread")]
-    model.extrapolation.thresholds.assign(np.maximum(thresholds, 1e-12))
+        thresholds[1] = np.quantile([row["spread"] for _, row in mapped(model, largest, dataset, (), "extrapolation")], quantile)
+    known.thresholds.assign(np.maximum(thresholds, 1e-12))
+
+
+def _sampled(model, dataset):
+    """Descriptors `(atoms, features)` and species `(atoms,)` of each structure in batches that are drawn from a data set."""
+    learned = terms_with(model.potential, Learned)
+    if not learned:
+        raise ValueError("The model has no descriptors, so that it cannot tell how far structures are from those it knows.")
+    sampled, seen = [], 0
+    for _, atoms in model._features(learned, dataset, np.random.default_rng(0).permutation(len(dataset))):
+        features = np.concatenate([atoms[f"term {index}"] for index in range(len(learned))], axis=-1)
+        sampled.append((features, atoms["species"]))
+        seen += len(features)
+        if seen >= SAMPLES:
+            break
+    return sampled
 
 
 def extrapolation_grades(model: ForceField) -> Callable:
@@ -156,30 +179,38 @@ def extrapolation_grades(model: ForceField) -> Callable:
     Raises:
         ValueError: If the model has no thresholds.
     """
-    return backend.jit(_grades_of(model), layer=model)
+    _known(model)
+    return backend.jit(lambda batch: grades(model, batch), layer=model)
 
 
-def _grades_of(model):
-    """The function that `extrapolation_grades` compiles."""
-    known = model.extrapolation
-    if known is None:
+def _known(model):
+    if model.extrapolation is None:
         raise ValueError("The model knows nothing of its training set. Call learn_extrapolation(model, training_data) first.")
+    return model.extrapolation
+
+
+def grades(model: ForceField, batch: dict) -> dict:
+    """Grades of the atoms of a batch, the function that `extrapolation_grades` compiles.
+
+    Args:
+        model: `ForceField` after `learn_extrapolation`.
+        batch: Dict of arrays as `keras_ff.data.Dataset` makes it.
+
+    Raises:
+        ValueError: If the model has no thresholds.
+    """
+    known = _known(model)
     learned, with_splines = (terms_with(model.potential, role) for role in (Learned, WithSplines))
-
-    def grades(batch):
-        neighborhood = model.neighborhood(batch)
-        features = ops.concatenate([term.describe(neighborhood.within(term.cutoff)) for term in learned], axis=-1)
-        results = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
-        if with_splines:
-            results["splines"] = _outside(with_splines, neighborhood)
-        results = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in results.items()}
-        results = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in results.items()}
-        outputs = model(batch)
-        if "forces_std" in outputs:
-            results["spread"] = outputs["forces_std"][..., 0] / known.thresholds[1]
-        return results
-
-    return grades
+    neighborhood = model.neighborhood(batch)
+    features = ops.concatenate([term.describe(neighborhood.within(term.cutoff)) for term in learned], axis=-1)
+    results = {"distance": known(features, neighborhood.center_species) / known.thresholds[0]}
+    if with_splines:
+        results["splines"] = _outside(with_splines, neighborhood)
+    results = {name: ops.where(neighborhood.is_atom, values, 0.0) for name, values in results.items()}
+    results = {name: ops.reshape(values, ops.shape(batch["species"])) for name, values in results.items()}
+    if model.members:
+        results["spread"] = model(batch)["forces_std"][..., 0] / known.thresholds[1]
+    return results
 
 
 def _outside(terms, neighborhood):

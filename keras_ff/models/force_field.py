@@ -18,6 +18,7 @@ from keras_ff.layers.base import common_dtype
 from keras_ff.models.adaptation import AdaptableModel
 from keras_ff.models.cards import PresetModel
 from keras_ff.models.chunks import at_once, in_chunks
+from keras_ff.models.extrapolation import grades
 from keras_ff.models.files import write_version
 from keras_ff.potentials.base import energies_and_gradient, terms_with
 from keras_ff.potentials.long_range import LongRange
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 OUTPUTS = ("energy", "energy_per_atom", "forces", "stress")
 
 # Format of the configuration in a model file. Raise it when older code cannot read newer files. 2: the configurations of networks
-# have `members`, those of models `frozen`.
-FORMAT = 2
+# have `members`, those of models `frozen`. 3: models have `references`.
+FORMAT = 3
 
 
 @keras.saving.register_keras_serializable("keras_ff")
@@ -53,12 +54,15 @@ class ForceField(PresetModel, AdaptableModel):
         potential: A `keras_ff.potentials.Potential`, whose dtype the model has.
         extrapolation: `keras_ff.models.Extrapolation` with the statistics of the training set, as
             `keras_ff.models.learn_extrapolation` sets it; None for none.
+        references: Where the reference energies are from, as `adapt` sets it: dict of `sources`, from chemical symbols to "fitted",
+            "isolated atom" or "given", and `undetermined`, the combinations of elements that the data left open, see
+            `keras_ff.data.ReferenceEnergies`; None if unknown.
         frozen: Indices of weights that are not trained, which model files need; set `trainable = False` of weights and layers
             instead.
         kwargs: Arguments of `keras.Model`: `name` and `dtype`.
 
     Raises:
-        ValueError: If `dtype` is not that of the potential.
+        ValueError: If `dtype` is not that of the potential, or `references` has other entries.
 
     Example:
         >>> import keras_ff as kff
@@ -71,11 +75,21 @@ class ForceField(PresetModel, AdaptableModel):
         -8.6732
     """
 
-    def __init__(self, potential: Potential, extrapolation: Extrapolation | None = None, frozen: Sequence[int] = (), **kwargs):
+    def __init__(
+        self,
+        potential: Potential,
+        extrapolation: Extrapolation | None = None,
+        references: dict | None = None,
+        frozen: Sequence[int] = (),
+        **kwargs,
+    ):
         kwargs["dtype"] = common_dtype("A ForceField", [potential], kwargs.get("dtype"))
         super().__init__(**kwargs)
         self.potential = potential
         self.extrapolation = extrapolation
+        if references is not None and not (isinstance(references, dict) and set(references) == {"sources", "undetermined"}):
+            raise ValueError(f"references is a dict of sources and undetermined, or None. Received references={references!r}.")
+        self.references = references
         self.reference_energies = self.add_weight(
             name="reference_energies", shape=(len(potential.species),), initializer="zeros", trainable=False
         )
@@ -219,6 +233,14 @@ class ForceField(PresetModel, AdaptableModel):
         strain = sum(ops.einsum("sai,saj->sij", x, gradient) for x, gradient in zip(geometry, gradients))
         return energies, -gradients[0], strain
 
+    def grades(self, batch: dict) -> dict:
+        """Compute how far atoms are from the training set, above 1 beyond it; see `keras_ff.models.extrapolation_grades`.
+
+        Args:
+            batch: Dict of arrays, as the class describes it.
+        """
+        return grades(self, batch)
+
     def _like_this(self, potential):
         return ForceField(potential, dtype=self.dtype_policy)
 
@@ -286,6 +308,7 @@ class ForceField(PresetModel, AdaptableModel):
             "format": FORMAT,
             "potential": keras.saving.serialize_keras_object(self.potential),
             "extrapolation": keras.saving.serialize_keras_object(self.extrapolation),
+            "references": self.references,
             "frozen": [index for index, weight in enumerate(self.weights) if not weight.trainable],
         }
 

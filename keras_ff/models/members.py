@@ -75,4 +75,5 @@ def _assembled(kind, potential, models, **options):
     references = [model.reference_energies for model in models]
     require_equal(references)
     copy_weights([model.reference_energies], references[:1])
+    model.references = models[0].references
     return model

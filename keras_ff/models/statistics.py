@@ -1,10 +1,8 @@
 """Statistics of the labels of a data set that `ForceField.adapt` needs."""
 
-import warnings
-
 import numpy as np
 
-from keras_ff.data.reference import fit_reference_energies
+from keras_ff.data.reference import ReferenceEnergies, fit_reference_energies, is_isolated
 from keras_ff.models.mapping import mapped
 
 
@@ -26,7 +24,7 @@ class Summary:
 
     def __init__(self, fixed, n_species):
         self.fixed, self.n_species = fixed, n_species
-        self.energies, self.compositions = [], []
+        self.energies, self.compositions, self.isolated = [], [], []
         self.squares, self.count = np.zeros(n_species), np.zeros(n_species)
 
     def of(self, dataset):
@@ -39,11 +37,13 @@ class Summary:
                 known |= {f"fixed_{name}": outputs[name] for name in ("energy", "forces")}
             return {**known, "species": batch["species"]}
 
-        for _, row in mapped(self.fixed, rows, dataset, ("species", "forces", "fixed_forces"), "labels"):
-            self.add(**row)
+        single = np.flatnonzero((dataset.n_atoms == 1) & (dataset.n_pairs == 0)).tolist()
+        isolated = {index for index in single if is_isolated(dataset.structures[index], dataset.cutoff)}
+        for index, row in mapped(self.fixed, rows, dataset, ("species", "forces", "fixed_forces"), "labels"):
+            self.add(**row, isolated=index in isolated)
         return self
 
-    def add(self, species, energy, forces, fixed_energy=0.0, fixed_forces=0.0):
+    def add(self, species, energy, forces, fixed_energy=0.0, fixed_forces=0.0, isolated=False):
         """Add one structure.
 
         Args:
@@ -52,6 +52,7 @@ class Summary:
             forces: Labels in eV/Å, `(atoms, 3)`; NaN if there are none.
             fixed_energy: Prediction to subtract, `(1,)`.
             fixed_forces: Prediction to subtract, `(atoms, 3)`.
+            isolated: Whether it is an isolated atom.
         """
         # Differences of float32 numbers, in float64.
         energy, forces = energy.astype("float64") - fixed_energy, forces.astype("float64") - fixed_forces
@@ -62,23 +63,27 @@ class Summary:
         if np.isfinite(energy[0]):
             self.energies.append(energy[0])
             self.compositions.append(np.bincount(species, minlength=self.n_species))
+            self.isolated.append(isolated)
 
-    def reference_energies(self, species):
-        """Return the energies of the species in eV, `(species,)`, by least squares; `species` are their symbols.
+    def isolated_energies(self, species):
+        """Return a dict from symbols of species to the energies of their isolated atoms in eV, the lowest where there are more."""
+        lowest = {}
+        for energy, row, isolated in zip(self.energies, self.compositions, self.isolated, strict=True):
+            if isolated:
+                symbol = species[int(row.argmax())]
+                lowest[symbol] = min(float(energy), lowest.get(symbol, np.inf))
+        return lowest
 
-        Warns:
-            UserWarning: If the compositions do not determine them.
+    def reference_energies(self, species, known=None):
+        """Return `ReferenceEnergies` of species, given by their symbols; those in `known` (eV) are not fitted.
+
+        Isolated atoms of known species are no part of the fit.
         """
-        fit = fit_reference_energies(self.compositions, self.energies, species)
-        absent = [f"1 {symbol}" for symbol, count in zip(species, np.sum(self.compositions, axis=0)) if not count]
-        if combinations := [text for text in fit.undetermined if text not in absent]:
-            warnings.warn(
-                f"The compositions of the data do not determine all reference energies: those of {', '.join(combinations)} are "
-                "arbitrary. Energies are right for these compositions alone, and not for others or single atoms. Add structures "
-                "of other compositions, or isolated atoms.",
-                stacklevel=4,
-            )
-        return fit.energies
+        known = known or {}
+        part = [not (alone and species[int(row.argmax())] in known) for row, alone in zip(self.compositions, self.isolated)]
+        if not any(part):
+            return ReferenceEnergies(np.array([known.get(symbol, 0.0) for symbol in species]), np.zeros(0), [])
+        return fit_reference_energies(np.array(self.compositions)[part], np.array(self.energies)[part], species, known)
 
     def force_scales(self):
         """Return the root mean square of the force components for each species in eV/Å, `(species,)`.

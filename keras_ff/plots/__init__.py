@@ -17,7 +17,7 @@ from keras_ff.plots.properties import (
     vibrational_density,
 )
 from keras_ff.plots.training import learning_by_number, learning_curves, tradeoff
-from keras_ff.plots.uncertainty import grades_over_time, reliability_diagram, roc
+from keras_ff.plots.uncertainty import errors_by_grade, grades_over_time, reliability_diagram, roc
 
 __all__ = [
     "bands",
@@ -28,6 +28,7 @@ __all__ = [
     "energy_drift",
     "equation_of_state",
     "error_histogram",
+    "errors_by_grade",
     "filters",
     "fit_history",
     "fit_report",

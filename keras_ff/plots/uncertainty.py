@@ -11,6 +11,9 @@ from keras_ff.plots.figures import BLUE, GRAY, GREEN, ORANGE, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# More atoms than these are not drawn one by one.
+MOST_POINTS = 5000
+
 
 def reliability_diagram(points: dict, quantity: str = "forces", unit: str = "eV/Å", title: str = "Reliability") -> Figure:
     """Reliability diagram: true errors over predicted errors, in groups of similar prediction; a perfect one is on the diagonal.
@@ -128,5 +131,36 @@ def grades_over_time(
             )
         axes.axhline(threshold, color=GRAY, linewidth=0.8, linestyle="--")
         axes.set(title=title, xlabel="time (fs)", ylabel=y_label, yscale="log")
+        axes.legend()
+    return figure
+
+
+def errors_by_grade(grades, errors, title: str = "Errors and extrapolation") -> Figure:
+    """Errors of the forces on atoms over their extrapolation grades, with the mean error of groups of atoms of like grade.
+
+    Args:
+        grades: Extrapolation grades, `(atoms,)`, see `keras_ff.models.extrapolation_grades`; above 1 a model extrapolates.
+        errors: Lengths of the errors of the forces in eV/Å, `(atoms,)`.
+        title: Title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Example:
+        >>> import keras_ff as kff
+        >>> figure = kff.plots.errors_by_grade([0.2, 0.5, 1.5], [0.02, 0.05, 0.4])
+        >>> figure.axes[0].get_xlabel()
+        'extrapolation grade'
+    """
+    grades, errors = np.ravel(grades), np.ravel(errors)
+    with new_figure(5.2, 3.4) as figure:
+        axes = figure.add_subplot()
+        chosen = np.random.default_rng(0).permutation(len(grades))[:MOST_POINTS]
+        axes.plot(grades[chosen], 1e3 * errors[chosen], ".", color=BLUE, markersize=2, alpha=0.4, label="atom")
+        groups = np.array_split(np.argsort(grades), int(np.clip(len(grades) // 20, 1, 12)))
+        means = np.array([[np.median(grades[group]), 1e3 * errors[group].mean()] for group in groups])
+        axes.plot(*means.T, "o-", color=ORANGE, markersize=4, label="mean")
+        axes.axvline(1.0, color=GRAY, linewidth=0.8, linestyle="--")
+        axes.set(title=title, xlabel="extrapolation grade", ylabel="error of the force (meV/Å)", xscale="log", yscale="log")
         axes.legend()
     return figure

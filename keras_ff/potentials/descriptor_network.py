@@ -10,8 +10,9 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.arguments import whole
-from keras_ff.layers.atomic_networks import LeCunNormal, LinearPlusMLP, product
+from keras_ff.layers.atomic_networks import LinearPlusMLP
 from keras_ff.layers.base import Descriptor
+from keras_ff.layers.stacked import LeCunNormal, product
 from keras_ff.potentials.base import Potential
 from keras_ff.potentials.contradictions import refuse_contradictions
 from keras_ff.potentials.copies import copied, copy_weights, require_equal
@@ -235,6 +236,10 @@ class DescriptorNetwork(Learned, WithMembers, Potential):
         self.feature_mean.assign(mean)
         self.projection.assign(matrix)
         self.energy_scale.assign(np.sqrt(np.mean(force_scales[species] ** 2)))
+
+    def shift(self, energy: float) -> None:
+        """Add a constant to the energy of every atom; see `Learned.shift`."""
+        self.intercept.assign(ops.convert_to_numpy(self.intercept.value) + energy / ops.convert_to_numpy(self.energy_scale.value))
 
     def member(self, index: int) -> DescriptorNetwork:
         """Return one member, counted from 0, as a single potential; see `WithMembers.member`."""

@@ -120,6 +120,10 @@ class ElementNetworks(Learned, WithSplines, Potential):
         self.projection.assign(matrices)
         self.energy_scale.assign(force_scales)
 
+    def shift(self, energy: float) -> None:
+        """Add a constant to the energy of every atom; see `Learned.shift`."""
+        self.intercept.assign(ops.convert_to_numpy(self.intercept.value) + energy / ops.convert_to_numpy(self.energy_scale.value))
+
     def get_config(self) -> dict:
         """Return the arguments of the constructor, from which Keras makes it anew."""
         config = super().get_config()

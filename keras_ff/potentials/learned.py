@@ -36,6 +36,14 @@ class Learned(abc.ABC):
                 not adapt are subtracted before.
         """
 
+    def shift(self, energy: float) -> None:
+        """Add a constant to the energy of every atom, if the potential has one: what bonds contribute where free atoms have 0.
+
+        Args:
+            energy: Energy in eV.
+        """
+        del energy
+
     def with_species(self, twins: dict[str, str]) -> Learned:
         """Make a potential that knows more elements, for fine-tuning; for the elements that it knows it stays the same.
 

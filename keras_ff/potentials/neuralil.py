@@ -142,5 +142,5 @@ class NeuralIL(DescriptorNetwork):
 
     @property
     def n_max(self) -> int:
-        """Size of the descriptor: l runs from 0 to n_max."""
+        """Size of the descriptor, whose l runs from 0 to n_max."""
         return self.descriptor.n_max

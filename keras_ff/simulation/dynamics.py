@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,8 @@ class Dynamics:
         atoms: The structure as it is now, with velocities.
         steps: Number of steps taken.
         trajectory: `Trajectory` of the last run, also of one that was interrupted or ended in an error.
+        grades: List of the largest extrapolation grades of an atom, one after each loop, if the model has learned them (see
+            `keras_ff.models.learn_extrapolation`).
 
     Raises:
         TypeError: If the model is no `ForceField`, or the ensemble none.
@@ -85,7 +88,9 @@ class Dynamics:
         self._rows = ensemble.noise_rows(len(atoms))
         self._chunk = int(np.clip(NUMBERS // (3 * len(atoms)), 1, CHUNK))
         self._batcher, self._record, self._list = Batcher.of(model, skin=self.skin), None, None
-        self._loop = backend.jit(self._steps, layer=model)
+        self._loop, self._grades, self.grades = backend.jit(self._steps, layer=model), None, []
+        if getattr(model, "extrapolation", None) is not None:
+            self._grades = backend.jit(model.grades, layer=model)
         self._bath = self._counted().bath(len(atoms))
 
     @property
@@ -117,6 +122,9 @@ class Dynamics:
             ValueError: If the atoms have elements that the model does not know, their constraints were changed, atoms move too far
                 within one step, or something is not finite after it. `atoms` is then as it was before that step, and the frames
                 before it are in `trajectory`.
+
+        Warns:
+            UserWarning: If the model extrapolates for the first time, as far as it knows its training set.
         """
         steps, every = whole("steps", steps, 0), whole("every", every, 0)
         frames, done = [], 0
@@ -130,6 +138,7 @@ class Dynamics:
                             frames.append(self._frame(noted, step))
                     done += count
                     bar.update(count)
+                    self._look()
         finally:
             self.trajectory = Trajectory.of_frames(self.atoms, self.timestep * every, frames)
         return self.trajectory
@@ -208,6 +217,25 @@ class Dynamics:
             self.atoms.positions = self._restored(state["positions"], self.atoms.cell.array)
             self.atoms.set_momenta(self.atoms.get_masses()[:, None] * state["velocities"], apply_constraint=False)
             self._bath = state["bath"]
+
+    def _look(self):
+        """Note the largest extrapolation grade of an atom, and warn at the first above 1."""
+        if self._grades is None:
+            return
+        listed = self._listed() if self._list is None else self._list
+        state = self._state if self._list is not None else {"positions": listed["positions"][0], "cell": listed["cell"][0]}
+        found = self._grades({**listed, "positions": state["positions"][None], "cell": state["cell"][None]})
+        found = {name: ops.convert_to_numpy(values)[0, : len(self.atoms)] for name, values in found.items()}
+        worst = max(found, key=lambda name: found[name].max())
+        grade, atom = float(found[worst].max()), int(found[worst].argmax())
+        if grade > 1 and max(self.grades, default=0.0) <= 1:
+            warnings.warn(
+                f"The model extrapolates after {self.steps * self.timestep:g} fs: the {worst} of atom {atom} "
+                f"({self.atoms.symbols[atom]}) is {grade:.2f} times its threshold in the training set. Energies and forces may be "
+                "wrong from here on.",
+                stacklevel=3,
+            )
+        self.grades.append(grade)
 
     def _restored(self, near, cell):
         """Positions of the user, with those of fixed atoms as they were given."""

@@ -104,7 +104,7 @@ class Trajectory:
 
     @property
     def total_energies(self) -> np.ndarray:
-        """Sums of potential, kinetic and thermostat energy in eV, `(frames,)`: constant without noise."""
+        """Sums of potential, kinetic and thermostat energy in eV, `(frames,)`, constant without noise."""
         return self.energies + self.kinetic_energies + self.bath_energies
 
     @property

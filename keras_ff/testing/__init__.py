@@ -11,6 +11,7 @@ from keras_ff.testing.derivative_laws import (
     stress_is_a_derivative,
 )
 from keras_ff.testing.evaluation_laws import repetition, uncompiled
+from keras_ff.testing.falling import nothing_falls
 from keras_ff.testing.law import LawResult
 from keras_ff.testing.member_laws import members
 from keras_ff.testing.probe import Probe
@@ -31,6 +32,7 @@ __all__ = [
     "isolated_atoms",
     "members",
     "new_elements",
+    "nothing_falls",
     "other_backend",
     "padding",
     "parameter_curvature",

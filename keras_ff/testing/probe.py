@@ -83,7 +83,7 @@ class Probe:
 
     @functools.cached_property
     def single(self):
-        """The `ForceField` in float32: `given` itself, or its copy."""
+        """The `ForceField` in float32, `given` itself or its copy."""
         if self.dtype == "float32":
             return self.given
         with self.precision("float32"):
@@ -136,7 +136,7 @@ class Probe:
 
     @property
     def shape(self):
-        """The shape (structures, atoms, neighbors) that `evaluate` pads to: at least three structures."""
+        """The shape (structures, atoms, neighbors) that `evaluate` pads to, of at least three structures."""
         return int(np.clip(PAIRS_A_CALL // (self._rows * self._neighbors), 3, 8)), self._rows, self._neighbors
 
     def evaluate(self, structures, model=None):

@@ -33,7 +33,7 @@ class BestModel(keras.callbacks.Callback):
     """
 
     # keras.callbacks.ModelCheckpoint writes into the file in place, and cannot tell that a metric of one of
-    # several outputs is to be minimised: it compares "forces_mae" with the name "mae".
+    # several outputs is to be minimized: it compares "forces_mae" with the name "mae".
 
     def __init__(self, path, monitor="val_loss", mode="min"):
         super().__init__()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.units import Bohr, GPa, Hartree
 from changing import changed
 
@@ -56,3 +57,24 @@ def test_one_large_pair_among_small_ones_tells_no_factor():
     assert np.corrcoef(expected, measured)[0, 1] > 0.99
     assert consistency._slope(expected, measured) == (None, 5)
     assert consistency._slope(expected, 160.0 * expected) == (pytest.approx(160.0), 5)
+
+
+def crystal(strain, noise=0.0):
+    """A crystal of one atom with the energy of linear elasticity, and its labels."""
+    xx, yy, zz, yz, xz, xy = strain
+    e = np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]])
+    atoms = Atoms("Ta", cell=4.0 * (np.eye(3) + e), pbc=True, info={"group": "shear" if np.any(strain[3:]) else "volume"})
+    stress = np.array([1.0] * 3 + [0.4] * 3) * strain
+    energy = 32.0 * np.dot(strain, stress) + noise
+    return atoms, {"energy": energy, "forces": np.zeros((1, 3)), "stress": 64.0 * stress / atoms.get_volume()}
+
+
+def test_changes_of_volume_neither_hide_a_wrong_order_of_shear_nor_show_one():
+    rng = np.random.default_rng(0)
+    volumes = [crystal(np.array([x] * 3 + [0] * 3)) for x in np.linspace(-0.3, 0.3, 31)]
+    sheared = [crystal(rng.normal(0, [0.002] * 3 + [0.02] * 3)) for _ in range(20)]
+    wrong = [(atoms, {**found, "stress": found["stress"][[0, 1, 2, 5, 3, 4]]}) for atoms, found in sheared]
+    # Shear too small for its work to be seen in the noise of the energies.
+    noisy = [crystal(rng.normal(0, [0.002] * 3 + [0.004] * 3), rng.normal(0, 0.003)) for _ in range(20)]
+    for some, order in ((wrong, "xy, yz, xz"), (sheared, None), (noisy, None)):
+        assert stress_factor(*zip(*volumes, *some, strict=True))[2] == order

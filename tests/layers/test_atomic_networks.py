@@ -1,11 +1,10 @@
-"""Networks: the laws of layers, initial weights, and refused arguments."""
+"""Networks: the laws of layers, seeds, and refused arguments."""
 
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_ff.layers import MLP, LinearPlusMLP, ResNet
-from keras_ff.layers.atomic_networks import LeCunNormal
 from keras_ff.testing import check_layer
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -40,11 +39,6 @@ def test_without_layers_the_linear_model_remains():
     np.testing.assert_allclose(ops.convert_to_numpy(network(INPUTS)), INPUTS @ np.arange(7.0))
     projection = np.diag(np.arange(1.0, 8.0))
     np.testing.assert_allclose(ops.convert_to_numpy(network(INPUTS, projection=projection)), INPUTS @ projection @ np.arange(7.0))
-
-
-def test_lecun_normal_has_the_variance_one_over_inputs():
-    kernel = ops.convert_to_numpy(LeCunNormal(0)((400, 100), "float64"))
-    assert kernel.var() == pytest.approx(1 / 400, rel=0.02) and abs(kernel.mean()) < 1e-3
 
 
 def test_the_published_pyramid_has_its_widths():

@@ -31,7 +31,7 @@ def features(layer, neighborhood):
 
 @pytest.mark.slow_on_tensorflow
 def test_laws():
-    layer = MixedPowerSpectrum(3.2, 3, n_species=2, mixtures=1, triples=2)
+    layer = MixedPowerSpectrum(3.2, 3, n_species=2, mixtures=1, triples=1)
     check_layer(layer, bulk("SiC", "zincblende", a=4.36, cubic=True), smoothness=2)
 
 
@@ -88,7 +88,10 @@ def test_the_way_back_is_that_of_the_backend(environments):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("wrong", [{"n_species": 2, "mixtures": 3}, {"mixtures": 0}, {"n_max": 2, "triples": 1}])
-def test_what_does_not_fit_is_refused(wrong):
-    with pytest.raises(ValueError, match=str(list(wrong.values())[-1])):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"n_species": 2, "mixtures": 3}, "mixtures=3"), ({"mixtures": 0}, "mixtures=0"), ({"n_max": 2, "triples": 1}, "n_max=2")],
+)
+def test_what_does_not_fit_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
         MixedPowerSpectrum(**{"cutoff": 4.0, "n_max": 3, **wrong})

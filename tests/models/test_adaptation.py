@@ -95,8 +95,36 @@ def test_compositions_that_do_not_determine_reference_energies_are_named():
     water, hydrogen = Atoms("H2O", [[0, 0, 0], [0.9, 0, 0], [0, 0.9, 0]]), Atoms("H2", [[0, 0, 0], [0.8, 0, 0]])
     water.info["energy"], hydrogen.info["energy"] = -14.0, -6.0
     model = kff.ForceField(ZBL(["H", "O", "Cu"]))
-    with pytest.warns(UserWarning, match="do not determine all reference energies: those of 1 H - 2 O are arbitrary"):
+    with pytest.warns(UserWarning, match=r"between the atoms of H and O \(open: 1 H - 2 O\)"):
         model.fit_reference_energies(Dataset([water], model))
+    assert model.references == {"sources": {"H": "fitted", "O": "fitted"}, "undetermined": ["1 H - 2 O"]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit_reference_energies(Dataset([water, hydrogen], model))
+    assert model.references["undetermined"] == []
+
+
+def test_isolated_atoms_are_the_references_and_a_network_takes_up_the_rest(structures, tmp_path):
+    atom = Atoms("Cu", cell=[12, 12, 12], pbc=True, info={"energy": -0.25})
+    model = kff.ForceField(neuralil())
+    data = Dataset([*structures, atom], model)
+    for _ in range(2):
+        model.adapt(data)
+        assert ops.convert_to_numpy(model.reference_energies).tolist() == [-0.25]
+        errors = predict(model, structures)["energy"][:, 0] - [atoms.get_potential_energy() for atoms in structures]
+        assert abs(errors.sum()) < 1e-6, "the energy of bonds is in the network, in the mean"
+    assert model.references == {"sources": {"Cu": "isolated atom"}, "undetermined": []}
+    model.save(tmp_path / "model.keras")
+    assert kff.load(tmp_path / "model.keras").references == model.references
+    model.adapt(data, reference_energies={"Cu": -0.5})
+    assert ops.convert_to_numpy(model.reference_energies).tolist() == [-0.5] and model.references["sources"] == {"Cu": "given"}
+    with pytest.raises(ValueError, match="no isolated atom of Cu"):
+        model.adapt(Dataset(structures, model), reference_energies="isolated")
+
+
+def test_isolated_atoms_give_a_classical_potential_its_zero_if_asked(structures):
+    atom = Atoms("Cu", info={"energy": -0.25})
+    model = kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5))
+    model.reference_energies.assign([7.0])
+    model.fit_reference_energies(Dataset([*structures, atom], model), "isolated")
+    assert ops.convert_to_numpy(model.reference_energies).tolist() == pytest.approx([-0.25], abs=1e-12)

@@ -92,3 +92,16 @@ def test_a_simulation_that_leaves_the_training_set_is_noticed(model):
         watch()
     with pytest.raises(ValueError, match="'shout'"):
         Watch(atoms, "shout")
+
+
+def test_dynamics_looks_after_each_loop_and_warns_once(model):
+    """An atom far hotter than the rattled crystals of the training set."""
+    atoms = copper(1, seed=2)[0]
+    velocities = np.zeros((len(atoms), 3))
+    velocities[0, 0] = 0.3
+    atoms.set_velocities(velocities)
+    dynamics = kff.simulation.Dynamics(model, atoms, kff.simulation.NVE(), timestep=0.5)
+    with pytest.warns(UserWarning, match="extrapolates after .* fs: the distance of atom .* times its threshold") as caught:
+        dynamics.run(200, every=0, verbose=0)
+    assert len(dynamics.grades) == 2 and max(dynamics.grades) > 1
+    assert len([one for one in caught if "extrapolates" in str(one.message)]) == 1

@@ -28,3 +28,9 @@ def test_roc_has_the_area_of_all_pairs_in_the_right_order():
 def test_a_watched_simulation_may_end_early():
     figure = plots.grades_over_time([0.0, 10.0, 20.0], {"hot": [0.5, 2.0], "cool": [0.5, 0.6, 0.5]})
     assert [len(line.get_xdata()) for line in figure.axes[0].lines[:2]] == [2, 3]
+
+
+def test_errors_by_grade_have_the_means_of_groups():
+    grades = np.geomspace(0.1, 2.0, 40)
+    means = plots.errors_by_grade(grades, 0.1 * grades).axes[0].lines[1].get_xydata()
+    np.testing.assert_allclose(means[:, 1], [100 * grades[:20].mean(), 100 * grades[20:].mean()])

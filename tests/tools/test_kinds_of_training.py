@@ -47,7 +47,7 @@ def test_a_parameter_file_is_trained_and_the_run_needs_it_no_more(tmp_path, kera
         assert keras_ff(*words).status == 130
     file.unlink()
     done = keras_ff("train", "--resume", run)
-    assert done.status == 0 and "StillingerWeber for Si" in done.out and "2 of them trained" in done.out, done.err
+    assert done.status == 0 and "StillingerWeber for Si" in done.out and "(2 numbers); frozen: " in done.out, done.err
     before, after = (potential.parameters() for potential in (kff.potentials.StillingerWeber.silicon(), kff.load(run).potential))
     assert {name for name in before if not np.allclose(before[name], after[name], rtol=1e-6)} == {"A", "lam"}
     # The zero of energy is that of the data.
@@ -64,7 +64,7 @@ def test_old_data_are_mixed_in_counted_and_measured_and_frozen_parts_stay(run_fo
     done = keras_ff("train", *words, "--max-shapes", "1", "--epochs", "1", "--freeze", "network,scale", "--out", run)
     assert done.status == 0, done.err
     sentence = "6 structures of the old data: 4 in the training set beside 3 new ones, 2 in the validation set"
-    assert f"replay      {sentence}" in done.out and "frozen      network, scale" in done.out
+    assert f"replay      {sentence}" in done.out and "frozen: " in done.out and "network, " in done.out
     assert f"Errors on {sentence}, before and after the training: energy" in (run / "report.html").read_text(encoding="utf-8")
     assert RunFolder(run).data()["sets"]["replay"]["structures"] == 6
     before, after = (kff.load(path).potential.parts[0] for path in (run_folder, run))

@@ -1,5 +1,7 @@
 import importlib.util
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +25,14 @@ def test_an_import_that_fails_tells_why(capfd):
         os.write(2, f"{NOISE}libcudart.so: wrong ELF class\n".encode())
         raise ImportError
     assert capfd.readouterr().err == "libcudart.so: wrong ELF class\n"
+
+
+def test_what_is_said_before_the_process_is_ended_from_within_is_written():
+    said = f"{NOISE}compiled to use AVX instructions, but these aren't available\n"
+    program = "import os\nfrom keras_ff_tools.quiet import without_noise\nwith without_noise():\n"
+    program += f"    os.write(2, {said!r}.encode())\n    os.abort()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode < 0 and done.stderr == said.removeprefix(NOISE)
 
 
 def test_tensorflow_is_imported_quietly_and_other_modules_are_not_touched(tmp_path, capfd):

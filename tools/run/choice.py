@@ -62,7 +62,8 @@ def choose(lowest: Predictions, last: Predictions, epoch: int, epochs: int) -> C
     both = f"Errors on the validation set of epoch {epoch}, which has the lowest loss, and of the last epoch, {epochs}: "
     both += ", ".join(told) + "."
     if sure >= SURE:
-        return Choice(False, f"Delivered is the model of epoch {epoch}: its errors are lower beyond doubt. {both}")
+        why = "relative to those of the last epoch, its errors, taken together, are lower beyond doubt"
+        return Choice(False, f"Delivered is the model of epoch {epoch}: {why}. {both}")
     return Choice(True, f"Delivered is the model of the last epoch, {epochs}, at the end of the schedule. {both}")
 
 

@@ -4,7 +4,10 @@ import numpy as np
 
 import keras_ff as kff
 from keras_ff.data.cache import CachedStructures
-from keras_ff.data.weights import types_of
+from keras_ff.data.filters import selected
+from keras_ff.data.outliers import outlier_weights
+from keras_ff.data.reference import is_isolated
+from keras_ff.data.weights import multiplied, shortened, types_of
 from keras_ff_tools.run.doubts import CHECKED, print_doubts
 from keras_ff_tools.run.files import several
 from keras_ff_tools.run.settings import Settings
@@ -38,7 +41,7 @@ class RunData:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.train = self._weighed(self._checked("training", settings.train))
+        self.train = self._without_outliers(self._weighed(self._checked("training", settings.train)))
         self.valid = None
         if settings.valid:
             self.valid = self._weighed(self._checked("validation", settings.valid), strict=False)
@@ -91,6 +94,16 @@ class RunData:
         if factors and not strict:
             factors = {name: factor for name, factor in factors.items() if name in types}
         return kff.data.weigh_types(structures, factors) if factors else structures
+
+    def _without_outliers(self, structures):
+        """Structures of which those far from all others have smaller weights, if the settings say so."""
+        if self.settings.outliers == "keep":
+            return structures
+        weights = outlier_weights(structures)
+        less = np.flatnonzero(weights < 1)
+        which = f": {shortened(less.tolist())}, down to a weight of {weights.min():.2g}" if len(less) else ""
+        print(f"outliers    {several(len(less), 'structure')} weighted down{which}")
+        return multiplied(structures, weights) if len(less) else structures
 
     def batches(self, model: kff.ForceField) -> tuple[kff.data.Dataset, kff.data.Dataset | None]:
         """Training and validation set as batches for a model.
@@ -168,7 +181,7 @@ def _padded_pairs(data):
 
 
 def split(structures: Structures, fraction: float, seed: int) -> list[Structures]:
-    """Training and validation set, each of one structure at least.
+    """Training and validation set, each of one structure at least; isolated atoms are in the training set.
 
     Args:
         structures: Two or more structures.
@@ -183,8 +196,21 @@ def split(structures: Structures, fraction: float, seed: int) -> list[Structures
             f"{len(structures)} structure is too few to set some aside for validation. Add data, name validation files with "
             "--valid, or train without any with --valid-fraction 0."
         )
-    fraction = min(max(fraction, 1 / len(structures)), 1 - 1 / len(structures))
-    return kff.data.split(structures, (1 - fraction, fraction), seed)
+    sizes = _sizes(structures)
+    alone = [index for index in np.flatnonzero(sizes == 1).tolist() if is_isolated(structures[index])]
+    others = np.setdiff1d(np.arange(len(structures)), alone)
+    if len(others) < 2 or not alone:
+        alone, others = [], np.arange(len(structures))
+    fraction = min(max(fraction, 1 / len(others)), 1 - 1 / len(others))
+    parts = kff.data.split(others.tolist(), (1 - fraction, fraction), seed)
+    return [selected(structures, sorted(part)) for part in ([*parts[0], *alone], parts[1])]
+
+
+def _sizes(structures):
+    """Numbers of atoms, of a cache without reading it."""
+    if isinstance(structures, CachedStructures):
+        return structures.survey()["n_atoms"]
+    return np.array([len(atoms) for atoms in structures])
 
 
 def species_of(structures: Structures) -> list[str]:

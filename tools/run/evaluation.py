@@ -1,4 +1,4 @@
-"""Predictions of a model for labelled structures, their errors, and the files that hold both."""
+"""Predictions of a model for labeled structures, their errors, and the files that hold both."""
 
 import dataclasses
 import os
@@ -8,6 +8,7 @@ import ase
 import numpy as np
 
 import keras_ff as kff
+from keras_ff.data.consistency import group_of
 from keras_ff.data.units import EV_PER_A3_IN_GPA
 from keras_ff_tools.run.data import in_good_shapes
 from keras_ff_tools.run.files import write_csv
@@ -32,12 +33,14 @@ class Predictions:
         reference: Dictionary of lists: "energy" per atom in eV, "forces" (atoms, 3) in eV/Å, "stress" (6,) in eV/Å³.
         predicted: The same from the model.
         groups: `info["group"]` or `info["config_type"]` of each structure, "" without.
+        grades: List of the largest extrapolation grade of each atom, `(atoms,)`, or None, see `graded`.
     """
 
     structures: list[ase.Atoms]
     reference: dict[str, list]
     predicted: dict[str, list]
     groups: list[str]
+    grades: list[np.ndarray] | None = None
 
     def pairs(self, kind: str, group: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Reference and prediction of all labels that exist, as two flat arrays in eV and Å.
@@ -53,6 +56,15 @@ class Predictions:
         )
         known = np.isfinite(reference)
         return reference[known], predicted[known]
+
+    def force_errors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Extrapolation grades and lengths of the errors of the forces in eV/Å, of all atoms that have both, `(atoms,)` each."""
+        if self.grades is None:
+            return np.zeros(0), np.zeros(0)
+        pairs = zip(self.predicted["forces"], self.reference["forces"], strict=True)
+        errors = np.concatenate([np.linalg.norm(one - other, axis=1) for one, other in pairs])
+        known = np.isfinite(errors)
+        return np.concatenate(self.grades)[known], errors[known]
 
     def errors(self) -> list[dict]:
         """Rows of the table of errors, with the names in `COLUMNS`: for all structures, then for each group."""
@@ -105,6 +117,38 @@ def predict(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: 
     return Predictions(structures, reference, predicted, [group_of(atoms) for atoms in structures])
 
 
+def graded(model: kff.ForceField, structures: Sequence[ase.Atoms], batch_size: int = 8) -> list[np.ndarray] | None:
+    """Largest extrapolation grade of each atom of structures, arrays `(atoms,)`; None for a model that has learned none.
+
+    Args:
+        model: The model.
+        structures: The structures.
+        batch_size: Number of structures at a time.
+    """
+    if model.extrapolation is None:
+        return None
+    data = kff.data.Dataset(kff.data.unweighted(structures), model, batch_size, shuffle=False, dtype=model.compute_dtype)
+    rows = model.map(lambda batch, labels: model.grades(batch), in_good_shapes(data, 2), ("distance", "splines", "spread"))
+    return [np.max(list(row.values()), axis=0).astype("float64") for row in rows]
+
+
+def told_of_grades(predictions: Predictions) -> str:
+    """Sentence about the atoms that are beyond the training set, and their errors; "" without grades."""
+    grades, errors = predictions.force_errors()
+    if not len(grades):
+        return ""
+    beyond = grades > 1
+    told = [
+        f"{1e3 * errors[some].mean():.3g} meV/Å where it is {words} 1"
+        for some, words in ((~beyond, "below"), (beyond, "above"))
+        if some.any()
+    ]
+    return (
+        f"{100 * beyond.mean():.2g} % of the atoms have an extrapolation grade above 1 (by its construction, 1 % of the structures "
+        f"of the training set have such atoms). The mean error of the force on an atom is {' and '.join(told)}."
+    )
+
+
 def spreads(model: kff.Ensemble, structures: Sequence[ase.Atoms], batch_size: int = 8) -> list[dict]:
     """How well the spread of a committee tells its errors, once for each label, and for the forces of each element.
 
@@ -142,11 +186,6 @@ def spreads(model: kff.Ensemble, structures: Sequence[ase.Atoms], batch_size: in
             }
         )
     return rows
-
-
-def group_of(atoms: ase.Atoms) -> str:
-    """Name of the group of a structure, "" without one."""
-    return str(atoms.info.get("group", atoms.info.get("config_type", "")))
 
 
 def error_table(rows: Sequence[dict]) -> str:

@@ -71,7 +71,12 @@ def saved_model(path: str | os.PathLike, settings: Settings) -> kff.ForceField:
     return model
 
 
-def adapt(model: kff.ForceField, dataset: kff.data.Dataset, new: bool = False) -> None:
+def adapt(
+    model: kff.ForceField,
+    dataset: kff.data.Dataset,
+    new: bool = False,
+    reference_energies: Mapping[str, float] | str | None = None,
+) -> None:
     """Fit reference energies and the statistics of descriptors of a model to a data set.
 
     `ForceField.adapt` leaves the zero of a classical potential alone, which here moves to that of the data too.
@@ -80,10 +85,14 @@ def adapt(model: kff.ForceField, dataset: kff.data.Dataset, new: bool = False) -
         model: The model.
         dataset: The training set.
         new: Whether the model was never trained; then the reference energies of a network are those that `adapt` has found.
+        reference_energies: What is not fitted, see `ForceField.adapt`.
     """
-    model.adapt(dataset)
-    if dataset.labels_found["energy"] and not (new and terms_with(model.potential, Learned)):
-        model.fit_reference_energies(dataset)
+    model.adapt(dataset, reference_energies=reference_energies)
+    network = bool(terms_with(model.potential, Learned))
+    # Those of free atoms stay; others take off what a trained network says in the mean.
+    free = network and set(model.references["sources"].values()) != {"fitted"} if model.references else False
+    if dataset.labels_found["energy"] and not (network and (new or free)):
+        model.fit_reference_energies(dataset, "fit" if network else reference_energies)
 
 
 def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mapping[str, int]) -> None:
@@ -101,10 +110,11 @@ def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mappi
         return kff.losses.LogCosh(p=getattr(settings, f"{label}_p"), dtype=model.compute_dtype)
 
     weights = {label: weight for label, weight in settings.weights.items() if weight}
+    average = {} if settings.ema is None else {"use_ema": True, "ema_momentum": settings.ema}
     # For the learning rate of the optimizer, which has no dtype of its own.
     with kff.backend.default_dtype(model.variable_dtype):
         model.compile(
-            optimizer=keras.optimizers.Adam(settings.learning_rate),
+            optimizer=keras.optimizers.Adam(settings.learning_rate, **average),
             loss={OUTPUTS[label]: loss(label) for label in weights},
             loss_weights={OUTPUTS[label]: weight for label, weight in weights.items()},
             metrics=kff.training.default_metrics([OUTPUTS[label] for label, count in labels_found.items() if count]),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from keras_ff.models.cards import kind
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.classical import ClassicalPotential
 from keras_ff_tools.arguments import meant
-from keras_ff_tools.run.potentials import POTENTIALS
+from keras_ff_tools.run.potentials import POTENTIALS, check_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import keras_ff as kff
 
@@ -45,6 +46,33 @@ def parts_of(model: kff.ForceField) -> dict[str, list]:
     return {name: weights for name, weights in parts.items() if weights}
 
 
+def trained_and_frozen(model: kff.ForceField) -> str:
+    """Which parameters of a model are trained, and which stay as they are, such as "trained: A, B, lam (3 numbers); frozen: sigma".
+
+    Classical terms have parameters with names, networks parts; what follows from the training set, such as means, is neither.
+
+    Args:
+        model: The model.
+    """
+    terms, found = model.potential.terms(), {True: [], False: []}
+    for term in terms:
+        names = {kind.name: name for name, kind in POTENTIALS.items()}
+        before = f"{names.get(type(term).__name__, type(term).__name__)} " if len(terms) > 1 else ""
+        parts = {name: _weights([getattr(term, one, ()) for one in attributes]) for name, attributes in WITHIN.items()}
+        if not any(parts.values()):
+            parts = {}
+            for weight in term.weights:
+                parts.setdefault(weight.name, []).append(weight)
+        for name, weights in parts.items():
+            if weights:
+                found[any(weight.trainable for weight in weights)].append(before + name)
+    if model.reference_energies.trainable:
+        found[True].append("reference energies")
+    count = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    trained = f"{', '.join(found[True]) or 'none'} ({count} numbers)"
+    return f"trained: {trained}; frozen: {', '.join(found[False]) or 'none'}"
+
+
 def freeze(model: kff.ForceField, names: Iterable[str]) -> None:
     """Set the weights of parts of a model to stay as they are.
 
@@ -68,7 +96,7 @@ def freeze(model: kff.ForceField, names: Iterable[str]) -> None:
         raise ValueError(f"Nothing is left to train. Received --freeze {','.join(names)}: leave out one of {', '.join(parts)}.")
 
 
-def train_only(model: kff.ForceField, names: Iterable[str]) -> None:
+def train_only(model: kff.ForceField, names: Sequence[str]) -> None:
     """Set which parameters of the classical terms of a model are trained; their others stay as they are.
 
     Args:
@@ -79,11 +107,7 @@ def train_only(model: kff.ForceField, names: Iterable[str]) -> None:
         ValueError: If the model has no classical term, or none with such a parameter.
     """
     weights = [weight for term in terms_with(model.potential, ClassicalPotential) for weight in term.weights]
-    known = list(dict.fromkeys(weight.name for weight in weights))
-    for name in names:
-        if name not in known:
-            which = f"that can be trained are {', '.join(known)}" if known else "are not chosen by name (--freeze names its parts)"
-            raise ValueError(f"The parameters of {kind(model)} {which}. Received --train-parameters {name}.{meant(name, known)}")
+    check_parameters(names, list(dict.fromkeys(weight.name for weight in weights)), kind(model))
     for weight in weights:
         weight.trainable = weight.name in names
 

@@ -42,9 +42,9 @@ _CLASSICAL = {"cutoff": None, "train_parameters": None}
 
 # Held are lengths that end the interactions, beyond which neighbors are not listed, and factors that others determine.
 POTENTIALS = {
-    "neuralil": Kind("NeuralIL", {"cutoff": 5.0, "n_max": 6, "members": None}),
-    "spline-network": Kind("SplineNetwork", {"cutoff": 5.0, "members": None}),
-    "element-networks": Kind("ElementNetworks", {"cutoff": 5.0}),
+    "neuralil": Kind("NeuralIL", {"cutoff": 5.0, "n_max": 6, "units": None, "members": None}),
+    "spline-network": Kind("SplineNetwork", {"cutoff": 5.0, "units": None, "members": None}),
+    "element-networks": Kind("ElementNetworks", {"cutoff": 5.0, "units": None}),
     "spline-meam": Kind("SplineMEAM", {"cutoff": 5.5}, maker="untrained", suffixes=(".meam.spline", ".spline")),
     "pair-spline": Kind("PairSpline", {"cutoff": 5.0}),
     "sw": Kind("StillingerWeber", _CLASSICAL, None, "silicon", ("Si",), (".sw",), ("epsilon", "sigma", "a")),
@@ -143,13 +143,25 @@ def _trained(settings, cls, held):
     names = [name for name, table in cls.TABLES.items() if not table.fixed]
     if settings.train_parameters is None:
         return [name for name in names if name not in held]
-    for word in settings.train_parameters:
-        if word not in names:
-            raise ValueError(
-                f"The parameters of {cls.__name__} that can be trained are {', '.join(names)}. Received --train-parameters "
-                f"{word}.{meant(word, names)}"
-            )
+    check_parameters(settings.train_parameters, names, cls.__name__)
     return list(settings.train_parameters)
+
+
+def check_parameters(words: Sequence[str], known: Sequence[str], owner: str) -> None:
+    """Check that words of `--train-parameters` are names of parameters.
+
+    Args:
+        words: The words.
+        known: Names of the parameters that can be trained.
+        owner: What has these parameters.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    for word in words:
+        if word not in known:
+            which = f"that can be trained are {', '.join(known)}" if known else "are not chosen by name (--freeze names its parts)"
+            raise ValueError(f"The parameters of {owner} {which}. Received --train-parameters {word}.{meant(word, known)}")
 
 
 def _no_parameters(name, kind, unknown):

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_ff import plots
 from keras_ff.files import replace_when_complete
-from keras_ff_tools.run.evaluation import QUANTITIES, Predictions
+from keras_ff_tools.run.evaluation import QUANTITIES, Predictions, told_of_grades
 from keras_ff_tools.run.files import several, write_text
 from keras_ff_tools.run.model import kind
 
@@ -69,6 +69,9 @@ def run_figures(result: Result) -> dict[str, Figure]:
         reference, predicted = result.predictions.pairs("forces")
         if len(reference):
             figures["force_errors"] = plots.error_histogram(reference, predicted, "force components", "eV/Å", "meV/Å", 1e3)
+        grades, errors = result.predictions.force_errors()
+        if len(grades):
+            figures["grades"] = plots.errors_by_grade(grades, errors)
     return figures
 
 
@@ -100,6 +103,7 @@ def write_run(result: Result, simulation: dict[str, Any] | None = None) -> None:
         which=result.which,
         which_model=f"{folder.best.name}. {' '.join(_sentences(result))}".strip(),
         good=_good(result.predictions) if result.predictions is not None else None,
+        grades=told_of_grades(result.predictions) if result.predictions is not None else "",
         converged=_converged(result),
         files=_files(folder.path),
         errors=result.predictions.errors() if result.predictions is not None else None,

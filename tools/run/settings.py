@@ -13,7 +13,7 @@ from keras_ff_tools.run import potentials
 DEFAULT_EPOCHS = 100
 
 # What a saved model has decided.
-OF_THE_MODEL = ("potential", "species", "cutoff", "n_max", "members", "core")
+OF_THE_MODEL = ("potential", "species", "cutoff", "n_max", "units", "members", "core")
 
 
 def _of(group, text, default=None, metavar=None, **limits):
@@ -68,12 +68,24 @@ class Settings(BaseModel):
         'weights of structures by their config_type, such as \'{"Default": 1.0, "dimer": 0.1}\'; Default are those without one',
         metavar="DICT",
     )
+    outliers: Literal["keep", "down-weight"] = _of(
+        "data",
+        "keep, or down-weight: energies and forces far beyond those of the other structures count less, as the square of the ratio",
+        "keep",
+        "WORD",
+    )
     energy_key: str | None = _reading("energy_key")
     forces_key: str | None = _reading("forces_key")
     stress_key: str | None = _reading("stress_key")
     stress_unit: str | None = _reading("stress_unit")
     stress_sign: str | None = _reading("stress_sign")
     stress_order: str | None = _reading("stress_order")
+    reference_energies: dict[str, float] | str | None = _of(
+        "data",
+        "energies of free atoms: a file of {symbol: eV} in JSON or YAML, a file of structures with isolated atoms, isolated (those "
+        "of the data, which must have all), or fit (default: those that the data have; the others are fitted)",
+        metavar="FILE|isolated|fit",
+    )
     keep_unconverged: bool = _reading("keep_unconverged")
     skip_bad: bool = _of("data", "leave broken frames out and continue", False)
     force: bool = _of("data", FORCE, False)
@@ -88,6 +100,7 @@ class Settings(BaseModel):
     species: tuple[str, ...] | None = _of("model", "chemical symbols (default: those of the training files)", metavar="SYMBOL")
     cutoff: float | None = _of("model", "radius in Å (default 5, or that of the potential)", metavar="R", gt=0, le=100)
     n_max: int | None = _of("model", "size of the descriptor of neuralil (default 6)", metavar="N", ge=1, le=16)
+    units: tuple[int, ...] | None = _of("model", "widths of the hidden layers of a network (default 16 16)", metavar="N")
     members: int | None = _of("model", "train a committee of so many networks", metavar="N", ge=2, le=1000)
     train_parameters: tuple[str, ...] | None = _of(
         "model",
@@ -110,13 +123,20 @@ class Settings(BaseModel):
     batch_size: int = _of("training", "structures in a batch", 4, "N", gt=0)
     max_shapes: int = _of("training", "padded shapes of batches; each is compiled once, more of them pad less", 4, "N", gt=0)
     learning_rate: float = _of("training", "peak of the one-cycle schedule of Adam", 3e-3, "X", gt=0)
+    ema: float | None = _of(
+        "training",
+        "average the weights over the steps with this decay, such as 0.99; the average is validated and delivered (default none)",
+        metavar="X",
+        ge=0,
+        lt=1,
+    )
     energy_weight: float = _of("training", "weight of the energy per atom in the loss, 0 leaves it out", 1.0, "X", ge=0)
     forces_weight: float = _of("training", "weight of the force components", 1.0, "X", ge=0)
     stress_weight: float = _of("training", "weight of the stress components", 0.0, "X", ge=0)
     energy_p: float = _of("training", "errors of energies beyond 1/p count linearly, in atom/eV", 100.0, "P", gt=0)
     forces_p: float = _of("training", "the same for forces, in Å/eV", 10.0, "P", gt=0)
     stress_p: float = _of("training", "the same for stresses, in Å³/eV", 1000.0, "P", gt=0)
-    seed: int = _of("training", "of new weights, order of the data and split", 0, "N")
+    seed: int = _of("training", "seed of new weights, order of the data and split", 0, "N")
     devices: int = _of("training", "devices that divide each batch", 1, "N", gt=0)
     # An option of every verb.
     backend: Literal["jax", "tensorflow"] | None = _of(None, "jax or tensorflow")
@@ -161,9 +181,20 @@ class Settings(BaseModel):
             return values
         return tuple(word.strip() for value in values for word in str(value).split(",") if word.strip())
 
+    @field_validator("units", mode="before")
+    @classmethod
+    def _widths(cls, values):
+        """Positive whole numbers, also where commas join them."""
+        if values is None:
+            return None
+        words = cls._separate(list(values) if isinstance(values, (list, tuple)) else str(values))
+        if not all(word.isdecimal() and int(word) for word in words):
+            raise ValueError(f"Widths of hidden layers are whole numbers above 0, such as --units 32 32. Received {values!r}.")
+        return tuple(map(int, words))
+
     @field_validator("config_type_weights", mode="before")
     @classmethod
-    def _dict(cls, value):
+    def _weights_of_types(cls, value):
         try:
             value = ast.literal_eval(value) if isinstance(value, str) else value
         except (ValueError, SyntaxError):
@@ -173,6 +204,14 @@ class Settings(BaseModel):
         raise ValueError(
             f"Weights of types are a dict from config_type to weight, such as {{'Default': 1.0, 'dimer': 0.1}}. Received {value!r}."
         )
+
+    @field_validator("reference_energies", mode="before")
+    @classmethod
+    def _dict_or_word(cls, value):
+        try:
+            return ast.literal_eval(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+        except (ValueError, SyntaxError):
+            return value
 
     @field_validator("start", "potential", mode="before")
     @classmethod
@@ -202,6 +241,11 @@ class Settings(BaseModel):
             raise ValueError(
                 f"A run that starts from a saved model keeps the potential, species, cutoff and descriptor of that. Received "
                 f"{', '.join(map(option, fixed))} with --start {self.start}. Leave out the one or the other."
+            )
+        if self.reference_energies is not None and not self.adapt:
+            raise ValueError(
+                f"A saved model keeps its reference energies. Received --reference-energies {self.reference_energies} with --start "
+                "and without --adapt: add --adapt, which sets them anew, or leave it out."
             )
 
     def _check_new(self):

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 
+import keras
 import numpy as np
 
 import keras_ff as kff
@@ -21,7 +22,8 @@ from keras_ff_tools.run.data import RunData, counted
 from keras_ff_tools.run.files import keep_compiled, read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
-from keras_ff_tools.run.parts import freeze
+from keras_ff_tools.run.parts import freeze, trained_and_frozen
+from keras_ff_tools.run.references import open_combinations, told, with_reference_energies
 from keras_ff_tools.run.schedule import OneCycle
 from keras_ff_tools.run.settings import Settings
 from keras_ff_tools.run.trackers import check_trackers, end_trackers, trackers
@@ -114,7 +116,7 @@ class TrainingRun:
     def __init__(self, settings: Settings, folder: RunFolder):
         self.began = time.monotonic()
         self.folder = folder
-        settings = settings.replaced(backend=backend.backend_name())
+        settings = with_reference_energies(settings.replaced(backend=backend.backend_name()))
         keep_compiled()
         self.core = ""
         begin = folder.begin(settings) if folder.exists else settings.start or settings.potential_file
@@ -157,16 +159,19 @@ class TrainingRun:
         history = self._fit()
         doubts = self._doubts(history)
         model, choice = self._chosen(history)
+        self._learn_extrapolation(model)
         which, structures = ("test", self.test) if self.test is not None else ("validation", self.valid and self.valid.structures)
         predictions = None
         if structures is not None:
             predictions = evaluation.predict(model, structures, self.settings.batch_size)
+            predictions.grades = evaluation.graded(model, structures, self.settings.batch_size)
             rows = predictions.errors()
             evaluation.write_errors(self.folder.path / f"errors_{which}.csv", rows)
             evaluation.write_structures(self.folder.path / f"structures_{which}.csv", predictions)
             print(f"\nErrors on the {which} set ({several(len(structures), 'structure')})\n{evaluation.error_table(rows)}")
+            print(evaluation.told_of_grades(predictions))
         seconds = time.monotonic() - self.began
-        notes = [choice, *filter(None, [self.core, self._remembered(model)]), *doubts]
+        notes = [choice, *filter(None, [self.core, self._remembered(model), open_combinations(model)]), *doubts]
         result = Result(model, history, predictions, which if predictions else None, self.folder, seconds, notes)
         try:
             report.write_run(result)
@@ -189,27 +194,36 @@ class TrainingRun:
         sentence = f"Delivered is the model of the last epoch, {epochs}, at the end of the schedule; there is no validation set."
         if self.valid is not None:
             # In one model, which is compiled once.
-            best = model.get_weights()
+            best = _numbers(model)
             lowest = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
-            model.set_weights(self.model.get_weights())
+            _set_numbers(model, _numbers(self.model))
             last = evaluation.predict(model, self.valid.structures, self.settings.batch_size)
             choice = choose(lowest, last, epoch, epochs)
             sentence = choice.sentence
             if not choice.last:
-                model.set_weights(best)
+                _set_numbers(model, best)
                 return model, sentence
         for source, target in ((folder.best, folder.lowest), (folder.last, folder.best)):
             with replace_when_complete(target) as part:
                 shutil.copyfile(source, part)
         return kff.load(folder.best), sentence
 
+    def _learn_extrapolation(self, model):
+        """Give the delivered model, also in its file, the statistics of the training set that tell where it extrapolates."""
+        if terms_with(model.potential, Learned):
+            # In the same order after a resumption.
+            data = self.train.in_shapes(len(self.train.shapes))
+            data.epoch = 0
+            kff.models.learn_extrapolation(model, data)
+            model.save(self.folder.best)
+
     def _remembered(self, model):
         """A sentence about the old data that were mixed in: their errors before and after; "" without any."""
         if not self.data.replayed:
             return ""
-        weights, errors = model.get_weights(), []
-        for values in (kff.load(self.folder.start).get_weights(), weights):
-            model.set_weights(values)
+        weights, errors = _numbers(model), []
+        for values in (_numbers(kff.load(self.folder.start)), weights):
+            _set_numbers(model, values)
             errors.append(evaluation.predict(model, self.data.replayed, self.settings.batch_size).errors())
         told = [
             f"{before['label']} {before['mae']:.3g} and {after['mae']:.3g} {before['unit']}"
@@ -242,20 +256,16 @@ class TrainingRun:
         if self.data.replay:
             print(f"replay      {self.data.replay}")
         size = "" if settings.n_max is None else f"n_max {settings.n_max}, "
-        trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
         print(
             f"model       {kind(model)} for {', '.join(model.species)}: cutoff {model.cutoff:g} Å, {size}"
-            f"{model.count_params()} parameters, {trained} of them trained, {model.compute_dtype}, {settings.backend}"
+            f"{model.count_params()} parameters, {model.compute_dtype}, {settings.backend}\n"
+            f"parameters  {trained_and_frozen(model)}"
         )
         if self.core:
             print(f"core        {self.core}")
-        if settings.freeze:
-            print(f"frozen      {', '.join(settings.freeze)}")
         if settings.start:
             energies = "adapted to the training set" if settings.adapt else "as they are (--adapt fits them to the training set)"
             print(f"start       {settings.start}; reference energies {energies}")
-            if model.extrapolation is not None:
-                print("            its thresholds of extrapolation are those of its earlier training set: learn_extrapolation anew")
         memory = kff.data.estimate_memory(self.train, model)
         print(f"memory      a training step takes about {memory / 2**20:.0f} MiB (estimated from the largest batch)")
         print(f"run folder  {self.folder.path}\n", flush=True)
@@ -268,7 +278,10 @@ class TrainingRun:
             os.replace(folder.lowest, folder.best)
         state = kff.training.RunState(folder.state)
         if state.latest is None and (settings.adapt or not settings.start):
-            adapt(self.model, self.train, new=not settings.start)
+            adapt(self.model, self.train, not settings.start, settings.reference_energies)
+            print(f"references  {told(self.model)}\n", flush=True)
+        elif folder.best.exists():
+            self.model.references = kff.load(folder.best).references
 
         plan = folder.plan() or {"epochs": settings.epochs, "measured": 0}
 
@@ -284,7 +297,9 @@ class TrainingRun:
         cycle = OneCycle(settings.learning_rate, **plan, minutes=settings.minutes, began=self.began, on_plan=planned)
         compile_model(self.model, settings, self.train.labels_found)
         monitor = "loss" if self.valid is None else "val_loss"
+        averages = [] if settings.ema is None else [kff.training.EvaluateAverage()]
         state.callbacks = [
+            *averages,
             kff.training.BestModel(folder.best, monitor=monitor),
             kff.training.CSVLog(folder.log),
             kff.training.TensorBoardLog(folder.tensorboard),
@@ -303,3 +318,13 @@ class TrainingRun:
         end_trackers(settings)
         self.model.save(folder.last)
         return read_log(folder.log)
+
+
+def _numbers(model):
+    """Values of the weights that energies follow from; those of its grades of extrapolation are not among them."""
+    return [keras.ops.convert_to_numpy(weight.value) for weight in (*model.potential.weights, model.reference_energies)]
+
+
+def _set_numbers(model, values):
+    for weight, value in zip((*model.potential.weights, model.reference_energies), values, strict=True):
+        weight.assign(value)

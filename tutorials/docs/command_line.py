@@ -1,8 +1,8 @@
 """The directive `command-line`: all verbs of `keras-ff`, from the parsers themselves."""
 
 import argparse
-import inspect
 import re
+import textwrap
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -21,14 +21,14 @@ class CommandLine(SphinxDirective):
     def _section(self, verb, summary, parser):
         section = nodes.section(ids=[f"keras-ff-{verb}"], names=[f"keras-ff {verb}"])
         section += nodes.title("", f"keras-ff {verb}")
-        for block in re.split(r"\n\s*\n", inspect.cleandoc(parser.description or summary)):
-            section += _code(_commented(inspect.cleandoc(block))) if block.startswith("  ") else nodes.paragraph("", _plain(block))
+        section += _prose(parser.description or summary)
         section += _code(_plain(parser.format_usage().removeprefix("usage: ")))
         for group in parser._action_groups:
             actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
             if actions and group.title != "every verb":
                 section += nodes.rubric("", group.title[:1].upper() + group.title[1:])
                 section += _table([(_spelled(action), _help(action, parser)) for action in actions])
+        section += _prose(parser.epilog or "")
         return section
 
 
@@ -36,6 +36,27 @@ def _parser(main, verb):
     parser = main._parser([verb])
     subparsers = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     return subparsers.choices[verb]
+
+
+def _prose(text):
+    """Paragraphs, and their indented lines as they stand."""
+    found = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        lines = block.split("\n")
+        indented = next((index for index, line in enumerate(lines) if line.startswith("  ")), len(lines))
+        if said := _plain("\n".join(lines[:indented])):
+            found.append(_paragraph(said))
+        if shown := textwrap.dedent("\n".join(lines[indented:])):
+            found.append(_code(_commented(shown)))
+    return found
+
+
+def _paragraph(text):
+    """A paragraph in which `words in backticks` are literals."""
+    words = text.split("`")
+    return nodes.paragraph(
+        "", "", *[nodes.literal("", word) if index % 2 else nodes.Text(word) for index, word in enumerate(words)]
+    )
 
 
 def _plain(text):
@@ -70,7 +91,7 @@ def _table(rows):
     group += [nodes.colspec(colwidth=30), nodes.colspec(colwidth=70), body]
     for option, text in rows:
         option = nodes.paragraph("", "", nodes.literal("", option))
-        body += nodes.row("", nodes.entry("", option), nodes.entry("", nodes.paragraph("", text)))
+        body += nodes.row("", nodes.entry("", option), nodes.entry("", _paragraph(text)))
     table += group
     return table
 

@@ -1,5 +1,6 @@
 """Sphinx builds the site from the folder `tutorials`, with this configuration: `make docs`."""
 
+import itertools
 import os
 import pydoc
 import re
@@ -122,12 +123,15 @@ def _literal_blocks(app, what, name, obj, options, lines):
     end = next((index for index, line in enumerate(lines) if SECTION.match(line)), len(lines))
     for index in reversed(range(2, end)):
         if lines[index].startswith("    ") and not lines[index - 1].strip() and not lines[index - 2].startswith("  "):
-            lines[index - 1 : index] = ["", "::", ""]
+            block = itertools.takewhile(lambda line: not line.strip() or line.startswith("    "), lines[index:end])
+            # Columns scroll on a narrow page, where lines of code are broken.
+            columns = sum(bool(re.search(r"\S {3,}\S", line)) for line in block) > 1
+            lines[index - 1 : index] = ["", ".. code-block:: text" if columns else "::", ""]
 
 
 def _constructor(app, what, name, obj, options, signature, annotation):
-    """Show the arguments of `__init__` for classes of Keras, which take any in `__new__`."""
-    if what != "class" or not (signature or "").startswith("(*args"):
+    """Show the arguments of `__init__` for classes whose `__new__` takes any, as that of Keras does."""
+    if what != "class" or "*args" not in (signature or ""):
         return None
     found = inspect.signature(obj.__init__, bound_method=True)
     return inspect.stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), annotation

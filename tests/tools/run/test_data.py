@@ -21,6 +21,13 @@ def test_one_structure_cannot_be_divided():
         split([Atoms("H")], 0.1, seed=0)
 
 
+def test_isolated_atoms_are_trained_on():
+    atom, crystals = Atoms("Si"), [bulk("Si", a=5.4 + 0.01 * index) for index in range(9)]
+    train, valid = split([atom, *crystals], 0.5, seed=0)
+    assert [len(one) for one in (train, valid)] == [5, 5] or [len(one) for one in (train, valid)] == [6, 4]
+    assert train[0] is atom and all(len(one) == 2 for one in valid)
+
+
 def test_species_are_sorted():
     assert species_of([Atoms("SiC"), Atoms("O2"), Atoms("C")]) == ["C", "O", "Si"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 import keras_ff as kff
-from keras_ff_tools.run.parts import freeze, parts_of, train_only
+from keras_ff_tools.run.parts import freeze, parts_of, train_only, trained_and_frozen
 
 
 def model():
@@ -56,3 +56,13 @@ def test_parameters_that_are_named_are_trained_and_those_of_networks_too():
         train_only(some, ["A", "lamb"])
     with pytest.raises(ValueError, match="The parameters of RepulsiveMorse are not chosen by name"):
         train_only(kff.ForceField(kff.potentials.RepulsiveMorse(["Si"])), ["A"])
+
+
+def test_what_is_trained_is_said_by_name():
+    classical = kff.ForceField(kff.potentials.StillingerWeber.silicon(train=["lam", "A"]))
+    assert trained_and_frozen(classical).startswith("trained: lam, A (2 numbers); frozen: ")
+    both = model()
+    freeze(both, ["embedding"])
+    told = trained_and_frozen(both)
+    assert told.startswith("trained: neuralil network, neuralil scale, sw lam, RepulsiveMorse log_well_depth")
+    assert "; frozen: neuralil embedding" in told

@@ -19,7 +19,8 @@ def test_every_name_makes_its_potential(name):
 
 
 def test_options_reach_the_potential():
-    network = make(Settings(train="a.xyz", n_max=3, cutoff=4.5, members=2, seed=7), ["Ga", "As"])
+    network = make(Settings(train="a.xyz", n_max=3, cutoff=4.5, members=2, seed=7, units="8,4"), ["Ga", "As"])
+    assert network.network.units == (8, 4)
     assert (network.n_max, network.cutoff, network.members, network.seed, network.species) == (3, 4.5, 2, 7, ["Ga", "As"])
     classical = make(Settings(train="a.xyz", potential="sw", cutoff=4.5, train_parameters="A,B,lam"), ["Si"])
     assert classical.trained == ["lam", "A", "B"] and classical.cutoff == 4.5

@@ -16,6 +16,7 @@ def test_defaults_are_those_of_a_new_model_unless_a_saved_one_has_decided():
 
 def test_settings_survive_a_file():
     settings = Settings(train=[Path("a.xyz"), "b.xyz"], species="Si", minutes=1.5)
+    assert Settings(train="a", units="32,16").units == Settings(train="a", units=["32", "16"]).units == (32, 16)
     assert settings.train == ("a.xyz", "b.xyz") and settings.species == ("Si",)
     assert Settings(**json.loads(json.dumps(settings.to_dict()))) == settings
 
@@ -30,6 +31,8 @@ def test_settings_survive_a_file():
         ({"dtype": "float16"}, "dtype: .*'float32' or 'float64'. Received dtype='float16'"),
         ({"epochs": 3, "minutes": 1}, "Received both: 3 and 1"),
         ({"batch_size": 4, "devices": 3}, "3 devices do not divide batches of 4"),
+        ({"units": [32, 0]}, r"whole numbers above 0, such as --units 32 32. Received \[32, 0\]"),
+        ({"ema": 1.0}, "ema: .*less than 1"),
         ({"cut_off": 4}, "'cut_off' is not known to this version"),
     ],
 )
