@@ -142,6 +142,7 @@ def test_the_calculator_follows_atoms_and_cell():
     np.testing.assert_allclose(predicted["forces"][0], forces, atol=1e-12)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_molecular_dynamics_conserves_the_energy():
     repulsion = RepulsiveMorse(["Na", "Cl"], well_depth=1.0, stiffness=1.7, bond_length=2.7, cutoff=5.5)
     calculator = kff.Calculator(kff.ForceField(Sum([repulsion, Ewald(["Na", "Cl"], [1.0, -1.0], cutoff=5.5)])))

@@ -172,6 +172,7 @@ def test_training_leaves_the_end_of_f():
         np.testing.assert_allclose(compact, full, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_one_element_of_a_file_of_two():
     both, alone = potential("TiO"), SplineMEAM.from_lammps(FOLDER / "TiO.meam.spline", "Ti")
     assert alone.species == ["Ti"]
@@ -197,6 +198,7 @@ def test_an_end_that_is_not_0_is_named():
         SplineMEAM("Ti", {**functions, "phi Ti-Ti": CubicSpline(1.0, 3.5, np.ones(6), (0.0, 1.0))}, cutoff=4.0)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_data_outside_the_knots_is_named():
     potential = SplineMEAM.from_lammps(FOLDER / "TiO.meam.spline")
     model = kff.ForceField(potential)

@@ -52,7 +52,7 @@ def test_every_configuration_of_lammps():
     compare(Tersoff.silicon(), frames("si_tersoff.xyz.gz"))
 
 
-@pytest.mark.parametrize("name", NAMES[:2])
+@pytest.mark.parametrize("name", [NAMES[0], pytest.param(NAMES[1], marks=pytest.mark.slow_on_tensorflow)])
 def test_two_elements(name):
     structures = two_elements("tersoff", name)
     compare(Tersoff.from_lammps(FILES / name, sorted(set(structures[0].symbols))), structures)
