@@ -18,6 +18,7 @@ def model():
     return model
 
 
+@pytest.mark.slow_on_tensorflow
 def test_uncertainty_is_the_spread_that_the_calculator_has(model):
     structures = [*copper(3), *copper(1, seed=5)]
     structures[1] = structures[1][:-2]

@@ -64,10 +64,10 @@ def main(mode, file):
     defaults = keras.config.floatx(), keras.config.dtype_policy().name
     results = {}
     crystal = structure(KINDS["Sum"]("float32"))
-    # In float32 before and after, and twice is enough of the larger one.
-    their_kind = KINDS["Sum" if mode == "default" else "StillingerWeber"]
-    their_crystal = structure(their_kind("float32"))
-    before = predict(kff.ForceField(their_kind("float32")), their_crystal)
+    # Models in float32, before and after.
+    theirs = KINDS["StillingerWeber"]
+    their_crystal = structure(theirs("float32"))
+    before = predict(kff.ForceField(theirs("float32")), their_crystal)
     for name, potential in KINDS.items():
         model = kff.ForceField(potential("float64"))
         assert {weight.dtype for weight in model.weights} == {model.compute_dtype} == {"float64"}
@@ -77,13 +77,14 @@ def main(mode, file):
     folder = os.path.dirname(file)
     model.save(os.path.join(folder, f"{mode}.keras"))
     loaded = kff.load(os.path.join(folder, f"{mode}.keras"))
-    single, double = kff.astype(loaded, "float32"), kff.astype(kff.ForceField(KINDS["Sum"]("float32")), "float64")
-    for copy, dtype in ((loaded, "float64"), (single, "float32"), (double, "float64")):
+    network = kff.ForceField(KINDS["Sum"]("float32"))
+    single, double = kff.astype(loaded, "float32"), kff.astype(network, "float64")
+    for copy, dtype in ((loaded, "float64"), (single, "float32"), (network, "float32"), (double, "float64")):
         assert {weight.dtype for weight in copy.weights} == {copy.compute_dtype} == {dtype}
     if mode == "default":
         results |= {f"loaded {output}": value for output, value in predict(loaded, crystal).items()}
     results |= step_of_training(structure(POTENTIALS["StillingerWeber"]("float64")))
-    after = kff.ForceField(their_kind("float32"))
+    after = kff.ForceField(theirs("float32"))
     assert {weight.dtype for weight in after.weights} == {"float32"}
     for name, value in predict(after, their_crystal).items():
         assert value.dtype == np.float32

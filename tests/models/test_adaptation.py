@@ -54,6 +54,7 @@ def test_adapt_leaves_a_classical_potential_alone(structures):
     assert ops.convert_to_numpy(model.reference_energies).tolist() == [0.0]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_descriptors_come_in_the_order_of_the_structures(structures):
     model = kff.ForceField(neuralil())
     shuffled, alone = (model.describe(Dataset(some, model, batch_size=3)) for some in (structures, structures[1:2]))

@@ -181,6 +181,7 @@ def test_one_element_of_a_file_of_two():
     assert results[0] == pytest.approx(results[1], abs=1e-12)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_untrained_functions_bind_atoms_and_can_be_written(tmp_path):
     first = SplineMEAM.untrained(["Ti", "O"], cutoff=5.0, triplet_cutoff=4.0)
     first.to_lammps(tmp_path / "TiO")

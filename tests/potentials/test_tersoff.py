@@ -191,6 +191,7 @@ def test_fade_equals_its_formula():
     np.testing.assert_allclose(ops.convert_to_numpy(fade(r, np.float64(3.2), np.float64(0.2))), expected, atol=1e-15)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_elements_may_have_nothing_to_do_with_each_other():
     one, interacting = Tersoff.silicon().parameters(), np.zeros((2, 2, 2))
     interacting[0, 0, 0] = 1
@@ -202,6 +203,7 @@ def test_elements_may_have_nothing_to_do_with_each_other():
     assert not result["forces"][3:].any() and result["energy"] == pytest.approx(alone["energy"])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_two_elements_whose_parameters_are_set_later(tmp_path):
     structures = two_elements("tersoff", "invented.tersoff")
     truth = Tersoff.from_lammps(FILES / "invented.tersoff", ["C", "Si"]).parameters()
