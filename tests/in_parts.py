@@ -22,7 +22,7 @@ import pytest
 # The slower one first, and the slowest files, so that no long part is left at the end; the examples fill the time that one process
 # has left there. A run that several files look at is trained in each process anew.
 BACKENDS = ("tensorflow", "jax")
-# Readers, damaged files, neighbor lists, batches and figures are NumPy, and a backend is chosen before there is one: one backend, the
+# Readers, damaged files, neighbor lists, batches and figures are NumPy, and the choice of a backend comes before it: one, the
 # last, runs them.
 WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py", "test_choose_backend.py"}
 SLOWEST = "potentials"
