@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 def model():
     kff.enable_float64()
     model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2))
-    model.adapt(Dataset(copper(6), model))
+    model.adapt(Dataset(copper(6), model, max_shapes=1))
     return model
 
 

@@ -14,7 +14,7 @@ from keras_ff.potentials import NeuralIL
 @pytest.fixture(scope="module")
 def model():
     model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=3))
-    model.adapt(Dataset(copper(6), model))
+    model.adapt(Dataset(copper(6), model, max_shapes=1))
     return model
 
 

@@ -83,7 +83,7 @@ def test_a_member_of_an_ensemble_learns_what_it_learns_alone():
     structures[1].calc = None
     trained = []
     for model in (kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2)), kff.ForceField(NeuralIL(["Cu"], 3.5, 1, seed=1))):
-        data = Dataset(structures, model, batch_size=3)
+        data = Dataset(structures, model, batch_size=3, max_shapes=1)
         model.adapt(data)
         model.compile(
             optimizer=keras.optimizers.Adam(3e-3),
@@ -151,7 +151,7 @@ def test_an_ensemble_needs_members():
 @pytest.mark.slow_on_tensorflow
 def test_calibrated_numbers_are_saved_and_refused_before_calibration(tmp_path):
     model = kff.Ensemble(neuralil(), bootstrap=1)
-    data = Dataset(copper(4), model, batch_size=2)
+    data = Dataset(copper(4), model, batch_size=2, max_shapes=1)
     with pytest.raises(ValueError, match="calibrate"):
         model.calibrated("forces of Cu", 0.1)
     with pytest.raises(ValueError, match="calibrate"):
