@@ -109,7 +109,9 @@ def test_long_damped_shifted_forces_approach_ewald():
     assert found == pytest.approx(exact, rel=2e-3)
 
 
+@pytest.mark.slow_on_jax
 def test_parameter_derivatives_go_through_all_parts():
+    """Both are among those of test_bks.py, of which TensorFlow tries one."""
     atoms, species, charges = skewed((1.3, -0.7, 0.2))
     check_parameter_derivatives(Ewald(species, charges, cutoff=5.0, train=True), [atoms])
     check_parameter_derivatives(DampedShiftedForce(species, charges, cutoff=5.0, train=True), [atoms])

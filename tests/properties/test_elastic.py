@@ -39,9 +39,8 @@ def test_silicon_is_that_of_lammps(name):
 
 
 @pytest.mark.slow_on_tensorflow
-def test_any_cell_has_the_same_constants():
-    model = kff.ForceField(EDIP.silicon())
-    small, large = (ElasticConstants(model, bulk("Si", a=5.43, cubic=cubic))() for cubic in (False, True))
+def test_any_cell_has_the_same_constants(silicon_model):
+    small, large = (ElasticConstants(silicon_model, bulk("Si", a=5.43, cubic=cubic))() for cubic in (False, True))
     assert small == pytest.approx(large, abs=1e-8)
 
 
