@@ -27,7 +27,7 @@ BACKENDS = ("tensorflow", "jax")
 WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py", "test_choose_backend.py"}
 SLOWEST = "potentials"
 TRAINED = "run_folder"
-FILES = {"tensorflow": 30, "jax": 28}
+FILES = 36
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
 # On the CPU these halve the time of compiling, and cost some speed. Small functions are not worth a division among threads.
@@ -56,10 +56,10 @@ def main(arguments):
         own = [file for file in files if backend == backends[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]
         if named:
             # A few named files last equally long in all processes.
-            count = max(-(-len(own) // FILES[backend]), min(PROCESSES, len(own)))
+            count = max(-(-len(own) // FILES), min(PROCESSES, len(own)))
             parts += [(first, backend, own[first::count]) for first in range(count)]
         else:
-            parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
+            parts += [(first, backend, own[first : first + FILES]) for first in range(0, len(own), FILES)]
         examples = PACKAGE if backend == backends[-1] else PACKAGE / "backend"
         parts += [(len(files), backend, ["--doctest-modules", examples])] * (not named)
     # Both backends side by side: a stable sort.

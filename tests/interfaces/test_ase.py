@@ -223,6 +223,7 @@ def test_atoms_may_cross_the_boundary_of_the_cell(alloys):
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-12)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_other_atoms_may_follow(alloys):
     for symbols in ("Cu4", "Au4", "CuAu3"):
         atoms = copper()

@@ -37,7 +37,7 @@ def structures():
 
 
 def test_outputs_have_the_keys_and_shapes_of_the_labels(structures):
-    model = kff.ForceField(neuralil())
+    model = kff.ForceField(RepulsiveMorse(["Cu"], cutoff=4.0))
     data = Dataset(structures, model, batch_size=3, max_shapes=1)
     inputs, labels = data[0]
     outputs = model.predict(inputs, verbose=0)
@@ -79,7 +79,8 @@ def test_a_dimer_feels_equal_and_opposite_forces_of_the_formula():
 
 
 def test_padding_of_a_batch_changes_nothing():
-    model = kff.ForceField(neuralil())
+    """The laws have that of each potential."""
+    model = kff.ForceField(RepulsiveMorse(["Cu"], cutoff=4.0))
     small, large = bulk("Cu"), bulk("Cu", cubic=True) * (2, 1, 1)
     small.rattle(0.05, seed=0)
     large.rattle(0.05, seed=1)
