@@ -40,6 +40,7 @@ def test_adapt_sets_reference_energies_and_scales(structures):
     assert scale == pytest.approx(np.sqrt(np.mean(forces**2)), rel=1e-10)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_adapt_takes_fixed_terms_off_first(structures):
     model = kff.ForceField(Sum([neuralil(), RepulsiveMorse(["Cu"], cutoff=3.5)]))
     fixed = predict(kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5)), structures)

@@ -142,6 +142,7 @@ def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
         np.testing.assert_allclose(compact, full, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_function_that_does_not_vanish_reaches_to_the_cutoff():
     known = potential("Ti")
     assert known.functions["f Ti"].vanishes and known.intermediates(48) == 25 * 24 // 2

@@ -38,6 +38,7 @@ def test_laws_of_two_elements():
     check_potential(potential, bulk("SiC", "zincblende", a=4.1, cubic=True), smoothness=1)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_forces_end_with_a_power_where_n_is_below_1():
     # The competition vanishes as the square of the distance to the cutoff, and the bond order as its power n.
     potential = Tersoff.from_lammps(FILES / "SiC.tersoff", "Si", cutoff=3.2)

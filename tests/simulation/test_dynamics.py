@@ -62,6 +62,7 @@ def test_the_same_seed_gives_the_same_trajectory_in_one_run_or_two(model, silico
     assert parts.steps == whole.steps == 130
 
 
+@pytest.mark.slow_on_tensorflow
 def test_what_cannot_be_simulated(model):
     close = Atoms("Si3", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.5], [5.0, 5.0, 5.0]], cell=[10.0] * 3, pbc=True)
     dynamics = Dynamics(model, close, NVE())
@@ -153,6 +154,7 @@ def test_a_run_that_explodes_keeps_its_frames(model, silicon):
     assert np.isfinite(dynamics.trajectory.energies).all() and np.isfinite(dynamics.atoms.get_momenta()).all()
 
 
+@pytest.mark.slow_on_tensorflow
 def test_numbers_that_are_not_finite_are_no_step(model, silicon):
     """The weights become NaN during a simulation."""
     dynamics = Dynamics(model, silicon, NVE())
