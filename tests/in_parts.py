@@ -39,8 +39,11 @@ ENVIRONMENT = {
     "XLA_FLAGS": XLA_FLAGS,
     # JAX writes the lines of the program that an operation comes from into what it compiles, in a tenth of its time.
     "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",
-    # Threads of BLAS would wait for each other in two processes on two cores.
+    # Two processes on two cores: further threads, of BLAS, TensorFlow and XLA, would wait for each other, and do so by spinning.
     "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "NPROC": "1",
 }
 
 
