@@ -9,20 +9,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # Keras imports those that are installed, and TensorFlow JAX, in a third of the time of its import. Tests that use them import them.
-HIDDEN = {"sklearn", "pandas", "matplotlib.pyplot", *(["jax"] if os.environ.get("KERAS_BACKEND") == "tensorflow" else [])}
+HIDDEN = {"sklearn", "pandas", "matplotlib", *(["jax"] if os.environ.get("KERAS_BACKEND") == "tensorflow" else [])}
 HIDDEN -= sys.modules.keys()
 sys.modules.update(dict.fromkeys(HIDDEN))
 
 import keras  # noqa: E402
+
+for module in HIDDEN:
+    del sys.modules[module]
+
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 import keras_ff  # noqa: E402
 from keras_ff import backend  # noqa: E402
-
-backend.backend_name()
-for module in HIDDEN:
-    del sys.modules[module]
 
 # Tracing makes millions of objects that stay: looking for garbage among them as often as Python does takes a fifth of the time.
 gc.freeze()
