@@ -73,7 +73,7 @@ def test_a_killed_run_on_two_devices_ends_like_one_on_a_single_device(run_folder
 
 @pytest.mark.slow_on_tensorflow
 def test_minutes_are_planned_and_kept(pairs, tmp_path, keras_ff):
-    done = keras_ff("train", "--train", *TRAIN[:3], *pairs, "--minutes", "0.05", "--out", tmp_path / "run")
+    done = keras_ff("train", "--train", *TRAIN[:3], *pairs, "--minutes", "0.1", "--out", tmp_path / "run")
     assert done.status == 0, done.err
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
