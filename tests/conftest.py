@@ -39,6 +39,12 @@ def float64():
 
 
 @pytest.fixture(scope="session")
+def silicon_model():
+    """Stillinger-Weber silicon in float64, which is not to be changed: what is compiled for one test serves the others."""
+    return ForceField(StillingerWeber.silicon(dtype="float64"))
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """Function that exports a potential, by default in float64, and as the kind of artifact that takes least time."""
 

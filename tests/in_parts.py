@@ -22,11 +22,12 @@ import pytest
 # The slower one first, and the slowest files, so that no long part is left at the end; the examples fill the time that one process
 # has left there. A run that several files look at is trained in each process anew.
 BACKENDS = ("tensorflow", "jax")
-# Readers, damaged files, neighbor lists, batches and figures are NumPy: one backend, the last, runs them.
-WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py"}
+# Readers, damaged files, neighbor lists, batches and figures are NumPy, and the choice of a backend comes before it: one, the
+# last, runs them.
+WITHOUT_BACKEND = {"data", "plots", "robustness", "test_imports.py", "test_choose_backend.py"}
 SLOWEST = "potentials"
 TRAINED = "run_folder"
-FILES = {"tensorflow": 30, "jax": 28}
+FILES = 36
 PROCESSES = 2
 PACKAGE = Path(__file__).parents[1] / "keras_ff"
 # On the CPU these halve the time of compiling, and cost some speed. Small functions are not worth a division among threads.
@@ -38,8 +39,11 @@ ENVIRONMENT = {
     "XLA_FLAGS": XLA_FLAGS,
     # JAX writes the lines of the program that an operation comes from into what it compiles, in a tenth of its time.
     "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",
-    # Threads of BLAS would wait for each other in two processes on two cores.
+    # Two processes on two cores: further threads, of BLAS, TensorFlow and XLA, would wait for each other, and do so by spinning.
     "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "NPROC": "1",
 }
 
 
@@ -55,10 +59,10 @@ def main(arguments):
         own = [file for file in files if backend == backends[-1] or not {file.parent.name, file.name} & WITHOUT_BACKEND]
         if named:
             # A few named files last equally long in all processes.
-            count = max(-(-len(own) // FILES[backend]), min(PROCESSES, len(own)))
+            count = max(-(-len(own) // FILES), min(PROCESSES, len(own)))
             parts += [(first, backend, own[first::count]) for first in range(count)]
         else:
-            parts += [(first, backend, own[first : first + FILES[backend]]) for first in range(0, len(own), FILES[backend])]
+            parts += [(first, backend, own[first : first + FILES]) for first in range(0, len(own), FILES)]
         examples = PACKAGE if backend == backends[-1] else PACKAGE / "backend"
         parts += [(len(files), backend, ["--doctest-modules", examples])] * (not named)
     # Both backends side by side: a stable sort.

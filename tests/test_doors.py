@@ -155,6 +155,7 @@ def test_single_precision_is_as_good_far_away_as_near_the_origin(base):
         )
 
 
+@pytest.mark.slow_on_tensorflow
 @pytest.mark.usefixtures("float64")
 def test_a_slab_keeps_its_cell_and_a_molecule_is_refused_in_words():
     model = kff.ForceField(StillingerWeber.silicon(dtype="float64"), dtype="float64")

@@ -58,6 +58,7 @@ def test_fit_and_evaluate_log_the_errors_by_output():
     assert logs["loss"] == pytest.approx(0.5 * logs["energy_per_atom_loss"] + 0.5 * logs["forces_loss"], rel=1e-5)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_losses_metrics_and_schedule_are_saved_with_the_model(tmp_path):
     data = ToyData(shuffle=False)
     model = compiled(labels=("energy_per_atom", "forces", "stress"))

@@ -63,10 +63,13 @@ class UncertaintyBias(Calculator):
         super().__init__(model, **kwargs)
 
     def _compile(self):
-        self._function = compiled(self.force_field, _biased, names=self.outputs, kT=units.kB * self.temperature)
+        function = compiled(self.force_field, _biased, names=self.outputs)
+        # No constant of what is compiled: it serves all temperatures.
+        kT = np.asarray(units.kB * self.temperature, self.force_field.compute_dtype)
+        self._function = lambda batch: function(batch, kT)
 
 
-def _biased(model, batch, names, kT):
+def _biased(model, batch, kT, names):
     def total(geometry):
         positions, cell = geometry
         outputs = model.atomic({**batch, "positions": positions, "cell": cell})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import units
 from ase.constraints import FixAtoms
 from small_data import copper
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 def model():
     kff.enable_float64()
     model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2))
-    model.adapt(Dataset(copper(6), model))
+    model.adapt(Dataset(copper(6), model, max_shapes=1))
     return model
 
 
@@ -42,6 +43,14 @@ def test_forces_and_stress_of_the_bias_are_its_derivatives(model):
     strain = strain + strain.T
     slope = (energy(0.0, h * strain) - energy(0.0, -h * strain)) / (2 * h)
     np.testing.assert_allclose(np.sum(stress * strain) * atoms.get_volume(), slope, rtol=1e-5, atol=1e-8)
+    # Another temperature: the same compiled function.
+    cold = atoms.copy()
+    calculator.calculate(atoms)
+    spread = np.sqrt(np.mean(calculator.results["forces_std"] ** 2))
+    cold.calc = UncertaintyBias(model, 500.0)
+    difference = calculator.results["energy"] - cold.get_potential_energy()
+    assert difference == pytest.approx(-len(atoms) * units.kB * 1500.0 * np.log(spread), rel=1e-8)
+    assert len([function for function, *_ in vars(model)["_compiled"] if function.__name__ == "_biased"]) == 1
 
 
 @pytest.mark.slow_on_tensorflow

@@ -39,7 +39,7 @@ def trainer(count, dies_in=None):
         if number == dies_in:
             raise Killed
         model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=2))
-        model.adapt(Dataset(structures, model))
+        model.adapt(Dataset(structures, model, max_shapes=1))
         count.append((number, len(structures)))
         return model
 

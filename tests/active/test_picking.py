@@ -14,10 +14,11 @@ from keras_ff.potentials import NeuralIL
 @pytest.fixture(scope="module")
 def model():
     model = kff.Ensemble(NeuralIL(["Cu"], cutoff=3.5, n_max=1, members=3))
-    model.adapt(Dataset(copper(6), model))
+    model.adapt(Dataset(copper(6), model, max_shapes=1))
     return model
 
 
+@pytest.mark.slow_on_tensorflow
 def test_uncertainty_is_the_spread_that_the_calculator_has(model):
     structures = [*copper(3), *copper(1, seed=5)]
     structures[1] = structures[1][:-2]

@@ -18,7 +18,6 @@ from ase.build import bulk
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.interfaces.artifact import Artifact, ArtifactCalculator
-from keras_ff.potentials import StillingerWeber
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -29,7 +28,7 @@ def silicon(cells=1):
     return atoms
 
 
-def test_the_copy_runs_without_the_library(silicon_artifact, tmp_path):
+def test_the_copy_runs_without_the_library(silicon_artifact, silicon_model, tmp_path):
     shutil.copytree(silicon_artifact, tmp_path / "silicon")
     atoms = silicon()
     atoms.write(tmp_path / "silicon.xyz")
@@ -40,7 +39,7 @@ def test_the_copy_runs_without_the_library(silicon_artifact, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    atoms.calc = kff.Calculator(kff.ForceField(StillingerWeber.silicon()))
+    atoms.calc = kff.Calculator(silicon_model)
     assert float(done.stdout.split()[-1]) == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
 
 

@@ -1,5 +1,6 @@
 """The ASE calculator: the same numbers as `predict`, few searches, few compilations."""
 
+import functools
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,9 @@ def alloys():
     return kff.Calculator(model)
 
 
+@functools.cache
 def repulsive():
+    """One model for all tests: what is compiled for one serves the others."""
     return kff.ForceField(RepulsiveMorse(["Cu"], cutoff=4.0))
 
 
@@ -220,6 +223,7 @@ def test_atoms_may_cross_the_boundary_of_the_cell(alloys):
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-12)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_other_atoms_may_follow(alloys):
     for symbols in ("Cu4", "Au4", "CuAu3"):
         atoms = copper()
@@ -229,7 +233,7 @@ def test_other_atoms_may_follow(alloys):
 
 
 def test_weights_that_change_are_seen():
-    model, atoms = repulsive(), copper()
+    model, atoms = repulsive.__wrapped__(), copper()
     atoms.calc = kff.Calculator(model)
     before = atoms.get_potential_energy()
     model.potential.log_well_depth.assign(model.potential.log_well_depth + np.log(2.0))

@@ -7,7 +7,6 @@ from ase.build import bulk
 import keras_ff as kff
 from keras_ff.data import to_structure
 from keras_ff.interfaces.artifact import ArtifactCalculator
-from keras_ff.potentials import StillingerWeber
 from keras_ff.properties import ElasticConstants, EquationOfState, Phonons, bulk_modulus
 
 matcalc = pytest.importorskip("matcalc", reason="matcalc is not installed: pip install matcalc")
@@ -21,25 +20,19 @@ AT_REST = {"fmax": 1e-6, "optimizer": "BFGS"}
 
 
 @pytest.fixture(scope="module")
-def model():
-    kff.enable_float64()
-    return kff.ForceField(StillingerWeber.silicon())
-
-
-@pytest.fixture(scope="module")
 def silicon():
     """Structure of pymatgen at rest."""
     return to_structure(bulk("Si", a=A0))
 
 
 @pytest.fixture(scope="module")
-def constants(model, silicon):
-    return ElasticConstants(model, silicon)()
+def constants(silicon_model, silicon):
+    return ElasticConstants(silicon_model, silicon)()
 
 
 @pytest.fixture(scope="module")
-def calculator(model):
-    return kff.Calculator(model)
+def calculator(silicon_model):
+    return kff.Calculator(silicon_model)
 
 
 def test_the_relaxed_structure_is_ours(calculator, silicon):
@@ -74,10 +67,10 @@ def test_elastic_constants_are_ours(calculator, silicon, constants):
 
 
 @pytest.mark.slow_on_tensorflow
-def test_the_equation_of_state_is_ours(model, calculator, silicon, constants):
+def test_the_equation_of_state_is_ours(silicon_model, calculator, silicon, constants):
     equation = matcalc.EOSCalc(calculator, max_abs_strain=0.01, n_points=7, allow_shape_change=False, **AT_REST)
     found = equation.calc(silicon)
-    ours = EquationOfState(model, silicon, strains=np.linspace(-0.01, 0.01, 7))
+    ours = EquationOfState(silicon_model, silicon, strains=np.linspace(-0.01, 0.01, 7))
     np.testing.assert_allclose(found["eos"]["volumes"], 2 * ours.volumes(), rtol=0, atol=1e-9)
     np.testing.assert_allclose(found["eos"]["energies"], 2 * ours(), rtol=0, atol=1e-9)
     # The form of Birch and Murnaghan is not that of this potential.
@@ -85,10 +78,10 @@ def test_the_equation_of_state_is_ours(model, calculator, silicon, constants):
 
 
 @pytest.mark.slow_on_tensorflow
-def test_phonons_are_ours(model, calculator, silicon):
+def test_phonons_are_ours(silicon_model, calculator, silicon):
     phonons = matcalc.PhononCalc(calculator, supercell_matrix=np.diag([3, 3, 3]), relax_structure=False, write_phonon=False)
     phonopy = phonons.calc(silicon)["phonon"]
     phonopy.run_qpoints(WAVE_VECTORS)
     # Displacements of 0.015 Å against derivatives.
-    expected = Phonons(model, silicon, WAVE_VECTORS)()
+    expected = Phonons(silicon_model, silicon, WAVE_VECTORS)()
     np.testing.assert_allclose(phonopy.qpoints.frequencies, expected, rtol=0, atol=2e-3)

@@ -22,7 +22,7 @@ def network_and_pairs(dtype):
     return potentials.Sum([potentials.NeuralIL(SPECIES, cutoff=3.0, n_max=1, dtype=dtype), potentials.ZBL(SPECIES, dtype=dtype)])
 
 
-KINDS = {"StillingerWeber": POTENTIALS["StillingerWeber"], "Sum": network_and_pairs}
+stillinger_weber = POTENTIALS["StillingerWeber"]
 
 
 def predict(model, atoms):
@@ -42,7 +42,7 @@ def labelled(atoms, seed):
 
 def step_of_training(atoms):
     """Logs and weights after one step, with a loss of this library, one of Keras, and one by name."""
-    model = kff.ForceField(POTENTIALS["StillingerWeber"]("float64"))
+    model = kff.ForceField(stillinger_weber("float64"))
     data = kff.data.Dataset([labelled(atoms, seed) for seed in (1, 2)], model, batch_size=2, shuffle=False, dtype="float64")
     model.compile(
         optimizer=keras.optimizers.Adam(RATE),
@@ -62,28 +62,25 @@ def main(mode, file):
     if mode == "enabled":
         kff.enable_float64()
     defaults = keras.config.floatx(), keras.config.dtype_policy().name
-    results = {}
-    crystal = structure(KINDS["Sum"]("float32"))
-    # In float32 before and after, and twice is enough of the larger one.
-    their_kind = KINDS["Sum" if mode == "default" else "StillingerWeber"]
-    their_crystal = structure(their_kind("float32"))
-    before = predict(kff.ForceField(their_kind("float32")), their_crystal)
-    for name, potential in KINDS.items():
-        model = kff.ForceField(potential("float64"))
-        assert {weight.dtype for weight in model.weights} == {model.compute_dtype} == {"float64"}
-        found = predict(model, structure(model.potential))
-        assert {value.dtype for value in found.values()} == {np.dtype("float64")}
-        results |= {f"{name} {output}": value for output, value in found.items()}
+    crystal, their_crystal = structure(network_and_pairs("float32")), structure(stillinger_weber("float32"))
+    # A model in float32, before and after.
+    before = predict(kff.ForceField(stillinger_weber("float32")), their_crystal)
+    model = kff.ForceField(network_and_pairs("float64"))
+    assert {weight.dtype for weight in model.weights} == {model.compute_dtype} == {"float64"}
+    found = predict(model, crystal)
+    assert {value.dtype for value in found.values()} == {np.dtype("float64")}
+    results = {f"Sum {output}": value for output, value in found.items()}
     folder = os.path.dirname(file)
     model.save(os.path.join(folder, f"{mode}.keras"))
     loaded = kff.load(os.path.join(folder, f"{mode}.keras"))
-    single, double = kff.astype(loaded, "float32"), kff.astype(kff.ForceField(KINDS["Sum"]("float32")), "float64")
-    for copy, dtype in ((loaded, "float64"), (single, "float32"), (double, "float64")):
+    network = kff.ForceField(network_and_pairs("float32"))
+    single, double = kff.astype(loaded, "float32"), kff.astype(network, "float64")
+    for copy, dtype in ((loaded, "float64"), (single, "float32"), (network, "float32"), (double, "float64")):
         assert {weight.dtype for weight in copy.weights} == {copy.compute_dtype} == {dtype}
     if mode == "default":
         results |= {f"loaded {output}": value for output, value in predict(loaded, crystal).items()}
-    results |= step_of_training(structure(POTENTIALS["StillingerWeber"]("float64")))
-    after = kff.ForceField(their_kind("float32"))
+    results |= step_of_training(their_crystal)
+    after = kff.ForceField(stillinger_weber("float32"))
     assert {weight.dtype for weight in after.weights} == {"float32"}
     for name, value in predict(after, their_crystal).items():
         assert value.dtype == np.float32

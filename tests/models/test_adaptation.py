@@ -32,7 +32,7 @@ def structures():
 
 def test_adapt_sets_reference_energies_and_scales(structures):
     model = kff.ForceField(neuralil())
-    model.adapt(Dataset(structures, model))
+    model.adapt(Dataset(structures, model, max_shapes=1))
     energies = np.array([atoms.get_potential_energy() / len(atoms) for atoms in structures])
     assert ops.convert_to_numpy(model.reference_energies)[0] == pytest.approx(energies.mean(), rel=1e-10)
     forces = np.concatenate([atoms.get_forces() for atoms in structures])
@@ -40,23 +40,25 @@ def test_adapt_sets_reference_energies_and_scales(structures):
     assert scale == pytest.approx(np.sqrt(np.mean(forces**2)), rel=1e-10)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_adapt_takes_fixed_terms_off_first(structures):
     model = kff.ForceField(Sum([neuralil(), RepulsiveMorse(["Cu"], cutoff=3.5)]))
     fixed = predict(kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5)), structures)
-    model.adapt(Dataset(structures, model))
+    model.adapt(Dataset(structures, model, max_shapes=1))
     energies = np.array([atoms.get_potential_energy() for atoms in structures]) - fixed["energy"][:, 0]
     assert ops.convert_to_numpy(model.reference_energies)[0] == pytest.approx(energies.mean() / 4, rel=1e-9)
 
 
 def test_adapt_leaves_a_classical_potential_alone(structures):
     model = kff.ForceField(ZBL(["Cu"]))
-    model.adapt(Dataset(structures, model))
+    model.adapt(Dataset(structures, model, max_shapes=1))
     assert ops.convert_to_numpy(model.reference_energies).tolist() == [0.0]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_descriptors_come_in_the_order_of_the_structures(structures):
     model = kff.ForceField(neuralil())
-    shuffled, alone = (model.describe(Dataset(some, model, batch_size=3)) for some in (structures, structures[1:2]))
+    shuffled, alone = (model.describe(Dataset(some, model, batch_size=3, max_shapes=1)) for some in (structures, structures[1:2]))
     assert [len(rows) for rows in shuffled] == [len(atoms) for atoms in structures]
     assert shuffled[0].shape[1] == model.potential.descriptor.n_features
     np.testing.assert_allclose(shuffled[1], alone[0], rtol=1e-4, atol=1e-5)

@@ -54,6 +54,7 @@ def test_compressed_and_foreign_environments_are_beyond_and_padding_is_not(model
     assert found[3, 1:].max() == 0.0
 
 
+@pytest.mark.slow_on_tensorflow
 def test_what_is_known_is_saved_with_the_model(model, tmp_path):
     model.save(tmp_path / "model.keras")
     copy = kff.load(tmp_path / "model.keras")

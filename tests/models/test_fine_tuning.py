@@ -73,6 +73,7 @@ def test_a_new_element_starts_as_the_twin_of_an_old_one_and_can_become_another(f
     assert (np.abs(energies(new) - expected) > 1e-3).all()
 
 
+@pytest.mark.slow_on_tensorflow
 def test_reference_energies_of_new_elements_follow_the_data_and_the_others_stay(float64):
     model = kff.ForceField(kff.potentials.NeuralIL(["Cu"], cutoff=3.5, n_max=1, **OPTIONS), **OPTIONS)
     model.reference_energies.assign([-5.0])

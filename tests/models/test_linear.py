@@ -101,6 +101,7 @@ def test_the_solution_is_the_minimum_also_with_a_regularizer(labelled):
         assert abs(up - down) < 1e-3 * (up + down - 2 * lowest)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_weights_that_multiply_each_other_are_refused_and_kept(labelled):
     model, weights = linear_model()
     data = kff.data.Dataset(labelled, model, batch_size=6)
@@ -112,6 +113,7 @@ def test_weights_that_multiply_each_other_are_refused_and_kept(labelled):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_what_cannot_be_fitted(labelled):
     model, weights = linear_model()
     with pytest.raises(ValueError, match="has no weights"):

@@ -24,6 +24,7 @@ def structures():
     return [large, copper(1)[0], small, *copper(3)[1:]]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_results_come_in_the_order_of_the_structures_without_padding(model):
     data = kff.data.Dataset(structures(), model, batch_size=2, max_shapes=2)
 

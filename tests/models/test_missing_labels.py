@@ -18,7 +18,7 @@ def weights_and_logs(loss, metrics=None):
     structures[0].calc = None
     model = kff.ForceField(RepulsiveMorse(["Cu"], cutoff=3.5))
     model.compile(keras.optimizers.SGD(1e-4), loss, metrics=metrics)
-    history = model.fit(Dataset(structures, model, batch_size=3), verbose=0).history
+    history = model.fit(Dataset(structures, model, batch_size=3, max_shapes=1), verbose=0).history
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()]), history
 
 

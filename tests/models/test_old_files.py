@@ -14,6 +14,11 @@ import keras_ff as kff
 FOLDER = Path(__file__).parent
 KNOWN = json.loads((FOLDER / "files_of_format_2" / "results.json").read_text())
 FILES = [path.relative_to(FOLDER) for number in (1, 2) for path in sorted((FOLDER / f"files_of_format_{number}").glob("*.keras"))]
+# Reading does not depend on the backend: TensorFlow computes with one of each format, a network, and a committee.
+QUICK = ("files_of_format_1/stillinger_weber", "files_of_format_2/neuralil", "files_of_format_2/deep_ensemble")
+MARKED = [
+    pytest.param(path, marks=() if path.with_suffix("").as_posix() in QUICK else pytest.mark.slow_on_tensorflow) for path in FILES
+]
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -23,7 +28,7 @@ def format_of(path):
         return json.loads(archive.read("config.json"))["config"]["format"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+@pytest.mark.parametrize("path", MARKED, ids=str)
 def test_old_files_give_the_same_numbers(path):
     """The weights, written in float32, are used in float64."""
     model = kff.load(FOLDER / path, dtype="float64")

@@ -86,7 +86,7 @@ def test_other_things_are_refused_in_words(model, structures):
 
 
 def test_a_loss_without_a_label_is_an_error_in_training_and_a_warning_in_measurements(model, structures):
-    bare = Dataset([atoms.copy() for atoms in structures], model)
+    bare = Dataset([atoms.copy() for atoms in structures], model, max_shapes=1)
     with pytest.raises(ValueError, match="None of the .* structures has a label 'forces'"):
         model.fit(bare, verbose=0)
     with pytest.warns(UserWarning, match="has a label for forces: the loss of forces is 0 and says nothing"):

@@ -76,6 +76,7 @@ def test_charged_quartz_of_lammps(kind):
     compare(potential, quartz("bks_quartz_exact_erfc.xyz.gz", kind, has=["charged"]), stress=stress)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_quartz_of_lammps_with_its_tables_and_polynomials():
     for kind in ("ewald", "dsf"):
         structures = quartz("bks_quartz.xyz.gz", kind)
@@ -96,6 +97,7 @@ def test_the_error_function_is_all_that_differs_from_coul_dsf(monkeypatch):
     compare(silica("dsf"), quartz("bks_quartz.xyz.gz", "dsf"))
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws_of_the_short_range():
     potential = BKS.silica(D=[[0.0, 29.0], [29.0, 113.0]], cutoff=5.0).parts[0]
     # No pair of this structure lies where a strain of 1e-4 would carry it across the cutoff, where the energy jumps.

@@ -109,7 +109,9 @@ def test_long_damped_shifted_forces_approach_ewald():
     assert found == pytest.approx(exact, rel=2e-3)
 
 
+@pytest.mark.slow_on_jax
 def test_parameter_derivatives_go_through_all_parts():
+    """Both are among those of test_bks.py, of which TensorFlow tries one."""
     atoms, species, charges = skewed((1.3, -0.7, 0.2))
     check_parameter_derivatives(Ewald(species, charges, cutoff=5.0, train=True), [atoms])
     check_parameter_derivatives(DampedShiftedForce(species, charges, cutoff=5.0, train=True), [atoms])
@@ -142,6 +144,7 @@ def test_the_calculator_follows_atoms_and_cell():
     np.testing.assert_allclose(predicted["forces"][0], forces, atol=1e-12)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_molecular_dynamics_conserves_the_energy():
     repulsion = RepulsiveMorse(["Na", "Cl"], well_depth=1.0, stiffness=1.7, bond_length=2.7, cutoff=5.5)
     calculator = kff.Calculator(kff.ForceField(Sum([repulsion, Ewald(["Na", "Cl"], [1.0, -1.0], cutoff=5.5)])))

@@ -37,7 +37,7 @@ def test_every_parameter_moved():
     compare(EDIP(["Si"], MOVED), frames("si_edip_modified_params.xyz.gz"))
 
 
-@pytest.mark.parametrize("file", ["SiC.edip", "invented.edip"])
+@pytest.mark.parametrize("file", [pytest.param("SiC.edip", marks=pytest.mark.slow_on_tensorflow), "invented.edip"])
 def test_two_elements(file):
     structures = two_elements("edip", file)
     compare(EDIP.from_lammps(FILES / file, sorted(set(structures[0].symbols))), structures)

@@ -44,6 +44,7 @@ def test_networks_of_elements_are_those_of_separate_models():
     assert trained and not trained & {id(weight) for weight in filters.weights}
 
 
+@pytest.mark.slow_on_tensorflow
 def test_networks_of_elements_are_saved(tmp_path):
     model = kff.ForceField(ElementNetworks(["Si", "C"], cutoff=3.6, triplet_cutoff=3.0, units=(4,)))
     model.potential.slope.assign([1.5, 0.5])

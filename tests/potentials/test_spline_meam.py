@@ -142,6 +142,7 @@ def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
         np.testing.assert_allclose(compact, full, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_function_that_does_not_vanish_reaches_to_the_cutoff():
     known = potential("Ti")
     assert known.functions["f Ti"].vanishes and known.intermediates(48) == 25 * 24 // 2
@@ -172,6 +173,7 @@ def test_training_leaves_the_end_of_f():
         np.testing.assert_allclose(compact, full, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_one_element_of_a_file_of_two():
     both, alone = potential("TiO"), SplineMEAM.from_lammps(FOLDER / "TiO.meam.spline", "Ti")
     assert alone.species == ["Ti"]
@@ -180,6 +182,7 @@ def test_one_element_of_a_file_of_two():
     assert results[0] == pytest.approx(results[1], abs=1e-12)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_untrained_functions_bind_atoms_and_can_be_written(tmp_path):
     first = SplineMEAM.untrained(["Ti", "O"], cutoff=5.0, triplet_cutoff=4.0)
     first.to_lammps(tmp_path / "TiO")
@@ -197,6 +200,7 @@ def test_an_end_that_is_not_0_is_named():
         SplineMEAM("Ti", {**functions, "phi Ti-Ti": CubicSpline(1.0, 3.5, np.ones(6), (0.0, 1.0))}, cutoff=4.0)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_data_outside_the_knots_is_named():
     potential = SplineMEAM.from_lammps(FOLDER / "TiO.meam.spline")
     model = kff.ForceField(potential)

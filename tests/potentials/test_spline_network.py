@@ -35,6 +35,7 @@ def test_laws_of_two_elements():
     check_potential(potential, CARBIDE, smoothness=2)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_laws_of_the_pair_spline():
     potential = PairSpline(["Si", "C"], cutoff=3.6)
     potential.phi.values.assign(np.random.default_rng(0).normal(size=(12, 3)))

@@ -46,7 +46,7 @@ def test_parameters_set_later_are_as_good():
     compare(potential, frames("si_sw_modified_params.xyz.gz"))
 
 
-@pytest.mark.parametrize("file", ["GaN.sw", "invented.sw"])
+@pytest.mark.parametrize("file", [pytest.param("GaN.sw", marks=pytest.mark.slow_on_tensorflow), "invented.sw"])
 def test_two_elements(file):
     structures = two_elements("sw", file)
     compare(StillingerWeber.from_lammps(FILES / file, sorted(set(structures[0].symbols))), structures)

@@ -38,6 +38,7 @@ def test_laws_of_two_elements():
     check_potential(potential, bulk("SiC", "zincblende", a=4.1, cubic=True), smoothness=1)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_forces_end_with_a_power_where_n_is_below_1():
     # The competition vanishes as the square of the distance to the cutoff, and the bond order as its power n.
     potential = Tersoff.from_lammps(FILES / "SiC.tersoff", "Si", cutoff=3.2)
@@ -52,7 +53,7 @@ def test_every_configuration_of_lammps():
     compare(Tersoff.silicon(), frames("si_tersoff.xyz.gz"))
 
 
-@pytest.mark.parametrize("name", NAMES[:2])
+@pytest.mark.parametrize("name", [NAMES[0], pytest.param(NAMES[1], marks=pytest.mark.slow_on_tensorflow)])
 def test_two_elements(name):
     structures = two_elements("tersoff", name)
     compare(Tersoff.from_lammps(FILES / name, sorted(set(structures[0].symbols))), structures)
@@ -191,6 +192,7 @@ def test_fade_equals_its_formula():
     np.testing.assert_allclose(ops.convert_to_numpy(fade(r, np.float64(3.2), np.float64(0.2))), expected, atol=1e-15)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_elements_may_have_nothing_to_do_with_each_other():
     one, interacting = Tersoff.silicon().parameters(), np.zeros((2, 2, 2))
     interacting[0, 0, 0] = 1
@@ -202,6 +204,7 @@ def test_elements_may_have_nothing_to_do_with_each_other():
     assert not result["forces"][3:].any() and result["energy"] == pytest.approx(alone["energy"])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_two_elements_whose_parameters_are_set_later(tmp_path):
     structures = two_elements("tersoff", "invented.tersoff")
     truth = Tersoff.from_lammps(FILES / "invented.tersoff", ["C", "Si"]).parameters()

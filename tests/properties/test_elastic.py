@@ -39,9 +39,8 @@ def test_silicon_is_that_of_lammps(name):
 
 
 @pytest.mark.slow_on_tensorflow
-def test_any_cell_has_the_same_constants():
-    model = kff.ForceField(EDIP.silicon())
-    small, large = (ElasticConstants(model, bulk("Si", a=5.43, cubic=cubic))() for cubic in (False, True))
+def test_any_cell_has_the_same_constants(silicon_model):
+    small, large = (ElasticConstants(silicon_model, bulk("Si", a=5.43, cubic=cubic))() for cubic in (False, True))
     assert small == pytest.approx(large, abs=1e-8)
 
 
@@ -74,14 +73,14 @@ def test_gradient_is_that_of_the_paper():
 
 
 @pytest.mark.slow_on_tensorflow
-def test_a_saddle_is_told():
+def test_a_saddle_is_told(silicon_model):
     """Face-centered cubic silicon holds by symmetry alone."""
     with pytest.warns(UserWarning, match="Si4 is relaxed but not stable: .* stiffness of -17"):
-        relax(kff.ForceField(StillingerWeber.silicon()), bulk("Si", "fcc", a=4.1, cubic=True))
+        relax(silicon_model, bulk("Si", "fcc", a=4.1, cubic=True))
 
 
-def test_what_is_not_at_rest_is_told():
-    model = kff.ForceField(StillingerWeber.silicon())
+def test_what_is_not_at_rest_is_told(silicon_model):
+    model = silicon_model
     atoms = bulk("Si")
     atoms.positions[0] += [0.1, 0.0, 0.0]
     with pytest.warns(UserWarning, match="Si2 is not relaxed: a force component is"):

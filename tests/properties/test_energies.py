@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 LATTICE_CONSTANT = 5.430949778405213
 
 
+@pytest.mark.slow_on_tensorflow
 def test_the_bulk_modulus_is_that_of_the_equation_of_state():
     model = kff.ForceField(StillingerWeber.silicon())
     crystal = bulk("Si", a=LATTICE_CONSTANT)

@@ -24,6 +24,7 @@ def gaussians(atoms, radii, width, centers, others):
     return smeared * atoms.get_volume() / (len(centers) * len(others) * 4 * np.pi * radii**2)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_distances_are_smeared_by_gaussians_and_partials_add_up():
     atoms = bulk("SiC", "zincblende", a=4.36, cubic=True)
     atoms.rattle(0.1, seed=2)

@@ -147,6 +147,7 @@ def test_a_pressure_moves_what_is_held_and_is_refused(model, held):
         dynamics.run(1)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_with_all_atoms_fixed_nothing_moves(model, silicon):
     silicon = silicon.copy()
     silicon.set_constraint(FixAtoms(range(8)))

@@ -62,6 +62,7 @@ def test_the_same_seed_gives_the_same_trajectory_in_one_run_or_two(model, silico
     assert parts.steps == whole.steps == 130
 
 
+@pytest.mark.slow_on_tensorflow
 def test_what_cannot_be_simulated(model):
     close = Atoms("Si3", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.5], [5.0, 5.0, 5.0]], cell=[10.0] * 3, pbc=True)
     dynamics = Dynamics(model, close, NVE())
@@ -83,6 +84,7 @@ def test_a_molecule_moves_without_a_cell(model):
     assert np.ptp(trajectory.total_energies) < 1e-3 and np.ptp(trajectory.energies) > 0.03
 
 
+@pytest.mark.slow_on_tensorflow
 def test_melting_compiles_at_most_twice_more(model, silicon):
     dynamics = Dynamics(model, silicon * (2, 2, 2), Langevin(300.0, relaxation=50.0), skin=0.5)
     dynamics.run(100, every=0, verbose=0)
@@ -110,7 +112,7 @@ def test_a_structure_far_away_moves_as_one_near_the_origin():
 @pytest.mark.parametrize(
     "atoms",
     [
-        Atoms("Si", cell=[20.0] * 3, pbc=True),
+        pytest.param(Atoms("Si", cell=[20.0] * 3, pbc=True), marks=pytest.mark.slow_on_tensorflow),
         Atoms("Si3", [[0, 0, 0], [0, 0, 3e4], [1e7, 0, 0]]),
         Atoms("Si3", [[0, 0, 0.1], [0, 0, 2.4], [2e4, 0, 0]]),
     ],
@@ -128,6 +130,7 @@ def test_atoms_without_neighbors_fly_straight_on(model, atoms):
             assert trajectory.energies.tolist() == [0.0] and 0.0 < trajectory.temperatures[0] < 3000.0
 
 
+@pytest.mark.slow_on_tensorflow
 def test_an_atom_that_evaporates_does_not_end_the_run(model):
     slab = bulk("Si", cubic=True)
     slab.pbc = [True, True, False]
@@ -151,6 +154,7 @@ def test_a_run_that_explodes_keeps_its_frames(model, silicon):
     assert np.isfinite(dynamics.trajectory.energies).all() and np.isfinite(dynamics.atoms.get_momenta()).all()
 
 
+@pytest.mark.slow_on_tensorflow
 def test_numbers_that_are_not_finite_are_no_step(model, silicon):
     """The weights become NaN during a simulation."""
     dynamics = Dynamics(model, silicon, NVE())

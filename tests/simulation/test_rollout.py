@@ -112,6 +112,7 @@ def test_a_rollout_is_the_trajectory_of_dynamics(model, silicon):
     np.testing.assert_allclose(ops.convert_to_numpy(frames["energy"]), trajectory.energies, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_atoms_that_fly_apart_are_named(model):
     dimer = Atoms("Si2", [[0.0, 0.0, 0.0], [0.0, 0.0, 0.6]], cell=[10.0] * 3, pbc=True)
     with pytest.raises(ValueError, match=r"lost by step 1: within 1 steps of 2 fs atoms \[0, 1\] move by more than 2 Å"):

