@@ -23,7 +23,8 @@ class NetworkColumns(Columns):
     """Derivatives with respect to the linear models and the last layers of networks of the class `LinearPlusMLP`.
 
     Energies and forces are linear combinations of the projected features of the atoms, and of the outputs of their last hidden
-    layer. The derivatives of the descriptor with respect to the positions serve for all of these.
+    layer. The derivatives of the descriptor with respect to the positions serve for all of these. Reference energies that are
+    those of isolated atoms, or were given (`ForceField.references`), stay.
 
     Args:
         model: `ForceField`.
@@ -43,6 +44,9 @@ class NetworkColumns(Columns):
             )
         weights = [weight for term in self.terms for weight in term.linear_weights]
         super().__init__(model, [*weights, model.reference_energies], errors)
+        sources = (model.references or {}).get("sources", {})
+        # Those of free atoms stay.
+        self.free = np.array([sources.get(symbol, "fitted") == "fitted" for symbol in model.species], "float64")
         self._functions = [
             backend.jit(lambda batch, chosen, term=term: self._outputs(term, batch, chosen), layer=model) for term in self.terms
         ]
@@ -100,7 +104,7 @@ class NetworkColumns(Columns):
                 parts.append({name: ops.convert_to_numpy(outputs[name])[: count - first] for name in self.errors})
         species = np.asarray(batch["species"])
         of_elements = np.stack([np.sum(species == index, axis=1) for index in range(len(self.model.species))])
-        of_elements = of_elements / np.maximum(np.sum(species >= 0, axis=1), 1)
+        of_elements = of_elements * self.free[:, None] / np.maximum(np.sum(species >= 0, axis=1), 1)
         result = {}
         for name in self.errors:
             shape = parts[0][name].shape[1:]

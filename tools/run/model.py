@@ -7,14 +7,19 @@ import ase
 import keras
 
 import keras_ff as kff
+from keras_ff.layers import LinearPlusMLP, PowerSpectrum
 from keras_ff.models.cards import kind
 from keras_ff.potentials.base import terms_with
+from keras_ff.potentials.descriptor_network import DescriptorNetwork
 from keras_ff.potentials.learned import Learned
 from keras_ff.potentials.with_members import members_of
 from keras_ff_tools.run.core import with_core
 from keras_ff_tools.run.parts import train_only
 from keras_ff_tools.run.potentials import make
 from keras_ff_tools.run.settings import Settings
+
+# A fit by least squares takes more time than it saves, if networks have more inputs.
+MOST_LINEAR = 400
 
 # Names of the outputs that the labels are compared with.
 OUTPUTS = {"energy": "energy_per_atom", "forces": "forces", "stress": "stress"}
@@ -93,6 +98,30 @@ def adapt(
     free = network and set(model.references["sources"].values()) != {"fitted"} if model.references else False
     if dataset.labels_found["energy"] and not (network and (new or free)):
         model.fit_reference_energies(dataset, "fit" if network else reference_energies)
+
+
+def linear_start(model: kff.ForceField, dataset: kff.data.Dataset) -> bool:
+    """Fit the linear parts of networks by least squares, from which the training begins.
+
+    Args:
+        model: A new model, adapted to the data.
+        dataset: The training set.
+
+    Returns:
+        Whether there was something to fit: NeuralIL with a linear part that is trained, and with few enough inputs.
+    """
+    networks = [
+        term
+        for term in terms_with(model.potential, DescriptorNetwork)
+        # Others go back from features to vectors at the full price for each of them.
+        if isinstance(term.network, LinearPlusMLP) and isinstance(term.descriptor, PowerSpectrum)
+    ]
+    inputs = [term.network.inputs for term in networks if term.network.linear.kernel.trainable]
+    if not inputs or sum(inputs) > MOST_LINEAR:
+        return False
+    # One shape: what is compiled here costs more than padding.
+    model.fit_linear(dataset.in_shapes(1))
+    return True
 
 
 def compile_model(model: kff.ForceField, settings: Settings, labels_found: Mapping[str, int]) -> None:

@@ -42,7 +42,7 @@ _CLASSICAL = {"cutoff": None, "train_parameters": None}
 
 # Held are lengths that end the interactions, beyond which neighbors are not listed, and factors that others determine.
 POTENTIALS = {
-    "neuralil": Kind("NeuralIL", {"cutoff": 5.0, "n_max": 6, "units": None, "members": None}),
+    "neuralil": Kind("NeuralIL", {"cutoff": 5.0, "size": "default", "n_max": None, "units": None, "members": None}),
     "spline-network": Kind("SplineNetwork", {"cutoff": 5.0, "units": None, "members": None}),
     "element-networks": Kind("ElementNetworks", {"cutoff": 5.0, "units": None}),
     "spline-meam": Kind("SplineMEAM", {"cutoff": 5.5}, maker="untrained", suffixes=(".meam.spline", ".spline")),

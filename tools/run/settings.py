@@ -13,7 +13,7 @@ from keras_ff_tools.run import potentials
 DEFAULT_EPOCHS = 100
 
 # What a saved model has decided.
-OF_THE_MODEL = ("potential", "species", "cutoff", "n_max", "units", "members", "core")
+OF_THE_MODEL = ("potential", "species", "cutoff", "size", "n_max", "units", "members", "core")
 
 
 def _of(group, text, default=None, metavar=None, **limits):
@@ -99,8 +99,13 @@ class Settings(BaseModel):
     adapt: bool = _of("model", "with --start: first fit its reference energies and statistics to the training set", False)
     species: tuple[str, ...] | None = _of("model", "chemical symbols (default: those of the training files)", metavar="SYMBOL")
     cutoff: float | None = _of("model", "radius in Å (default 5, or that of the potential)", metavar="R", gt=0, le=100)
-    n_max: int | None = _of("model", "size of the descriptor of neuralil (default 6)", metavar="N", ge=1, le=16)
-    units: tuple[int, ...] | None = _of("model", "widths of the hidden layers of a network (default 16 16)", metavar="N")
+    size: Literal["fast", "default", "accurate"] | None = _of(
+        "model", "size of neuralil: fast, default or accurate (default default)", metavar="NAME"
+    )
+    n_max: int | None = _of("model", "size of the descriptor of neuralil (default: that of --size)", metavar="N", ge=1, le=16)
+    units: tuple[int, ...] | None = _of(
+        "model", "widths of the hidden layers of a network (default 16 16, or those of --size)", metavar="N"
+    )
     members: int | None = _of("model", "train a committee of so many networks", metavar="N", ge=2, le=1000)
     train_parameters: tuple[str, ...] | None = _of(
         "model",

@@ -21,7 +21,7 @@ from keras_ff_tools.run.compilations import Compilations
 from keras_ff_tools.run.data import RunData, counted
 from keras_ff_tools.run.files import keep_compiled, read_log, several
 from keras_ff_tools.run.folder import RunFolder
-from keras_ff_tools.run.model import adapt, compile_model, kind, new_model, saved_model
+from keras_ff_tools.run.model import adapt, compile_model, kind, linear_start, new_model, saved_model
 from keras_ff_tools.run.parts import freeze, trained_and_frozen
 from keras_ff_tools.run.references import open_combinations, told, with_reference_energies
 from keras_ff_tools.run.schedule import OneCycle
@@ -255,7 +255,8 @@ class TrainingRun:
             print(f"test set\n  structures  {len(self.test)}")
         if self.data.replay:
             print(f"replay      {self.data.replay}")
-        size = "" if settings.n_max is None else f"n_max {settings.n_max}, "
+        size = {"size": settings.size, "n_max": settings.n_max}
+        size = "".join(f"{name} {value}, " for name, value in size.items() if value is not None)
         print(
             f"model       {kind(model)} for {', '.join(model.species)}: cutoff {model.cutoff:g} Å, {size}"
             f"{model.count_params()} parameters, {model.compute_dtype}, {settings.backend}\n"
@@ -280,6 +281,8 @@ class TrainingRun:
         if state.latest is None and (settings.adapt or not settings.start):
             adapt(self.model, self.train, not settings.start, settings.reference_energies)
             print(f"references  {told(self.model)}\n", flush=True)
+            if not settings.start:
+                linear_start(self.model, self.train)
         elif folder.best.exists():
             self.model.references = kff.load(folder.best).references
 

@@ -9,7 +9,7 @@ from keras_ff_tools.run.settings import Settings
 
 def test_defaults_are_those_of_a_new_model_unless_a_saved_one_has_decided():
     new, started = Settings(train="data.xyz"), Settings(train="data.xyz", start="a.keras", dtype="float64")
-    assert (new.cutoff, new.n_max, new.dtype, new.epochs) == (5.0, 6, "float32", 100)
+    assert (new.cutoff, new.size, new.n_max, new.dtype, new.epochs) == (5.0, "default", None, "float32", 100)
     assert (started.cutoff, started.n_max, started.dtype, started.epochs) == (None, None, "float64", 100)
     assert Settings(train="data.xyz", minutes=2).epochs is None
 
