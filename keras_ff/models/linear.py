@@ -9,6 +9,7 @@ from keras import ops
 from tqdm import tqdm
 
 from keras_ff import backend
+from keras_ff.arguments import whole
 from keras_ff.models.domains import spline_domains
 from keras_ff.models.own_data import check_data
 from keras_ff.stateless import with_weights
@@ -40,6 +41,7 @@ def fit_linear(
     forces_error: float = 0.1,
     stress_error: float | None = None,
     ridge: float | None = None,
+    batches: int | None = None,
     verbose: int = 1,
 ) -> float:
     """Fit weights on which energies and forces depend linearly, and the reference energies, by least squares.
@@ -74,6 +76,7 @@ def fit_linear(
         ridge: Strength of the penalty, relative to the curvature of the data: for changes of `weights`, each by its own curvature,
             or for the weights of networks, all by the same. By default the one with the lowest error on every eighth structure
             after a fit to the others. Weights without influence stay as they are.
+        batches: Number of batches that are used, evenly spaced over the data set; by default all.
         verbose: 0 shows no progress.
 
     Returns:
@@ -96,7 +99,8 @@ def fit_linear(
     errors = {name: error for name, error in errors.items() if error is not None}
     columns = NetworkColumns(model, errors) if weights is None else WeightColumns(model, weights, errors)
     used, held = ({name: Normal(columns.size) for name in errors} for _ in range(2))
-    for index in tqdm(range(len(dataset)), "least squares", disable=not verbose, leave=False):
+    count = len(dataset) if batches is None else min(whole("batches", batches, 1), len(dataset))
+    for index in tqdm(np.arange(count) * len(dataset) // count, "least squares", disable=not verbose, leave=False):
         chosen = np.asarray(dataset.indices(index)) % HELD_OUT == HELD_OUT - 1
         for name, (J, residuals, structures) in columns.rows(*dataset[index]).items():
             held[name].add(J[chosen[structures]], residuals[chosen[structures]])

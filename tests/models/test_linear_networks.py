@@ -41,8 +41,8 @@ def test_energies_forces_and_stresses_are_found_again(labelled):
     data = kff.data.Dataset(labelled, model, batch_size=4, max_shapes=1)
     model.fit_linear(data, stress_error=0.01, ridge=1e-14, verbose=0)
     found = model.predict(data, verbose=0)
-    # Normal equations lose half of the digits.
-    for name, tolerance in {"energy": 1e-4, "forces": 1e-5, "stress": 1e-6}.items():
+    # Of some eV and eV/Å. Features that no scale was adapted for, and the squares of normal equations, lose digits.
+    for name, tolerance in {"energy": 1e-3, "forces": 1e-3, "stress": 1e-4}.items():
         labels = [atoms.calc.results[name] for atoms in labelled]
         np.testing.assert_allclose(np.reshape(found[name], np.shape(labels)), labels, atol=tolerance)
 

@@ -1,11 +1,14 @@
-"""NeuralIL: the laws, for one and for four elements; what `adapt` does; refused arguments."""
+"""NeuralIL: the laws, for one and for four elements; its sizes, and many elements."""
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols
 from lammps_reference import energies_of
 
+import keras_ff as kff
 from keras_ff.layers import MLP, PowerSpectrum
 from keras_ff.potentials import NeuralIL
 from keras_ff.testing import check_potential
@@ -44,3 +47,41 @@ def test_elements_are_told_apart():
     potential = NeuralIL(["C", "Si"], cutoff=3.0, n_max=2)
     carbon, silicon = energies_of(potential, [Atoms("C"), Atoms("Si")])
     assert abs(carbon - silicon) > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("size", "species", "features", "units"),
+    [
+        ("fast", ["Si"], 40, (16, 16)),
+        (None, ["Si"], 91, (16, 16)),
+        (None, ["Si", "O"], 322, (64, 64)),
+        ("accurate", ["Si"], 164, (64, 64)),
+    ],
+)
+def test_a_size_has_its_descriptor_and_its_widths(size, species, features, units):
+    potential = NeuralIL(species, size=size)
+    assert (potential.descriptor.n_features, potential.network.units) == (features, units)
+
+
+def test_a_size_that_is_none_or_contradicts_a_descriptor_is_refused():
+    with pytest.raises(ValueError, match="one of fast, default, accurate. Received size='huge'"):
+        NeuralIL(["Si"], size="huge")
+    with pytest.raises(ValueError, match="size"):
+        NeuralIL(["Si"], size="fast", descriptor=PowerSpectrum(4.0, 2))
+
+
+def test_twenty_elements_are_trained():
+    species, rng = chemical_symbols[1:21], np.random.default_rng(0)
+    structures = []
+    for _ in range(4):
+        atoms = Atoms(rng.permutation(species)[:10], rng.uniform(0, 4.5, size=(10, 3)))
+        atoms.calc = SinglePointCalculator(atoms, energy=rng.normal(), forces=rng.normal(size=(10, 3)))
+        structures.append(atoms)
+    model = kff.ForceField(NeuralIL(species, cutoff=3.0, n_max=1, units=(4,)))
+    data = kff.data.Dataset(structures, model, batch_size=4, max_shapes=1)
+    mixing = np.array(model.potential.descriptor.mixing)
+    model.compile("adam", loss={"forces": "mse"})
+    losses = model.fit(data, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    # Also the weights of elements in the mixtures.
+    assert np.abs(np.array(model.potential.descriptor.mixing) - mixing).max() > 1e-4

@@ -18,6 +18,9 @@ from keras_ff_tools.run.parts import train_only
 from keras_ff_tools.run.potentials import make
 from keras_ff_tools.run.settings import Settings
 
+# As many structures are enough for a fit by least squares.
+ENOUGH = 1000
+
 # A fit by least squares takes more time than it saves, if networks have more inputs.
 MOST_LINEAR = 400
 
@@ -120,7 +123,7 @@ def linear_start(model: kff.ForceField, dataset: kff.data.Dataset) -> bool:
     if not inputs or sum(inputs) > MOST_LINEAR:
         return False
     # One shape: what is compiled here costs more than padding.
-    model.fit_linear(dataset.in_shapes(1))
+    model.fit_linear(dataset.in_shapes(1), batches=max(1, ENOUGH // dataset.batch_size))
     return True
 
 
