@@ -111,13 +111,13 @@ def linear_start(model: kff.ForceField, dataset: kff.data.Dataset) -> bool:
         dataset: The training set.
 
     Returns:
-        Whether there was something to fit: NeuralIL with a linear part that is trained, and with few enough inputs.
+        Whether there was something to fit: a single NeuralIL with a linear part that is trained, and with few enough inputs.
     """
     networks = [
         term
         for term in terms_with(model.potential, DescriptorNetwork)
-        # Others go back from features to vectors at the full price for each of them.
-        if isinstance(term.network, LinearPlusMLP) and isinstance(term.descriptor, PowerSpectrum)
+        # Other descriptors go back from features to vectors at the full price for each of them. Members stay different.
+        if isinstance(term.network, LinearPlusMLP) and isinstance(term.descriptor, PowerSpectrum) and term.members is None
     ]
     inputs = [term.network.inputs for term in networks if term.network.linear.kernel.trainable]
     if not inputs or sum(inputs) > MOST_LINEAR:

@@ -280,9 +280,11 @@ class TrainingRun:
         state = kff.training.RunState(folder.state)
         if state.latest is None and (settings.adapt or not settings.start):
             adapt(self.model, self.train, not settings.start, settings.reference_energies)
-            print(f"references  {told(self.model)}\n", flush=True)
-            if not settings.start:
-                linear_start(self.model, self.train)
+            print(f"references  {told(self.model)}", flush=True)
+            began = time.monotonic()
+            if not settings.start and linear_start(self.model, self.train):
+                print(f"start       least squares for the linear part of the network, {time.monotonic() - began:.0f} s")
+            print(flush=True)
         elif folder.best.exists():
             self.model.references = kff.load(folder.best).references
 
