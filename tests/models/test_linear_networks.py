@@ -47,6 +47,7 @@ def test_energies_forces_and_stresses_are_found_again(labelled):
         np.testing.assert_allclose(np.reshape(found[name], np.shape(labels)), labels, atol=tolerance)
 
 
+@pytest.mark.slow_on_tensorflow
 def test_members_share_the_change(labelled):
     model = kff.Ensemble(network(units=(3,), members=2))
     data = kff.data.Dataset(labelled, model, batch_size=4, max_shapes=1)
