@@ -24,7 +24,7 @@ demo: $(ENV)/.installed-$(BACKEND)
 
 # Two processes at a time, each of one backend. All tests are run even if some fail.
 test: $(ENV)/.installed-test
-	@echo "== tests on both backends, about 25 minutes on two cores"
+	@echo "== tests on both backends, about 20 minutes on two cores"
 	$(ENV)/bin/python tests/in_parts.py -m "not slow"
 
 # For work in progress: one backend, the tests that notice most.

@@ -76,7 +76,7 @@ def outlier_weights(structures: Sequence[Atoms]) -> np.ndarray:
         >>> from keras_ff.data.outliers import outlier_weights
         >>> dimers = [Atoms("H2", [[0, 0, 0], [0, 0, 0.8]], info={"energy": energy}) for energy in (-6.8, -6.6, -6.7, -6.7, 1.3)]
         >>> outlier_weights(dimers).round(4).tolist()
-        [1.0, 1.0, 1.0, 1.0, 0.0625]
+        [1.0, 1.0, 1.0, 1.0, 0.1374]
     """
     structures = list(structures)
     found = [labels(atoms) for atoms in structures]

@@ -42,7 +42,7 @@ def test_a_resumed_run_continues_theirs(calls, tmp_path):
     check_trackers(settings)
     assert [type(one) for one in trackers(settings, folder)] == [Told, Told]
     (_, first), *_ = calls
-    assert first["id"] is None and first["name"] == tmp_path.name and first["config"]["n_max"] == 6
+    assert first["id"] is None and first["name"] == tmp_path.name and first["config"]["size"] == "default"
     assert calls[1:] == [("mlflow", {"run_id": None, "run_name": tmp_path.name}), ("mlflow", ["adapt", "batch_size"])]
     calls.clear()
     trackers(settings, folder)
