@@ -1,4 +1,4 @@
-"""Coupling of three spherical harmonics to a number that no rotation changes."""
+"""Integrals over three spherical harmonics: their coupling to a number that no rotation changes, and their gradients."""
 
 from __future__ import annotations
 
@@ -37,6 +37,28 @@ def gaunt_coefficients(l1: int, l2: int, l3: int) -> np.ndarray:
     first, second, third = (_harmonics(cosines, angles, l) for l in (l1, l2, l3))
     result = np.einsum("t,tpa,tpb,tpc->abc", weights * np.pi / count, first, second, third)
     return np.where(np.abs(result) < ZERO, 0.0, result)
+
+
+def harmonic_gradients(l: int) -> np.ndarray:
+    """Matrix of the gradients of the solid harmonics of order l, which are sums of those of order l - 1.
+
+    Args:
+        l: Order, 1 or more.
+
+    Returns:
+        float64 array `(2 l + 1, 3, 2 l - 1)`: for each harmonic, for x, y and z, the factors of the harmonics of order l - 1.
+
+    Example:
+        >>> from keras_ff.layers.couplings import harmonic_gradients
+        >>> harmonic_gradients(1)[..., 0].round(4).tolist()  # of y, z, x, times sqrt(3)
+        [[0.0, 1.7321, 0.0], [0.0, 0.0, 1.7321], [1.7321, 0.0, 0.0]]
+
+    Reference:
+        Varshalovich, Moskalev and Khersonskii, Quantum Theory of Angular Momentum (1988), section 7.3.
+    """
+    # The components of a direction are sqrt(4 pi / 3) times the harmonics of order 1, in the order y, z, x.
+    couplings = gaunt_coefficients(l, l - 1, 1)[..., [2, 0, 1]]
+    return (2 * l + 1) * sqrt(4 * pi / 3) * np.swapaxes(couplings, 1, 2)
 
 
 def _harmonics(cosines, angles, l):

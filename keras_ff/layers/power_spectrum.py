@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_ff import backend
 from keras_ff.layers.base import Descriptor
+from keras_ff.layers.couplings import harmonic_gradients
 from keras_ff.layers.harmonics import solid_harmonics
 from keras_ff.layers.spherical_bessel import SphericalBessel
 
@@ -168,17 +169,17 @@ class PowerSpectrum(Descriptor):
         radial, slopes = backend.jvp(self.radial.reduced, (squared,), (ops.ones_like(squared),))
         radial, slopes = (ops.swapaxes(x, 1, 2)[:, :, None, None] / self.cutoff for x in (radial, slopes))
         outward = 2.0 * ops.swapaxes(vectors, 1, 2)[:, None, None]
-        axes = [ops.broadcast_to(ops.convert_to_tensor(axis, dtype=vectors.dtype), ops.shape(vectors)) for axis in np.eye(3)]
-        harmonics, *along = zip(*[backend.jvp(lambda x: solid_harmonics(x, self.n_max), (vectors,), (axis,)) for axis in axes])
-        harmonics, along = harmonics[0], zip(*along[0])
+        harmonics = [ops.swapaxes(x, 1, 2) for x in solid_harmonics(vectors, self.n_max)]
         # The number of neighbors is not known while TensorFlow traces for batches of several.
         rows, first, columns = [], 0, 3 * ops.shape(vectors)[1]
-        for l, (angular, turned) in enumerate(zip(harmonics, along)):
+        for l, angular in enumerate(harmonics):
             some = slice(first, first := first + self.radial.counts[l])
-            angular, turned = ops.swapaxes(angular, 1, 2)[:, None, :, None], ops.swapaxes(ops.stack(turned, axis=1), 2, 3)
-            turned = ops.swapaxes(turned, 1, 2)[:, None]
             # (atoms, n, m, xyz, neighbors)
-            products = slopes[:, some] * outward * angular + radial[:, some] * turned
+            products = slopes[:, some] * outward * angular[:, None, :, None]
+            if l:
+                gradient = ops.convert_to_tensor(harmonic_gradients(l).reshape(-1, 2 * l - 1), dtype=vectors.dtype)
+                turned = ops.reshape(ops.matmul(gradient, harmonics[l - 1]), (-1, 1, 2 * l + 1, 3, columns // 3))
+                products = products + radial[:, some] * turned
             rows.append(ops.reshape(products, (-1, products.shape[1] * products.shape[2], columns)))
         return ops.concatenate(rows, axis=1)
 

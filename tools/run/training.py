@@ -31,6 +31,9 @@ from keras_ff_tools.run.trackers import check_trackers, end_trackers, trackers
 # Number of lines that a run prints while it trains.
 LINES = 30
 
+# Length of a run in minutes that begins with a fit by least squares.
+FEWEST_MINUTES = 10
+
 # Steps in which no new network converges, whatever its data.
 FEWEST_STEPS = 2000
 
@@ -282,7 +285,9 @@ class TrainingRun:
             adapt(self.model, self.train, not settings.start, settings.reference_energies)
             print(f"references  {told(self.model)}", flush=True)
             began = time.monotonic()
-            if not settings.start and linear_start(self.model, self.train):
+            # In less time, that of compiling the fit is better spent on training.
+            short = settings.minutes is not None and settings.minutes < FEWEST_MINUTES
+            if not (settings.start or short) and linear_start(self.model, self.train):
                 print(f"start       least squares for the linear part of the network, {time.monotonic() - began:.0f} s")
             print(flush=True)
         elif folder.best.exists():
