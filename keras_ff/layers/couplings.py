@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from math import factorial, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
+
+from keras_ff.layers.harmonics import normalization
 
 # Integrals below this are rounding errors.
 ZERO = 1e-12
@@ -68,8 +70,7 @@ def _harmonics(cosines, angles, l):
     columns = []
     for m in range(-l, l + 1):
         k = abs(m)
-        norm = sqrt((2 * l + 1) / (4 * pi) * factorial(l - k) / factorial(l + k) * (2 if k else 1))
         around = np.cos(k * angles) if m >= 0 else np.sin(k * angles)
         # SciPy's functions have the sign of Condon and Shortley.
-        columns.append((-1) ** k * norm * lpmv(k, l, cosines)[:, None] * around)
+        columns.append((-1) ** k * normalization(l, m) * lpmv(k, l, cosines)[:, None] * around)
     return np.stack(columns, axis=-1)

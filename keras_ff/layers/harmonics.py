@@ -7,6 +7,12 @@ from math import factorial, pi, sqrt
 from keras import ops
 
 
+def normalization(l: int, m: int) -> float:
+    """Factor that makes a real spherical harmonic orthonormal: of an associated Legendre function times cos or sin of |m| phi."""
+    k = abs(m)
+    return sqrt((2 * l + 1) / (4 * pi) * factorial(l - k) / factorial(l + k) * (2 if k else 1))
+
+
 def solid_harmonics(vectors, l_max: int) -> list:
     """Real solid harmonics r^l Y_lm of vectors, orthonormal on the unit sphere.
 
@@ -48,8 +54,7 @@ def solid_harmonics(vectors, l_max: int) -> list:
 
     def harmonic(l, m):
         k = abs(m)
-        norm = sqrt((2 * l + 1) / (4 * pi) * factorial(l - k) / factorial(l + k) * (2 if k else 1))
-        return norm * legendre[l, k] * (cosines[k] if m >= 0 else sines[k])
+        return normalization(l, m) * legendre[l, k] * (cosines[k] if m >= 0 else sines[k])
 
     return [ops.stack([harmonic(l, m) for m in range(-l, l + 1)], axis=-1) for l in range(l_max + 1)]
 

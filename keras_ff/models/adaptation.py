@@ -173,13 +173,11 @@ class AdaptableModel(DataModel):
         check_data(self, dataset)
         dataset.require_labels("energy")
         learned = terms_with(self.potential, Learned)
-        summary, now = (
-            Summary(self, len(self.species)).of(dataset),
-            ops.convert_to_numpy(1.0 * self.reference_energies).tolist(),
-        )
-        now = dict(zip(self.species, now, strict=True))
+        summary = Summary(self, len(self.species)).of(dataset)
+        # A tensor: NumPy warns of the way in which Keras gives it a variable.
+        now = dict(zip(self.species, ops.convert_to_numpy(1.0 * self.reference_energies).tolist(), strict=True))
         isolated = {symbol: energy + now[symbol] for symbol, energy in summary.isolated_energies(self.species).items()}
-        if learned and isolated:
+        if learned and isolated and reference_energies in (None, "isolated"):
             # What a network says of isolated atoms is no energy of theirs.
             isolated = Summary(None, len(self.species)).of(dataset).isolated_energies(self.species)
         known = known_energies(reference_energies, isolated, self.species)

@@ -5,26 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from keras import ops
 from tqdm import tqdm
 
-from keras_ff import backend
 from keras_ff.arguments import whole
 from keras_ff.models.domains import spline_domains
+from keras_ff.models.linear_columns import WeightColumns
+from keras_ff.models.linear_networks import NetworkColumns
 from keras_ff.models.own_data import check_data
-from keras_ff.stateless import with_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keras_ff.data.dataset import Dataset
     from keras_ff.models.force_field import ForceField
-
-# Number of columns of the matrix of least squares that are computed together.
-COLUMNS = 8
-
-# The predictions may deviate from linearity by this fraction of the change of the fit, a rounding error of float32.
-NONLINEAR = 1e-2
 
 # Strengths of the penalty to choose from, and the one in place of a choice where there are few structures.
 RIDGES, USUAL_RIDGE = 10.0 ** np.arange(-13.0, 0.0), 1e-8
@@ -39,8 +32,8 @@ def fit_linear(
     weights: Sequence | None = None,
     energy_error: float = 0.01,
     forces_error: float = 0.1,
-    stress_error: float | None = None,
     ridge: float | None = None,
+    stress_error: float | None = None,
     batches: int | None = None,
     verbose: int = 1,
 ) -> float:
@@ -72,10 +65,10 @@ def fit_linear(
             shares the change, the linear model alone).
         energy_error: Error of the energy in eV/atom that counts as much as `forces_error`.
         forces_error: Error of a force component in eV/Å that counts as much as `energy_error`.
-        stress_error: Error of a stress component in eV/Å³ that counts as much as `energy_error`; None leaves stresses out.
         ridge: Strength of the penalty, relative to the curvature of the data: for changes of `weights`, each by its own curvature,
             or for the weights of networks, all by the same. By default the one with the lowest error on every eighth structure
             after a fit to the others. Weights without influence stay as they are.
+        stress_error: Error of a stress component in eV/Å³ that counts as much as `energy_error`; None leaves stresses out.
         batches: Number of batches that are used, evenly spaced over the data set; by default all.
         verbose: 0 shows no progress.
 
@@ -89,8 +82,6 @@ def fit_linear(
     Warns:
         UserWarning: If data lie outside the knots of splines, see `spline_domains`.
     """
-    from keras_ff.models.linear_networks import NetworkColumns
-
     check_data(model, dataset)
     if not (dataset.labels_found["energy"] or dataset.labels_found["forces"]):
         raise ValueError(f"Nothing to fit to: the data set has neither energies nor forces. {dataset.report()}")
@@ -163,143 +154,3 @@ class Solution:
         change = np.zeros(self.size)
         change[self.known] = self.vectors @ np.where(resolved, right / np.where(resolved, values, 1.0), 0.0) / self.scale
         return change
-
-
-class Columns:
-    """Derivatives of weighted energies, forces and stresses with respect to weights on which they depend linearly.
-
-    A subclass writes `derivatives`.
-
-    Args:
-        model: `ForceField`.
-        weights: List of weights.
-        errors: Dict from the outputs of the model that count to the errors in their units.
-    """
-
-    def __init__(self, model, weights, errors):
-        self.model, self.weights, self.errors = model, weights, errors
-        ends = np.cumsum([0, *(self.count(weight) for weight in weights)])
-        self.slices = [slice(*ends) for ends in zip(ends[:-1], ends[1:])]
-        self.size = int(ends[-1])
-        self._predict = backend.jit(lambda batch: {name: model(batch)[name] for name in errors}, layer=model)
-
-    def count(self, weight):
-        """Number of unknowns of a weight."""
-        return int(np.prod(weight.shape))
-
-    def derivatives(self, batch):
-        """Dict from the names of outputs to their derivatives, `(size, ...)` with the axes of the output."""
-        raise NotImplementedError
-
-    def curvatures(self, diagonal):
-        """Weights of the penalty, from the diagonal of the normal equations: each unknown by its own curvature."""
-        return diagonal
-
-    def center(self):
-        """Values from which the penalty counts, minus the present ones, with the sign turned: by default the present ones."""
-        return np.zeros(self.size)
-
-    def rows(self, batch, labels, weights=None):
-        """Return for each output derivatives `(rows, size)`, labels minus predictions `(rows,)` and indices of structures."""
-        derivatives, rest = self.derivatives(batch), self.rest(batch, labels, weights)
-        result = {}
-        for name, (residuals, known, root, structures) in rest.items():
-            flat = np.asarray(derivatives[name], "float64").reshape(self.size, -1)[:, known]
-            result[name] = (flat / self.errors[name] * root).T, residuals, structures
-        return result
-
-    def rest(self, batch, labels, weights=None):
-        """For each output labels minus predictions in units of their errors, times the root of their weights, `(rows,)`.
-
-        With these come the mask of the components that are known, the root of their weights, and the indices of structures.
-        """
-        outputs, result = self._predict(batch), {}
-        for name, error in self.errors.items():
-            label = np.asarray(labels[name], "float64")
-            structures = np.repeat(np.arange(len(label)), label[0].size)
-            differences = label - ops.convert_to_numpy(outputs[name]).astype("float64")
-            is_atom = np.repeat((batch["species"] >= 0).reshape(-1), 3) if name == "forces" else True
-            known = np.isfinite(differences.reshape(-1)) & is_atom
-            structures = structures[known]
-            root = np.ones(len(structures)) if weights is None else np.sqrt(weights[name].reshape(-1)[structures])
-            result[name] = differences.reshape(-1)[known] / error * root, known, root, structures
-        return result
-
-    def move(self, change, example):
-        """Add a change to the weights, and check with an example that the model depends on them linearly.
-
-        Args:
-            change: Change of the unknowns, `(size,)`.
-            example: Batch and labels.
-
-        Raises:
-            ValueError: If the predictions differ from those of the derivatives; the weights then keep their values.
-        """
-        before = [ops.convert_to_numpy(weight) for weight in self.weights]
-        predicted = {name: (r, r - J @ change) for name, (J, r, _) in self.rows(*example).items() if len(r)}
-        self.add(change)
-        after = self.rest(*example)
-        for name, (start, expected) in predicted.items():
-            miss, moved = (np.sqrt(np.mean((x - expected) ** 2)) for x in (after[name][0], start))
-            if miss > NONLINEAR * moved + 1e-3:
-                for weight, value in zip(self.weights, before):
-                    weight.assign(value)
-                raise ValueError(
-                    f"Energies and forces are not linear in the weights {[weight.path for weight in self.weights[:-1]]}: least "
-                    f"squares is off by {miss:.2g} of the errors that count. Give weights of a linear embedding (units=()), of "
-                    "pair splines, or of the last layer of a network, and not of two layers that multiply."
-                )
-
-    def penalty(self):
-        """Return half of the second derivatives of the regularizers, `(size, size)`, and minus half of the first, `(size,)`."""
-        matrix, right = np.zeros((self.size, self.size)), np.zeros(self.size)
-        for weight, own in zip(self.weights, self.slices):
-            if weight.regularizer is not None:
-                derivative = backend.jit(backend.grad(lambda x, weight=weight: weight.regularizer(ops.reshape(x, weight.shape))))
-                now = ops.convert_to_numpy(weight).reshape(-1)
-                at_start = ops.convert_to_numpy(derivative(now))
-                rows = [now + row for row in np.eye(len(now), dtype=now.dtype)]
-                matrix[own, own] = [0.5 * (ops.convert_to_numpy(derivative(row)) - at_start) for row in rows]
-                right[own] = -0.5 * at_start
-        return matrix, right
-
-    def add(self, change):
-        """Add a change `(size,)` to the weights."""
-        for weight, own in zip(self.weights, self.slices):
-            weight.assign(ops.convert_to_numpy(weight) + change[own].reshape(weight.shape))
-
-
-class WeightColumns(Columns):
-    """Derivatives with respect to any weights: differences of the outputs with each number in the weights changed by 1."""
-
-    def __init__(self, model, weights, errors):
-        indices = {id(weight): index for index, weight in enumerate(model.weights)}
-        if missing := [weight.path for weight in weights if id(weight) not in indices]:
-            raise ValueError(f"The model has no weights {missing}.")
-        super().__init__(model, [*weights, model.reference_energies], errors)
-        self.indices = [indices[id(weight)] for weight in self.weights]
-        self._function = backend.jit(self._outputs)
-
-    def _outputs(self, values, changes, batch):
-        """Outputs with each of the changes added to the weights, `(changes, ...)`."""
-
-        def changed(change):
-            new = list(values)
-            for index, own in zip(self.indices, self.slices):
-                new[index] = values[index] + ops.reshape(change[own], values[index].shape)
-            outputs = with_weights(self.model, new, self.model, batch)
-            return {name: outputs[name] for name in self.errors}
-
-        return backend.vmap(changed)(changes)
-
-    def derivatives(self, batch):
-        """Dict from the names of outputs to their derivatives; see `Columns.derivatives`."""
-        changes = np.concatenate([np.zeros((1, self.size)), np.eye(self.size)])
-        padded = np.pad(changes, ((0, -len(changes) % COLUMNS), (0, 0))).astype(self.model.compute_dtype)
-        values = [weight.value for weight in self.model.weights]
-        parts = [self._function(values, padded[first : first + COLUMNS], batch) for first in range(0, len(padded), COLUMNS)]
-        result = {}
-        for name in self.errors:
-            outputs = np.concatenate([ops.convert_to_numpy(part[name]).astype("float64") for part in parts])
-            result[name] = outputs[1 : len(changes)] - outputs[:1]
-        return result

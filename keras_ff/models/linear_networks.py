@@ -8,7 +8,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.layers.atomic_networks import LinearPlusMLP
 from keras_ff.models.force_field import forces, stress, virial
-from keras_ff.models.linear import Columns
+from keras_ff.models.linear_columns import Columns
 from keras_ff.potentials.base import terms_with
 from keras_ff.potentials.descriptor_network import DescriptorNetwork
 
@@ -47,6 +47,7 @@ class NetworkColumns(Columns):
         sources = (model.references or {}).get("sources", {})
         # Those of free atoms stay.
         self.free = np.array([sources.get(symbol, "fitted") == "fitted" for symbol in model.species], "float64")
+        self._predict = backend.jit(lambda batch: {name: model(batch)[name] for name in errors}, layer=model)
         self._functions = [
             backend.jit(lambda batch, chosen, term=term: self._outputs(term, batch, chosen), layer=model) for term in self.terms
         ]
@@ -92,8 +93,12 @@ class NetworkColumns(Columns):
         energies = ops.sum(ops.reshape(values, (*shape, -1)), axis=1) / n_atoms
         return {"energy_per_atom": ops.swapaxes(energies, 0, 1)[..., None], **backend.vmap(of_gradient)(gradients)}
 
+    def outputs(self, batch):
+        """Dict from the names of outputs to their values."""
+        return self._predict(batch)
+
     def derivatives(self, batch):
-        """Dict from the names of outputs to their derivatives; see `Columns.derivatives`."""
+        """Outputs and their derivatives; see `Columns.derivatives`."""
         parts = []
         for term, function in zip(self.terms, self._functions):
             count = sum(self.count(weight) for weight in term.linear_weights)
@@ -110,4 +115,4 @@ class NetworkColumns(Columns):
             shape = parts[0][name].shape[1:]
             last = of_elements[..., None] if name == "energy_per_atom" else np.zeros((len(of_elements), *shape))
             result[name] = np.concatenate([*(part[name] for part in parts), last])
-        return result
+        return self.outputs(batch), result

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from keras_ff.layers.atomic_networks import AtomicNetwork
     from keras_ff.layers.base import Descriptor
 
-# Sizes by name: n_max, radial functions in products of three densities, and widths for one element and for several.
+# Sizes by name, with radial functions in products of three densities, and widths for one element and for several.
 SIZES = {
-    "fast": (4, 0, (16, 16), (16, 16)),
-    "default": (6, 0, (16, 16), (64, 64)),
-    "accurate": (6, 3, (64, 64), (64, 64)),
+    "fast": {"n_max": 4, "triples": 0, "of_one": (16, 16), "of_several": (16, 16)},
+    "default": {"n_max": 6, "triples": 0, "of_one": (16, 16), "of_several": (64, 64)},
+    "accurate": {"n_max": 6, "triples": 3, "of_one": (64, 64), "of_several": (64, 64)},
 }
 
 
@@ -92,16 +92,16 @@ class NeuralIL(DescriptorNetwork):
         if size is not None and size not in SIZES:
             raise ValueError(f"The size of a NeuralIL is one of {', '.join(SIZES)}. Received size={size!r}.")
         n_species = 1 if isinstance(species, str) else len(species)
-        usual, triples, *widths = SIZES[size or "default"]
+        sizes = SIZES[size or "default"]
         if descriptor is None:
-            cutoff, n_max = 5.0 if cutoff is None else cutoff, usual if n_max is None else n_max
+            cutoff, n_max = 5.0 if cutoff is None else cutoff, sizes["n_max"] if n_max is None else n_max
             options = {"dtype": kwargs.get("dtype")}
-            if triples or n_species > MixedPowerSpectrum.MOST_MIXTURES:
-                descriptor = MixedPowerSpectrum(cutoff, n_max, n_species, triples=triples, seed=seed, **options)
+            if sizes["triples"] or n_species > MixedPowerSpectrum.MOST_MIXTURES:
+                descriptor = MixedPowerSpectrum(cutoff, n_max, n_species, triples=sizes["triples"], seed=seed, **options)
             else:
                 descriptor = FullPowerSpectrum(cutoff, n_max, n_species, **options)
         if units is None and network is None:
-            units = widths[n_species > 1]
+            units = sizes["of_one" if n_species == 1 else "of_several"]
         options = {"network": network, "units": units, "members": members, "embedding": embedding, "seed": seed}
         super().__init__(species, descriptor, **options, **kwargs)
 

@@ -55,8 +55,8 @@ def trained_and_frozen(model: kff.ForceField) -> str:
         model: The model.
     """
     terms, found = model.potential.terms(), {True: [], False: []}
+    names = {kind.name: name for name, kind in POTENTIALS.items()}
     for term in terms:
-        names = {kind.name: name for name, kind in POTENTIALS.items()}
         before = f"{names.get(type(term).__name__, type(term).__name__)} " if len(terms) > 1 else ""
         parts = {name: _weights([getattr(term, one, ()) for one in attributes]) for name, attributes in WITHIN.items()}
         if not any(parts.values()):

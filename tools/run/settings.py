@@ -100,7 +100,7 @@ class Settings(BaseModel):
     species: tuple[str, ...] | None = _of("model", "chemical symbols (default: those of the training files)", metavar="SYMBOL")
     cutoff: float | None = _of("model", "radius in Å (default 5, or that of the potential)", metavar="R", gt=0, le=100)
     size: Literal["fast", "default", "accurate"] | None = _of(
-        "model", "size of neuralil: fast, default or accurate (default default)", metavar="NAME"
+        "model", "size of neuralil: fast, default, or accurate", metavar="NAME"
     )
     n_max: int | None = _of("model", "size of the descriptor of neuralil (default: that of --size)", metavar="N", ge=1, le=16)
     units: tuple[int, ...] | None = _of(
