@@ -132,6 +132,7 @@ def pair_vectors(positions, cell, neighbors, shifts):
     rows = flat_indices(neighbors)
     others = ops.take(ops.reshape(positions, (-1, 3)), rows, axis=0)
     # Three products instead of a matrix product: the matrices are too small for one.
+    shifts = ops.cast(shifts, cell.dtype)
     translations = sum(shifts[..., axis, None] * cell[:, None, None, axis, :] for axis in range(3))
     return others + translations - positions[:, :, None, :]
 

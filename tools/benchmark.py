@@ -67,6 +67,9 @@ SUITES = {
     "dynamics": Suite("molecular dynamics, and gradients through it", {"loop": None, "gradients": None}),
     "liquid": Suite("averages over liquid silicon, and a fit to them", {"derivatives": None, "fits": "mlearn"}),
     "lammps": Suite("the plugin of LAMMPS, on one and several processes", dict.fromkeys(("native", "network", "ranks", "hot"))),
+    "gpu": Suite(
+        "a GPU: its numbers against the CPU, molecular dynamics, training", dict.fromkeys(("correct", "speed", "training"))
+    ),
     "ensembles": Suite("committees: cost, errors and their prediction", dict.fromkeys(("cost", "committee", "deep"), "neuralil")),
     "extrapolation": Suite("which structures are told apart from those of the training set", {"grades": "mlearn"}),
     "active-learning": Suite("structures picked by a committee or at random", {"curves": "mlearn"}),

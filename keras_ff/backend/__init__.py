@@ -16,9 +16,10 @@ from keras_ff.backend.distribution import data_parallel, mean_over_replicas, pro
 from keras_ff.backend.elementary import erfc, softplus
 from keras_ff.backend.loops import cond, scan
 from keras_ff.backend.precision import default_dtype, enable_float64, prepare
-from keras_ff.backend.transformations import backend_name, enable_compilation_cache, jit, vmap
+from keras_ff.backend.transformations import accelerated, backend_name, enable_compilation_cache, jit, peak_memory, vmap
 
 __all__ = [
+    "accelerated",
     "backend_name",
     "cond",
     "custom_gradient",
@@ -32,6 +33,7 @@ __all__ = [
     "jit",
     "jvp",
     "mean_over_replicas",
+    "peak_memory",
     "prepare",
     "process",
     "replicas",

@@ -13,6 +13,16 @@ def backend_name() -> str:
     return keras.config.backend()
 
 
+def accelerated() -> bool:
+    """Whether functions are computed on a GPU or another accelerator, where many atoms at a time are best, and not on the CPU."""
+    return twin.accelerated()
+
+
+def peak_memory() -> int | None:
+    """Most bytes of the memory of the accelerator that this process has used at a time, or None where that is not known."""
+    return twin.peak_memory()
+
+
 def enable_compilation_cache(folder: str | os.PathLike) -> None:
     """Store compiled functions in a folder, from which later processes load them.
 

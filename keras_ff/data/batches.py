@@ -9,7 +9,7 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from keras_ff.data.geometry_checks import check_resolution, checked_cutoff
 from keras_ff.data.neighbors import completed, dense
-from keras_ff.data.placement import Placement, placed_pairs
+from keras_ff.data.placement import Placement, placed, placed_pairs
 from keras_ff.data.roles import TakesBatches
 from keras_ff.data.shapes import Shapes
 from keras_ff.data.waves import check_crystal, lattice_waves, wave_shape
@@ -110,6 +110,24 @@ class Batcher(TakesBatches):
         del record["vectors"]
         check_resolution(record["positions"], record["i"], self.dtype)
         record["n_neighbors"] = int(np.bincount(record["i"], minlength=1).max())
+        self.add_species(record)
+        if self.wave_cutoff > 0:
+            check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())
+        return record
+
+    def placed(self, atoms: Atoms) -> dict:
+        """Make the record of one structure without its neighbors, for code that lists them itself.
+
+        Args:
+            atoms: The structure.
+
+        Returns:
+            Dict as from `record`, without what concerns neighbors.
+
+        Raises:
+            ValueError: As `record`, but for what concerns neighbors.
+        """
+        record = {"numbers": atoms.numbers, **placed(atoms)}
         self.add_species(record)
         if self.wave_cutoff > 0:
             check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())

@@ -129,6 +129,27 @@ def placements(structures: Sequence[Atoms]) -> Iterator[Placement | None]:
             yield Placement(np.zeros(atoms.positions.shape), np.zeros(3)) if one and all(atoms.pbc.tolist()) else None
 
 
+def placed(atoms: Atoms, placement: Placement | None = None) -> dict[str, Any]:
+    """Check a structure, and place it near the origin.
+
+    Args:
+        atoms: The structure.
+        placement: Placement of the structure; chosen by `Placement.of` by default.
+
+    Returns:
+        Dict of `positions`, `cell`, `pbc` and `placement`, as in `keras_ff.data.batches.Batcher.record`.
+
+    Raises:
+        ValueError: If the structure has no atoms, or its positions or cell are absurd.
+    """
+    if not len(atoms):
+        raise ValueError("The structure has no atoms.")
+    cell, periodic = atoms.cell.array.copy(), np.array(atoms.pbc, dtype=bool)
+    check_geometry(atoms.positions, cell, periodic)
+    placement = placement or Placement.of(atoms.positions, cell, periodic)
+    return {"positions": placement.near(atoms.positions, cell), "cell": cell, "pbc": periodic, "placement": placement}
+
+
 def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None) -> dict[str, Any]:
     """Check a structure, place it near the origin, and list its neighbors there.
 
@@ -145,15 +166,9 @@ def placed_pairs(atoms: Atoms, cutoff: float, placement: Placement | None = None
         ValueError: If the structure has no atoms, its positions, cell or neighbors are absurd, or two atoms are at the same
             position.
     """
-    if not len(atoms):
-        raise ValueError("The structure has no atoms.")
-    cell, periodic = atoms.cell.array.copy(), np.array(atoms.pbc, dtype=bool)
-    check_geometry(atoms.positions, cell, periodic)
-    placement = placement or Placement.of(atoms.positions, cell, periodic)
-    positions = placement.near(atoms.positions, cell)
-    i, j, S = pairs_within(positions, cell, periodic, cutoff)
+    record = placed(atoms, placement)
+    i, j, S = pairs_within(record["positions"], record["cell"], record["pbc"], cutoff)
     check_resolution(atoms.positions, i, np.float64)
-    vectors = pair_vectors(positions, cell, i, j, S)
+    vectors = pair_vectors(record["positions"], record["cell"], i, j, S)
     pair, distance = check_contact(atoms.get_chemical_formula, i, j, vectors)
-    placed = {"positions": positions, "cell": cell, "pbc": periodic, "placement": placement}
-    return {**placed, "i": i, "j": j, "S": S, "vectors": vectors, "closest": pair, "distance": distance}
+    return {**record, "i": i, "j": j, "S": S, "vectors": vectors, "closest": pair, "distance": distance}

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
+from keras import ops
 
+from keras_ff import backend
 from keras_ff.compiled import compiled
 from keras_ff.data.batches import Batcher, list_holds
-from keras_ff.data.geometry_checks import check_contact
+from keras_ff.data.geometry_checks import COINCIDENT, check_contact
 from keras_ff.data.neighbors import pair_vectors
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class ModelCalculator(Calculator):
         self.force_field = force_field
         self.skin = float(skin)
         self._batcher = Batcher.of(force_field, skin=self.skin)
-        self._record, self._lock = None, RLock()
+        self._record, self._rows, self._lock = None, None, RLock()
         self._compile()
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
@@ -105,7 +107,9 @@ class ModelCalculator(Calculator):
         """
         with self._lock:
             record, cell = self._listed(atoms), atoms.cell.array
-        positions = record["placement"].near(atoms.positions, cell)
+            positions = record["placement"].near(atoms.positions, cell)
+            if backend.accelerated():
+                return self._with_rows_of_the_list(atoms, record, positions, cell)
         i, j, S = record["i"], record["j"], record["S"]
         vectors = pair_vectors(positions, cell, i, j, S)
         # Atoms may have met since the list was made.
@@ -115,22 +119,49 @@ class ModelCalculator(Calculator):
         now["n_neighbors"] = int(np.bincount(now["i"], minlength=1).max())
         return self._batcher.batch([now])
 
+    def _with_rows_of_the_list(self, atoms, record, positions, cell):
+        """Batch whose rows stay on the accelerator as long as the list holds: only the positions go there with each call."""
+        count = len(positions)
+        if self._rows is None:
+            batch = self._batcher.batch([record])
+            self._rows = {name: ops.convert_to_tensor(batch[name]) for name in ("species", "neighbors", "shifts")}
+        batch = {
+            **self._rows,
+            "positions": np.zeros((1, self._rows["species"].shape[1], 3), self._batcher.dtype),
+            "cell": (cell * record["pbc"][:, None])[None].astype(self._batcher.dtype),
+        }
+        batch["positions"][0, :count] = positions
+        if self._batcher.wave_cutoff > 0:
+            batch["waves"] = self._batcher.waves([cell])
+        # Atoms may have met since the list was made; the host names them.
+        if not float(compiled(self.force_field, _closest)(batch)) > COINCIDENT**2:
+            i, j, S = record["i"], record["j"], record["S"]
+            check_contact(atoms.get_chemical_formula, i, j, pair_vectors(positions, cell, i, j, S))
+        return batch
+
     def _listed(self, atoms):
         """Record of the last search for neighbors, or of a new one if that list may lack a neighbor."""
         if self._record is None or not list_holds(self._record, atoms, self.force_field.cutoff, self.skin):
             record = self._batcher.record(atoms)
             # Every call multiplies them with the cell.
-            self._record = {**record, "S": record["S"].astype("float64")}
+            self._record, self._rows = {**record, "S": record["S"].astype("float64")}, None
         return self._record
 
     def __getstate__(self):
         # The compiled function and the lock cannot be pickled, and the list is cheap.
-        return {**self.__dict__, "_function": None, "_lock": None, "_record": None}
+        return {**self.__dict__, "_function": None, "_lock": None, "_record": None, "_rows": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._lock = RLock()
         self._compile()
+
+
+def _closest(model, batch):
+    """Square of the shortest distance between listed neighbors in Å²; infinity without neighbors."""
+    neighborhood = model.neighborhood(batch)
+    squares = ops.sum(neighborhood.arrays[0] ** 2, axis=-1)
+    return ops.min(ops.where(neighborhood.arrays[1], squares, np.inf))
 
 
 def _selected(model, batch, names):

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from keras_ff.potentials.base import Potential
 
-# Largest number of atoms whose intermediate results are kept at the same time where no training needs all of them.
-CHUNK = 512
+# Largest number of atoms whose intermediate results are kept at the same time where no training needs all of them: on a CPU they
+# fill its caches; on an accelerator each chunk costs the launch of hundreds of kernels, and its memory is the limit.
+CHUNK = {False: 512, True: 131_072}
 
-# Largest number of numbers of an intermediate result: with hundreds of neighbors, or pairs of them, fewer atoms fill the cache.
-PAIRS = 32_768
+# Largest number of numbers of an intermediate result: with hundreds of neighbors, or pairs of them, fewer atoms are enough.
+PAIRS = {False: 32_768, True: 2**26}
 
 
 def at_once(function: Callable, neighborhood: Neighborhood, potential: Potential) -> tuple:
@@ -43,11 +44,13 @@ def in_chunks(function: Callable, neighborhood: Neighborhood, potential: Potenti
         potential: The `Potential` that the function evaluates: its `intermediates` decide on the number of atoms.
     """
     atoms, neighbors = neighborhood.arrays[0].shape[:2]
+    most, pairs = CHUNK[backend.accelerated()], PAIRS[backend.accelerated()]
     # Second derivatives of a small system do not go through the loop: TensorFlow does not compile all of them.
-    if atoms is None or atoms <= 2 * min(CHUNK, max(1, PAIRS // (neighbors or 1))):
+    if atoms is None or atoms <= 2 * min(most, max(1, pairs // (neighbors or 1))):
         return function(neighborhood)
-    chunk = min(CHUNK, max(1, PAIRS // (potential.intermediates(neighbors or 0) or 1)))
+    chunk = min(most, max(1, pairs // (potential.intermediates(neighbors or 0) or 1)))
     count = -(-atoms // chunk)
+    chunk = -(-atoms // count)
     chunks = [
         ops.reshape(
             ops.pad(row, [(0, count * chunk - atoms)] + [(0, 0)] * (row.ndim - 1), constant_values=fill),

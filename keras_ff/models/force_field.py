@@ -147,7 +147,7 @@ class ForceField(PresetModel, AdaptableModel):
         species, neighbors = batch["species"], batch["neighbors"]
         energies = ops.reshape(energies, ops.shape(species))
         vectors, gradient = (ops.reshape(x, (*ops.shape(neighbors), 3)) for x in (vectors, gradient))
-        atomic_forces, strain_gradient = forces(gradient, neighbors), virial(vectors, gradient)
+        atomic_forces, strain_gradient = forces(gradient, neighbors, batch.get("reverse")), virial(vectors, gradient)
         if far is not None:
             energies, atomic_forces, strain_gradient = energies + far[0], atomic_forces + far[1], strain_gradient + far[2]
         reference = ops.where(species >= 0, ops.take(self.reference_energies, ops.maximum(species, 0), axis=0), 0.0)
@@ -328,17 +328,23 @@ class ForceField(PresetModel, AdaptableModel):
         return cls(**config)
 
 
-def forces(gradient, neighbors):
+def forces(gradient, neighbors, reverse=None):
     """Forces on atoms from the derivatives of the energy with respect to the vectors to the neighbors.
 
     Args:
         gradient: `(structures, atoms, neighbors, 3)`, in eV/Å; 0 at padding.
         neighbors: int `(structures, atoms, neighbors)`, -1 is padding.
+        reverse: int `(1, atoms, neighbors)` for a single structure: for each neighbor the place of the atom in the row of the
+            neighbor, see `keras_ff.simulation.cell_list`. With it the sum is the same bit by bit in each call, and many times
+            faster on a GPU.
 
     Returns:
         Tensor `(structures, atoms, 3)`, in eV/Å.
     """
     shape = ops.shape(gradient)
+    if reverse is not None:
+        back = ops.take(ops.reshape(gradient, (-1, 3)), ops.maximum(reverse, 0), axis=0)
+        return ops.sum(gradient - ops.where(reverse[..., None] >= 0, back, 0.0), axis=2)
     on_neighbors = ops.segment_sum(
         ops.reshape(gradient, (-1, 3)), ops.reshape(flat_indices(neighbors), (-1,)), num_segments=shape[0] * shape[1]
     )

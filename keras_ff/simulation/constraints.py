@@ -53,6 +53,13 @@ class FreeDirections:
                 f"{', '.join(HONORED)}. Remove the others with atoms.set_constraint(), or use the optimizers and the molecular "
                 "dynamics of ASE with keras_ff.Calculator."
             )
+        if not atoms.constraints:
+            # Nothing is stored for each of millions of atoms.
+            self.projections = np.broadcast_to(np.eye(3), (len(atoms), 3, 3))
+            self.held, self.translations = np.zeros(len(atoms), bool), np.eye(3)
+            self.count = 3 * len(atoms)
+            self.thermal = max(self.count - (3 if len(atoms) > 1 else 0), 1)
+            return
         blocked = np.zeros((len(atoms), 3, 3))
         for constraint in atoms.constraints:
             blocked[constraint.index] += np.eye(3) - _projection(constraint, atoms)
@@ -73,6 +80,8 @@ class FreeDirections:
         Returns:
             Vectors in the shape of `vectors`.
         """
+        if projections is None and not self.held.any():
+            return vectors
         if projections is None:
             return np.einsum("aij,...aj->...ai", self.projections, vectors)
         # No matrix product, which graphics processors may round.

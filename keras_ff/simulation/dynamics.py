@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import units
@@ -12,11 +12,13 @@ from tqdm import tqdm
 
 from keras_ff import backend
 from keras_ff.arguments import positive, whole
-from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
 from keras_ff.simulation.constraints import FreeDirections
 from keras_ff.simulation.ensembles import numbers_of, with_numbers
+from keras_ff.simulation.lists import DeviceLists, HostLists
+from keras_ff.simulation.noise import key
 from keras_ff.simulation.start import check_model, checked_free, with_velocities
+from keras_ff.simulation.steps import NOTED, Steps
 from keras_ff.simulation.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -26,19 +28,25 @@ if TYPE_CHECKING:
 
     from keras_ff.simulation.ensembles import NVE
 
-# Most steps of one compiled loop, and most numbers of an array with an entry for every step of the loop.
-CHUNK = 100
-NUMBERS = 150_000
+# Steps of all atoms that one call of the compiled loop takes, on the CPU and elsewhere, and bounds for the number of steps.
+WORK, FEWEST_STEPS, MOST_STEPS = {False: 5e6, True: 2e8}, 20, 1000
 
-# Entries of the state that are recorded at every step.
-NOTED = ("positions", "velocities", "cell", "energy", "bath")
+# Most frames that a call keeps, and most numbers of their positions.
+FRAMES, NUMBERS = 100, {False: 150_000, True: 3_000_000}
+
+# Steps of a frame where none is kept.
+NEVER = 2**30
+
+# Calls without a step after which a simulation is lost: each has more room for neighbors.
+ATTEMPTS = 4
 
 
 class Dynamics:
     """Molecular dynamics simulation of one structure with a force field.
 
-    Loops of up to 100 steps are compiled. Neighbors are listed within cutoff + skin, and listed again before an atom has moved by
-    half of the skin: no step is taken with a list that may lack a neighbor.
+    Loops of many steps are compiled; on an accelerator the search for neighbors is part of them, so that nothing leaves it.
+    Neighbors are listed within cutoff + skin, and listed again before an atom has moved by half of the skin: no step is taken with
+    a list that may lack a neighbor.
 
     Constraints of ASE that leave an atom a plane, a line or a point are honored: `FixAtoms`, `FixCartesian`, `FixScaled`,
     `FixedPlane` and `FixedLine`. Thermostats count the degrees of freedom that remain.
@@ -82,15 +90,16 @@ class Dynamics:
         self._free = checked_free(atoms, ensemble)
         self.model, self._ensemble = model, ensemble
         self.timestep, self.skin = positive("timestep", timestep, "fs"), positive("skin", skin, "Å")
-        self._random = np.random.default_rng(seed)
-        self.atoms, self.steps = with_velocities(atoms, self._free, ensemble.temperature, self._random), 0
+        self._seed = seed
+        self.atoms, self.steps = with_velocities(atoms, self._free, ensemble.temperature, np.random.default_rng(seed)), 0
         self.trajectory = Trajectory(self.atoms, 0.0)
-        self._rows = ensemble.noise_rows(len(atoms))
-        self._chunk = int(np.clip(NUMBERS // (3 * len(atoms)), 1, CHUNK))
-        self._batcher, self._record, self._list = Batcher.of(model, skin=self.skin), None, None
-        self._loop, self._grades, self.grades = backend.jit(self._steps, layer=model), None, []
-        if getattr(model, "extrapolation", None) is not None:
-            self._grades = backend.jit(model.grades, layer=model)
+        self._span = int(np.clip(WORK[backend.accelerated()] // len(atoms), FEWEST_STEPS, MOST_STEPS))
+        self._frames = int(np.clip(NUMBERS[backend.accelerated()] // (3 * len(atoms)), 1, FRAMES))
+        # A cell that changes has other waves with each list.
+        waves = ensemble.pressure is not None and model.wave_cutoff > 0
+        lists = DeviceLists if backend.accelerated() and not waves else HostLists
+        self._lists, self._compiled, self._state = lists(model, self.skin, ensemble.pressure is not None), {}, None
+        self.grades = []
         self._bath = self._counted().bath(len(atoms))
 
     @property
@@ -129,17 +138,16 @@ class Dynamics:
         steps, every = whole("steps", steps, 0), whole("every", every, 0)
         frames, done = [], 0
         try:
-            self._state = self._begin()
+            self._begin()
             with tqdm(total=steps, desc="dynamics", disable=not verbose, leave=False, delay=2) as bar:
                 while done < steps:
-                    count = min(self._chunk, steps - done)
-                    for step, noted in self._advance(count):
-                        if every and (done + step + 1) % every == 0:
-                            frames.append(self._frame(noted, step))
+                    count, taken = self._advance(steps - done, done % every if every else 0, every or NEVER)
+                    frames += taken
                     done += count
                     bar.update(count)
                     self._look()
         finally:
+            self._update_atoms()
             self.trajectory = Trajectory.of_frames(self.atoms, self.timestep * every, frames)
         return self.trajectory
 
@@ -148,9 +156,10 @@ class Dynamics:
         dtype, atoms = self.model.compute_dtype, self.atoms
         if not np.array_equal(FreeDirections(atoms).projections, self._free.projections):
             raise ValueError("The constraints of the atoms have changed. Make another Dynamics(model, dynamics.atoms, ...).")
-        self._list = self._listed()
+        self._state = None
+        positions = self._lists.place(atoms)
         state = {
-            "positions": self._list["positions"][0],
+            "positions": positions,
             "velocities": self._free.project(atoms.get_velocities()).astype(dtype),
             "forces": np.zeros((len(atoms), 3), dtype),
             "energy": np.zeros((), dtype),
@@ -160,15 +169,20 @@ class Dynamics:
         if self.ensemble.pressure is not None:
             # An entry that the state does not have is not computed.
             state["virial"] = np.zeros((3, 3), dtype)
-        noise = np.zeros((self._chunk, self._rows, 3), dtype)
-        # A step with a time step of 0 moves nothing, and computes the forces.
-        last, state, _, _ = self._loop(state, self._list, *self._numbers(0.0), noise, np.int32(0), np.int32(1))
-        if not int(last):
+        for _ in range(ATTEMPTS):
+            # A step with a time step of 0 moves nothing, and computes the forces.
+            out = self._loop(state, 0.0, {"last": 1, "origin": 0, "phase": 0, "every": NEVER})
+            if bool(out["complete"]):
+                break
+            state["positions"] = self._lists.place(atoms, out["needs"])
+        if not int(out["next"]):
+            # The search on the host names what is wrong with the neighbors.
+            self._lists.batcher.record(atoms)
             raise ValueError(
                 f"The energy or the forces of {atoms.get_chemical_formula()} are not finite at the start. Look at its shortest "
                 "distances, and at the weights of the model."
             )
-        return state
+        self._state = out["state"]
 
     def _counted(self):
         """The ensemble with the degrees of freedom of these atoms."""
@@ -183,48 +197,66 @@ class Dynamics:
         masses = self.atoms.get_masses()[:, None]
         return numbers, masses.astype(dtype), projections.astype(dtype), np.asarray(timestep * units.fs, dtype)
 
-    def _listed(self):
-        self._record = self._batcher.record(self.atoms)
-        return self._batcher.exact([self._record])
+    def _loop(self, state, timestep, span):
+        """Result of the compiled loop."""
+        numbers, masses, projections, dt = self._numbers(timestep)
+        moving = {"masses": masses, "projections": projections, "dt": dt, "seed": key(self._seed)}
+        span = {name: np.int32(value) for name, value in span.items()}
+        return self._functions()[0](state, self._lists.arrays, numbers, moving, span)
 
-    def _advance(self, count):
-        """Take the steps of one chunk. Yields for each step its index in the chunk, and the records of all steps."""
-        noise = np.zeros((self._chunk, self._rows, 3), self.model.compute_dtype)
-        noise[:count] = self._random.normal(size=(count, self._rows, 3))
-        if self._free.held.any() and self._rows:
-            noise[:count] = self._free.project(noise[:count])
-        first, numbers = 0, self._numbers(self.timestep)
-        while first < count:
-            fresh = self._list is None
-            if fresh:
-                self._list = self._listed()
-                # Atoms that have moved far are placed near the origin again.
-                self._state = {**self._state, "positions": self._list["positions"][0]}
-            last, self._state, noted, moved = self._loop(self._state, self._list, *numbers, noise, np.int32(first), np.int32(count))
-            last = int(last)
-            if last == first and fresh:
-                raise ValueError(lost(self, ops.convert_to_numpy(moved)))
-            if last < count:
-                self._list = None
-            noted = {name: ops.convert_to_numpy(values).astype("float64") for name, values in noted.items()}
-            noted["cell"] = self._cell(noted["cell"])
-            noted["positions"] = self._restored(noted["positions"], noted["cell"])
-            yield from ((index, noted) for index in range(first, last))
-            self.steps += last - first
-            first = last
-            state = {name: ops.convert_to_numpy(self._state[name]).astype("float64") for name in NOTED}
-            self.atoms.set_cell(self._cell(state["cell"]))
-            self.atoms.positions = self._restored(state["positions"], self.atoms.cell.array)
-            self.atoms.set_momenta(self.atoms.get_masses()[:, None] * state["velocities"], apply_constraint=False)
-            self._bath = state["bath"]
+    def _functions(self):
+        """The compiled loop and the compiled extrapolation grades, for the present sizes of lists."""
+        if self._lists.key not in self._compiled:
+            steps = Steps(self.model, self._counted(), self._free, self._lists, self._frames)
+            self._compiled[self._lists.key] = [backend.jit(one, layer=self.model) for one in (steps, steps.grades)]
+        return self._compiled[self._lists.key]
+
+    def _advance(self, most, phase, every):
+        """Take the steps of one call of the loop, at least one. Returns their number, and the frames that are complete."""
+        last = min(self._span, most, self._frames * every - phase)
+        for _ in range(ATTEMPTS):
+            span = {"last": last, "origin": self.steps % NEVER, "phase": phase, "every": every}
+            out = self._loop(self._state, self.timestep, span)
+            count, complete = int(out["next"]), bool(out["complete"])
+            if complete and not count and (self._lists.fresh or self._lists.renews):
+                break
+            if count:
+                self._state, kept = out["state"], self._kept(out["frames"], (phase + count) // every)
+                self._lists.fresh, self.steps = False, self.steps + count
+            if count < last:
+                self._update_atoms()
+                self._state = {**self._state, "positions": self._lists.place(self.atoms, None if complete else out["needs"])}
+            if count:
+                return count, kept
+        self._update_atoms()
+        raise ValueError(lost(self, ops.convert_to_numpy(out["moved"])))
+
+    def _kept(self, frames, count):
+        """The first frames of a call, as `Trajectory` takes them."""
+        frames = {name: ops.convert_to_numpy(values[:count]).astype("float64") for name, values in frames.items()} if count else {}
+        cells = self._cell(frames["cell"]) if count else ()
+        positions = self._restored(frames["positions"], cells) if count else ()
+        bath = (self._counted().bath_energy(one, len(self.atoms)) for one in frames.get("bath", ()))
+        return list(zip(positions, frames.get("velocities", ()), cells, frames.get("energy", ()), bath, strict=True))
+
+    def _update_atoms(self):
+        """Bring the structure to the state of the simulation."""
+        if self._state is None:
+            return
+        state = {name: ops.convert_to_numpy(self._state[name]).astype("float64") for name in NOTED}
+        positions = self._restored(state["positions"], self._cell(state["cell"]))
+        self.atoms.set_cell(self._cell(state["cell"]))
+        self.atoms.positions = positions
+        self.atoms.set_momenta(self.atoms.get_masses()[:, None] * state["velocities"], apply_constraint=False)
+        self._bath = state["bath"]
 
     def _look(self):
         """Note the largest extrapolation grade of an atom, and warn at the first above 1."""
-        if self._grades is None:
+        if getattr(self.model, "extrapolation", None) is None:
             return
-        listed = self._listed() if self._list is None else self._list
-        state = self._state if self._list is not None else {"positions": listed["positions"][0], "cell": listed["cell"][0]}
-        found = self._grades({**listed, "positions": state["positions"][None], "cell": state["cell"][None]})
+        found, complete = self._functions()[1](self._state, self._lists.arrays)
+        if not bool(complete):
+            return
         found = {name: ops.convert_to_numpy(values)[0, : len(self.atoms)] for name, values in found.items()}
         worst = max(found, key=lambda name: found[name].max())
         grade, atom = float(found[worst].max()), int(found[worst].argmax())
@@ -239,54 +271,11 @@ class Dynamics:
 
     def _restored(self, near, cell):
         """Positions of the user, with those of fixed atoms as they were given."""
-        return self._free.hold(self._record["placement"].restored(near, cell), self.atoms.positions)
-
-    def _steps(self, state, listed, numbers, masses, projections, dt, noise, first, count):
-        """Take steps up to `count`, or as many as the list allows.
-
-        Returns the number of the next step, the state, the records of all steps, and how far atoms have moved.
-        """
-        zero = ops.zeros((), "int32")
-        ensemble = with_numbers(self._counted(), numbers)
-
-        def forces(positions, cell):
-            results = evaluate(self.model, {**listed, "positions": positions[None], "cell": cell[None]})
-            if not projections.shape[0]:
-                return results
-            return {**results, "forces": self._free.project(results["forces"], projections)}
-
-        def continues(index, well, *_):
-            return ops.logical_and(index < count, well)
-
-        def step(index, _, state, noted, _moved):
-            after = ensemble.step(state, forces, masses, dt, noise[index] if self._rows else None)
-            moved, room = displacement(after, listed, self.model.cutoff, self.skin)
-            # A sum of squares is finite if all velocities, and with them the forces, are. Of NaN the first is False.
-            finite = ops.isfinite(after["energy"] + ops.sum(after["velocities"] ** 2))
-            well = ops.logical_and(ops.max(moved) <= room, finite)
-            state = {name: ops.where(well, after[name], before) for name, before in state.items()}
-            noted = {
-                name: ops.slice_update(values, (index, *[zero] * (values.ndim - 1)), state[name][None])
-                for name, values in noted.items()
-            }
-            # A step that is rejected costs as much as one that is accepted: stop before it.
-            speeds = ops.sqrt(ops.sum(state["velocities"] ** 2, axis=-1))
-            likely = ops.max(moved + (1.2 * dt) * speeds) <= room
-            return index + ops.cast(well, "int32"), ops.logical_and(well, likely), state, noted, moved
-
-        state = {name: ops.convert_to_tensor(value) for name, value in state.items()}
-        noted = {name: ops.zeros((self._chunk, *state[name].shape), self.model.compute_dtype) for name in NOTED}
-        start = (first, ops.ones((), "bool"), state, noted, ops.zeros_like(masses[:, 0]))
-        index, _, state, noted, moved = ops.while_loop(continues, step, start)
-        return index, state, noted, moved
+        return self._free.hold(self._lists.record["placement"].restored(near, cell), self.atoms.positions)
 
     def _cell(self, cell):
         """Cells as the user gave them, unrounded and with all vectors, unless the pressure changes them."""
         return np.broadcast_to(self.atoms.cell.array, cell.shape) if self.ensemble.pressure is None else cell
-
-    def _frame(self, noted, place):
-        positions, velocities, cell, energy, bath = (noted[name][place] for name in NOTED)
-        return positions, velocities, cell, energy, self._counted().bath_energy(bath, len(self.atoms))
 
 
 def lost(dynamics: Dynamics, moved: np.ndarray) -> str:
@@ -316,41 +305,3 @@ def lost(dynamics: Dynamics, moved: np.ndarray) -> str:
         "thicker skin. The structure before that step is in `atoms`: look at its shortest distances and at the forces there. "
         "Earlier frames are in `trajectory`."
     )
-
-
-def evaluate(model: keras.Model, batch: dict, training: bool = False) -> dict:
-    """Energy, forces and virial of one structure.
-
-    Args:
-        model: `ForceField`.
-        batch: Batch of one structure.
-        training: Whether all atoms are computed at once, so that derivatives with respect to the weights can follow; by default
-            large structures are computed in chunks.
-
-    Returns:
-        Dict of tensors: `energy`, a scalar in eV, `forces` (atoms, 3) in eV/Å, and `virial` (3, 3) in eV, the derivatives of the
-        energy with respect to strain.
-    """
-    results = (model.atomic_at_once if training else model.atomic)(batch)
-    return {"energy": ops.sum(results["energies"]), "forces": results["forces"][0], "virial": results["virial"][0]}
-
-
-def displacement(state: dict, listed: dict, cutoff: float, skin: float) -> tuple[Any, Any]:
-    """Distances that atoms have moved since their neighbors were listed, relative to the cell, and the largest that is allowed.
-
-    Args:
-        state: Dict with `positions`, (atoms, 3), and `cell`, (3, 3), in Å.
-        listed: Batch of the structure at the time of the list; the cell may only have been scaled since.
-        cutoff: Cutoff of the model in Å.
-        skin: Thickness in Å of the shell beyond the cutoff in which neighbors are listed.
-
-    Returns:
-        Tuple of tensors in Å: distances (atoms,), and the distance up to which the list is complete.
-    """
-    cell = listed["cell"][0]
-    before = ops.sum(cell * cell)
-    periodic = before > 0
-    ratio = ops.where(periodic, ops.sum(state["cell"] * state["cell"]), 1.0) / ops.where(periodic, before, 1.0)
-    scale = ops.sqrt(ratio)
-    moved = state["positions"] - scale * listed["positions"][0]
-    return ops.sqrt(ops.sum(moved * moved, axis=-1)), 0.5 * (scale * (cutoff + skin) - cutoff)

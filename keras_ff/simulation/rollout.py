@@ -13,9 +13,10 @@ from keras_ff import backend
 from keras_ff.arguments import positive, whole
 from keras_ff.data.batches import Batcher
 from keras_ff.data.pymatgen import to_atoms
-from keras_ff.simulation.dynamics import evaluate
 from keras_ff.simulation.ensembles import NVE, numbers_of, with_numbers
+from keras_ff.simulation.noise import normals
 from keras_ff.simulation.start import check_model, checked_free, with_velocities
+from keras_ff.simulation.steps import evaluate
 from keras_ff.stateless import bound
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class Rollout:
             raise ValueError(f"No frame is kept: every={every} is more than steps={steps}.")
         self.segments = math.ceil(self.steps / SEGMENT)
         self.length = math.ceil(self.steps / self.segments)
-        random = np.random.default_rng(seed)
-        self.atoms = with_velocities(atoms, self._free, self.ensemble.temperature, random)
+        self.atoms = with_velocities(atoms, self._free, self.ensemble.temperature, np.random.default_rng(seed))
         self._velocities = self._free.project(self.atoms.get_velocities()).astype(model.compute_dtype)
         rows = self.ensemble.noise_rows(len(atoms))
-        noise = random.normal(size=(self.segments, self.length, rows, 3))
+        noise = ops.convert_to_numpy(normals(seed, self.segments * self.length, rows, model.compute_dtype))
+        noise = noise.reshape(self.segments, self.length, rows, 3)
         self._noise = (self._free.project(noise) if rows else noise).astype(model.compute_dtype)
         self._skin, self.version, self._pairs = 0.5, 0, {}
         # Each skin is compiled for. Forces turn the fastest atom back before it has gone as far as it would without them.

@@ -13,6 +13,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 import keras_ff as kff
+from keras_ff import backend
 from keras_ff.data import Dataset, placement
 from keras_ff.potentials import NeuralIL, RepulsiveMorse
 
@@ -352,3 +353,34 @@ def test_it_takes_potentials_files_and_folders_of_runs(tmp_path):
         kff.Calculator(tmp_path / "other.keras")
     with pytest.raises(TypeError, match="Received a NoneType"):
         kff.Calculator(None)
+
+
+@pytest.mark.slow_on_tensorflow
+def test_on_an_accelerator_rows_stay_where_they_are_and_results_are_the_same(monkeypatch, float64):
+    """Only positions go there with each call; atoms that meet within the list are named all the same."""
+    model = kff.ForceField(kff.potentials.StillingerWeber.silicon())
+    atoms = bulk("Si", cubic=True) * (2, 1, 1)
+    atoms.rattle(0.05, seed=0)
+    moved = atoms.copy()
+    moved.rattle(0.03, seed=1)
+    strained = moved.copy()
+    strained.set_cell(1.01 * moved.cell, scale_atoms=True)
+    together = atoms.copy()
+    neighbor = int(np.argsort(atoms.get_distances(0, range(16), mic=True))[1])
+    together.positions[neighbor] = together.positions[0] + together.get_distance(0, neighbor, mic=True, vector=True) * 1e-7
+    results = []
+    for accelerated in (False, True):
+        monkeypatch.setattr(backend, "accelerated", lambda value=accelerated: value)
+        calculator = kff.Calculator(model, skin=3.0)
+        lists = []
+        for structure in (atoms, moved, strained):
+            calculator.calculate(structure)
+            lists.append(calculator._record)
+            results.append(calculator.results)
+        assert lists[0] is lists[2]
+        calculator.skin = 10.0
+        with pytest.raises(ValueError, match=f"Atom 0 and atom {neighbor} are 0.000 Å apart"):
+            calculator.calculate(together)
+    for host, own in zip(results[:3], results[3:], strict=True):
+        for name, value in host.items():
+            np.testing.assert_allclose(own[name], value, rtol=0, atol=1e-10)

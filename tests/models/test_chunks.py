@@ -5,6 +5,7 @@ from ase.build import bulk
 
 import keras_ff as kff
 from keras_ff import backend
+from keras_ff.models import chunks
 
 
 def test_atoms_in_chunks_give_what_all_atoms_at_once_give(float64, monkeypatch):
@@ -14,7 +15,7 @@ def test_atoms_in_chunks_give_what_all_atoms_at_once_give(float64, monkeypatch):
     batch, _ = kff.data.Dataset([atoms], model, batch_size=1)[0]
     results = []
     for name, size in (("CHUNK", 32), ("CHUNK", 15), ("PAIRS", 60)):
-        monkeypatch.setattr(f"keras_ff.models.chunks.{name}", size)
+        monkeypatch.setitem(getattr(chunks, name), False, size)
         outputs = backend.jit(lambda batch: model(batch), layer=model)(batch)
         results.append({name: np.asarray(value) for name, value in outputs.items()})
     for other in results[1:]:

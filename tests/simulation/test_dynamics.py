@@ -92,7 +92,7 @@ def test_melting_compiles_at_most_twice_more(model, silicon):
     hot = dynamics.run(1500, every=50, verbose=0)
     # A melt: atoms have left their sites.
     assert np.linalg.norm(hot.positions[-1] - hot.positions[0], axis=1).mean() > 1.5
-    assert len(dynamics._batcher.shapes.known) <= 3
+    assert len(dynamics._lists.batcher.shapes.known) <= 3
 
 
 def test_a_structure_far_away_moves_as_one_near_the_origin():

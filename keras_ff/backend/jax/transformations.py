@@ -8,6 +8,17 @@ from ..shared import wraps
 from .arrays import arrays
 
 
+def accelerated():
+    """Whether the default device is no CPU."""
+    device = jax.config.jax_default_device
+    return (jax.devices()[0] if device is None else device).platform != "cpu"
+
+
+def peak_memory():
+    """Statistics of the first device."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+
+
 def enable_compilation_cache(folder):
     """Store all compiled functions, also those that compile quickly."""
     jax.config.update("jax_compilation_cache_dir", folder)

@@ -8,6 +8,16 @@ from ..shared import wraps
 from .arrays import arrays
 
 
+def accelerated():
+    """Whether there is a GPU, on which TensorFlow places what is computed."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def peak_memory():
+    """Statistics of the first GPU."""
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"]) if accelerated() else None
+
+
 def enable_compilation_cache(folder):
     """Set flags that TensorFlow reads at its first compilation."""
     flags = [flag for flag in os.environ.get("TF_XLA_FLAGS", "").split() if "tf_xla_persistent_cache" not in flag]
