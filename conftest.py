@@ -8,6 +8,10 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+ROOT = Path(__file__).parent
+# Not the cache of the user. TensorFlow does not ask with which flags a function was compiled.
+os.environ["KERAS_FF_CACHE"] = str(ROOT / ".cache" / ("with-flags" if os.environ.get("XLA_FLAGS") else "compiled"))
+
 # Keras imports those that are installed, and TensorFlow JAX, in a third of the time of its import. Tests that use them import them.
 HIDDEN = {"sklearn", "pandas", "matplotlib", *(["jax"] if os.environ.get("KERAS_BACKEND") == "tensorflow" else [])}
 HIDDEN -= sys.modules.keys()
@@ -28,17 +32,10 @@ from keras_ff import backend  # noqa: E402
 gc.freeze()
 gc.set_threshold(100_000, 20, 50)
 
-ROOT = Path(__file__).parent
 PACKAGE = ROOT / "keras_ff"
 
 # Files whose examples fail so far, relative to keras_ff. Mend the example and remove the line; add none.
 FAILING_EXAMPLES = set()
-
-# TensorFlow does not ask with which flags a function was compiled.
-CACHE = ROOT / ".cache" / ("with-flags" if os.environ.get("XLA_FLAGS") else "compiled")
-backend.enable_compilation_cache(CACHE / backend.backend_name())
-# The command line takes the same, not that of the user.
-os.environ["KERAS_FF_CACHE"] = str(CACHE)
 
 
 def pytest_report_header():

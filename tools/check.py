@@ -82,11 +82,9 @@ def run(args):
     from keras_ff import load
     from keras_ff.models.files import model_file
     from keras_ff.testing import Probe
-    from keras_ff_tools.run.files import keep_compiled
     from keras_ff_tools.run.references import open_combinations
 
     path = model_file(args.model)
-    keep_compiled()
     model = load(path)
     structures = _structures(args.structures, args.frames, model.species)
     probe = Probe(model, structures, rattle=RATTLE)

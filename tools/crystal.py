@@ -40,7 +40,6 @@ def prepared(args: argparse.Namespace, volume: bool = False) -> "tuple[ForceFiel
     from keras_ff import data, load
     from keras_ff.models.files import model_file
     from keras_ff.properties import relax
-    from keras_ff_tools.run.files import keep_compiled
     from keras_ff_tools.run.model import kind
 
     path = model_file(args.model)
@@ -50,7 +49,6 @@ def prepared(args: argparse.Namespace, volume: bool = False) -> "tuple[ForceFiel
             f"{args.structure} holds {atoms.get_chemical_formula()} with pbc={atoms.pbc.tolist()}, which is no crystal. "
             "Write the cell and pbc into the file."
         )
-    keep_compiled()
     model = load(path, dtype="float64")
     print(f"model       {path}: {kind(model)} for {', '.join(model.species)}, cutoff {model.cutoff:g} Å, in float64")
     given = atoms.get_chemical_formula()

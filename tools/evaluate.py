@@ -32,10 +32,8 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff.models.files import model_file
     from keras_ff_tools.run import evaluation
     from keras_ff_tools.run.doubts import CHECKED, print_doubts
-    from keras_ff_tools.run.files import keep_compiled
 
     path = model_file(args.model)
-    keep_compiled()
     model = load(path)
     leave_to_the_report()
     structures, report = data.read_with_report(args.source, **reading(args), skip_bad=args.skip_bad)

@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff import Calculator, load
     from keras_ff.files import exclusive_file
     from keras_ff.simulation import Dynamics
-    from keras_ff_tools.run.files import keep_compiled
 
     path = Path(args.out)
     if path.suffix != ".traj":
@@ -65,7 +64,6 @@ def run(args: argparse.Namespace) -> None:
         raise FileExistsError(f"{path} exists. Go on with --resume, or give another file with --out.")
     else:
         atoms, done = ase.io.read(args.structure), 0
-    keep_compiled()
     model = load(args.model)
     dynamics = Dynamics(
         model, _warm(atoms, args) if args.ensemble == "nve" else atoms, _ensemble(args), args.timestep, seed=args.seed + done

@@ -29,11 +29,9 @@ def run(args: argparse.Namespace) -> None:
     from keras_ff import Calculator, data, load
     from keras_ff.files import replace_when_complete
     from keras_ff.properties import relax
-    from keras_ff_tools.run.files import keep_compiled
     from keras_ff_tools.run.frames import with_results
 
     structures = data.read(args.source)
-    keep_compiled()
     # The last digits of a minimum need float64.
     model = load(args.model, dtype="float64")
     calculator, relaxed = Calculator(model), []

@@ -14,9 +14,10 @@ places that import a backend.
 from keras_ff.backend.derivatives import custom_gradient, grad, hvp, jvp, stop_gradient, value_and_grad, vjp
 from keras_ff.backend.distribution import data_parallel, mean_over_replicas, process, replicas
 from keras_ff.backend.elementary import erfc, softplus
+from keras_ff.backend.kept import keep_compiled
 from keras_ff.backend.loops import cond, scan
 from keras_ff.backend.precision import default_dtype, enable_float64, prepare
-from keras_ff.backend.transformations import accelerated, backend_name, enable_compilation_cache, jit, peak_memory, vmap
+from keras_ff.backend.transformations import accelerated, backend_name, jit, peak_memory, vmap
 
 __all__ = [
     "accelerated",
@@ -25,7 +26,6 @@ __all__ = [
     "custom_gradient",
     "data_parallel",
     "default_dtype",
-    "enable_compilation_cache",
     "enable_float64",
     "erfc",
     "grad",
@@ -44,3 +44,5 @@ __all__ = [
     "vjp",
     "vmap",
 ]
+
+keep_compiled()

@@ -1,6 +1,5 @@
-"""Compilation and mapping of functions, and the settings of the compiler."""
+"""Compilation and mapping of functions, and where they are computed."""
 
-import os
 from collections.abc import Callable, Sequence
 
 import keras
@@ -21,27 +20,6 @@ def accelerated() -> bool:
 def peak_memory() -> int | None:
     """Most bytes of the memory of the accelerator that this process has used at a time, or None where that is not known."""
     return twin.peak_memory()
-
-
-def enable_compilation_cache(folder: str | os.PathLike) -> None:
-    """Store compiled functions in a folder, from which later processes load them.
-
-    Call it before the first computation: TensorFlow reads the setting once, at
-    its first compilation, and a later call has no effect there. Only functions
-    compiled by XLA are kept (`jit`, and models with `jit_compile=True`);
-    they are still traced in every process. The folder is for one kind of machine
-    and may be deleted at any time.
-
-    Args:
-        folder: Path of the folder, which is created if it does not exist.
-
-    Example:
-        ::
-
-            kff.backend.enable_compilation_cache(".cache/compiled")
-    """
-    os.makedirs(folder, exist_ok=True)
-    twin.enable_compilation_cache(os.path.abspath(folder))
 
 
 def jit(function: Callable, layer: keras.layers.Layer | None = None) -> Callable:

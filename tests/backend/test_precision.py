@@ -1,5 +1,7 @@
 """float64 for what asks for it, and as the default of the process; products of float32 matrices in full."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from programs import all_in_full, products, program, reduced
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.simulation import NVE, Dynamics
+from keras_ff.simulation.steps import Steps
 
 # On TensorFlow one switch holds for all operations, and tracing takes long.
 SEVERAL = ["NeuralIL", "NeuralIL with members", "SplineNetwork", "BKS with Ewald", "Tersoff"]
@@ -100,18 +103,21 @@ def test_training_has_all_digits_of_float32():
     assert all_in_full(text) and len(products(text)) > len(products(program(model.atomic, batch)))
 
 
-def test_simulations_have_all_digits_of_float32():
+@pytest.mark.parametrize("accelerated", [False, True], ids=["lists of the host", "lists of an accelerator"])
+def test_simulations_have_all_digits_of_float32(monkeypatch, accelerated):
+    monkeypatch.setattr(backend, "accelerated", lambda: accelerated)
     model, texts = model_of("NeuralIL"), []
     dynamics = Dynamics(model, structure(model.potential), NVE())
+    steps = functools.partial(Steps, model, dynamics._counted(), dynamics._free, dynamics._lists, dynamics._frames)
 
     def read(*args):
-        texts.append(program(dynamics._steps, *args))
+        texts.append(program(steps().__call__, *args))
         raise KeyboardInterrupt
 
-    dynamics._loop = read
+    monkeypatch.setattr(dynamics, "_functions", lambda: (read, None))
     with pytest.raises(KeyboardInterrupt):
         dynamics.run(1)
-    assert all_in_full(texts[0])
+    assert all_in_full(texts[0]) and products(texts[0])
 
 
 def test_eager_functions_and_pullbacks_have_all_digits_of_float32():

@@ -90,5 +90,4 @@ def main(mode, file):
 
 
 if __name__ == "__main__":
-    kff.backend.enable_compilation_cache(os.path.join(os.environ["KERAS_FF_CACHE"], kff.backend.backend_name()))
     main(*sys.argv[1:])

@@ -84,8 +84,6 @@ def begin(work, folder):
         with open(folder / "output.txt", "a") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        if os.environ.get("KERAS_FF_CACHE"):
-            backend.enable_compilation_cache(Path(os.environ["KERAS_FF_CACHE"]) / backend.backend_name())
         status = WORKS[work](folder) or 0
     except BaseException:
         traceback.print_exc()

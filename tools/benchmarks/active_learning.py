@@ -18,7 +18,6 @@ from keras_ff.active import ActiveLearning, pick
 from keras_ff.data import labels
 from keras_ff_tools.benchmarks.measure import epochs_of, errors, mlearn, row
 from keras_ff_tools.benchmarks.measure import train as fit
-from keras_ff_tools.run.files import keep_compiled
 
 BATCH = 4
 
@@ -131,7 +130,6 @@ def curves(data: str, out: str, experiment: Experiment | None = None, every: int
         every: Take every so many structures of the sets.
     """
     experiment = experiment or Experiment()
-    keep_compiled()
     pool, test = (mlearn(data, "Si", part)[::every] for part in ("train", "test"))
     results, folder = {way: [] for way in experiment.rounds}, Path(out) / "active_learning"
     for seed in experiment.seeds:

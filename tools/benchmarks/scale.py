@@ -14,7 +14,6 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import keras_ff as kff
 from keras_ff.data.neighbors import neighbor_list
 from keras_ff_tools.benchmarks.measure import epochs_of, errors, mlearn, peak, row, train
-from keras_ff_tools.run.files import keep_compiled
 
 # Streaming: radius in Å, number of structures in a batch, and bytes of neighbor lists that may be kept.
 CUTOFF = 4.0
@@ -127,7 +126,6 @@ def fine_tuning(
         first_steps: Number of training steps of the model of the old element.
         steps: Number of training steps of the others.
     """
-    keep_compiled()
     known, tests = ({symbol: mlearn(data, symbol, part) for symbol in (old, new)} for part in ("train", "test"))
     start = from_scratch(old, known[old], first_steps, n_max, seed=0)
     energy, forces = errors(start, tests[old])

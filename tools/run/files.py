@@ -80,21 +80,6 @@ def source_files(source: str | os.PathLike) -> list[str]:
             return []
 
 
-def cache_folder() -> Path:
-    """Where compiled functions are kept between processes; `KERAS_FF_CACHE` names another folder."""
-    if os.environ.get("KERAS_FF_CACHE"):
-        return Path(os.environ["KERAS_FF_CACHE"])
-    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
-    return Path(base or Path.home() / ".cache") / "keras_ff"
-
-
-def keep_compiled() -> None:
-    """Keep what this process compiles for the next one, in `cache_folder`."""
-    from keras_ff import backend
-
-    backend.enable_compilation_cache(cache_folder() / backend.backend_name())
-
-
 def several(count: int, one: str, many: str | None = None) -> str:
     """A number of things in words.
 

@@ -19,7 +19,7 @@ from keras_ff_tools.run import evaluation, report
 from keras_ff_tools.run.choice import choose
 from keras_ff_tools.run.compilations import Compilations
 from keras_ff_tools.run.data import RunData, counted
-from keras_ff_tools.run.files import keep_compiled, read_log, several
+from keras_ff_tools.run.files import read_log, several
 from keras_ff_tools.run.folder import RunFolder
 from keras_ff_tools.run.model import adapt, compile_model, kind, linear_start, new_model, saved_model
 from keras_ff_tools.run.parts import freeze, trained_and_frozen
@@ -120,7 +120,6 @@ class TrainingRun:
         self.began = time.monotonic()
         self.folder = folder
         settings = with_reference_energies(settings.replaced(backend=backend.backend_name()))
-        keep_compiled()
         self.core = ""
         begin = folder.begin(settings) if folder.exists else settings.start or settings.potential_file
         if settings.start:

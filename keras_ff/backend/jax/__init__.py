@@ -6,4 +6,4 @@ from .distribution import data_parallel, mean_over_replicas, process, replicas
 from .elementary import erfc, softplus
 from .loops import cond, scan
 from .precision import allow_float64, has_float64, multiply_in_full, reduced_products
-from .transformations import accelerated, enable_compilation_cache, jit, peak_memory, vmap
+from .transformations import accelerated, compilation_cache, enable_compilation_cache, jit, peak_memory, vmap

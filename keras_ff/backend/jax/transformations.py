@@ -2,7 +2,7 @@
 
 import jax
 import keras
-from jax.experimental.compilation_cache import compilation_cache
+from jax.experimental.compilation_cache import compilation_cache as cache_of_jax
 
 from ..shared import wraps
 from .arrays import arrays
@@ -19,6 +19,11 @@ def peak_memory():
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
 
 
+def compilation_cache():
+    """Folder of the cache of JAX, or None."""
+    return jax.config.jax_compilation_cache_dir
+
+
 def enable_compilation_cache(folder):
     """Store all compiled functions, also those that compile quickly."""
     jax.config.update("jax_compilation_cache_dir", folder)
@@ -26,7 +31,7 @@ def enable_compilation_cache(folder):
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # Without this call a cache that is enabled after the first compilation has no effect. If JAX removes the function, the
     # cache must be enabled before the first compilation.
-    compilation_cache.reset_cache()
+    cache_of_jax.reset_cache()
 
 
 def jit(function, layer=None):

@@ -18,6 +18,12 @@ def peak_memory():
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"]) if accelerated() else None
 
 
+def compilation_cache():
+    """The flag of TensorFlow that names a folder, or None."""
+    flags = os.environ.get("TF_XLA_FLAGS", "").split()
+    return next((flag for flag in flags if "tf_xla_persistent_cache_directory" in flag), None)
+
+
 def enable_compilation_cache(folder):
     """Set flags that TensorFlow reads at its first compilation."""
     flags = [flag for flag in os.environ.get("TF_XLA_FLAGS", "").split() if "tf_xla_persistent_cache" not in flag]

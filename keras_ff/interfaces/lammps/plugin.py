@@ -89,8 +89,8 @@ def plugin_path() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder in which plugins are kept, in that of the environment variable `KERAS_FF_CACHE`, else in `~/.cache/keras_ff`."""
-    base = os.environ.get("KERAS_FF_CACHE")
+    """Folder in which plugins are kept, as `keras_ff.files.cache_folder` names it."""
+    base = {"off": None}.get(named := os.environ.get("KERAS_FF_CACHE"), named)
     return Path(base or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_ff").absolute() / "lammps"
 
 

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from keras_ff import backend
-from keras_ff_tools.run.files import keep_compiled, read_json, read_log, several, source_files, write_csv, write_json
+from keras_ff_tools.run.files import read_json, read_log, several, source_files, write_csv, write_json
 
 
 def test_a_table_keeps_its_numbers_and_what_was_not_measured(tmp_path):
@@ -47,11 +46,3 @@ def test_a_damaged_log_is_named_and_a_line_that_a_kill_has_cut_is_left_out(tmp_p
 def test_a_number_of_things_is_singular_for_one():
     assert [several(count, "batch", "batches") for count in (0, 1, 2500)] == ["0 batches", "1 batch", "2,500 batches"]
     assert several(1, "epoch") == "1 epoch" and several(3, "epoch") == "3 epochs"
-
-
-def test_what_is_compiled_is_kept_for_each_backend(tmp_path, monkeypatch):
-    kept = []
-    monkeypatch.setenv("KERAS_FF_CACHE", str(tmp_path))
-    monkeypatch.setattr(backend, "enable_compilation_cache", kept.append)
-    keep_compiled()
-    assert kept == [tmp_path / backend.backend_name()]
