@@ -66,8 +66,10 @@ def run(args: argparse.Namespace) -> None:
         atoms, done = ase.io.read(args.structure), 0
     model = load(args.model)
     dynamics = Dynamics(
-        model, _warm(atoms, args) if args.ensemble == "nve" else atoms, _ensemble(args), args.timestep, seed=args.seed + done
+        model, _warm(atoms, args) if args.ensemble == "nve" else atoms, _ensemble(args), args.timestep, seed=args.seed
     )
+    # Noise belongs to a step: what is resumed goes on as if it had not been interrupted.
+    dynamics.steps = done
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive_file(path), ase.io.Trajectory(path, "a" if done else "w") as file:
         _advance(dynamics, args, done, file, Calculator(model), settings)

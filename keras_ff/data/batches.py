@@ -129,6 +129,11 @@ class Batcher(TakesBatches):
         """
         record = {"numbers": atoms.numbers, **placed(atoms)}
         self.add_species(record)
+        try:
+            check_resolution(record["positions"], np.arange(len(atoms)), self.dtype)
+        except ValueError:
+            # Atoms without neighbors may be that far away.
+            self.record(atoms)
         if self.wave_cutoff > 0:
             check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())
         return record

@@ -63,7 +63,7 @@ class Dynamics:
 
     Attributes:
         atoms: The structure as it is now, with velocities.
-        steps: Number of steps taken.
+        steps: Number of steps taken. Each has noise of its own: set it to that of a run that goes on.
         trajectory: `Trajectory` of the last run, also of one that was interrupted or ended in an error.
         grades: List of the largest extrapolation grades of an atom, one after each loop, if the model has learned them (see
             `keras_ff.models.learn_extrapolation`).
