@@ -5,7 +5,7 @@ import keras
 from jax.experimental.compilation_cache import compilation_cache as cache_of_jax
 
 from ..shared import wraps
-from .arrays import arrays
+from .arrays import arguments, arrays
 
 
 def accelerated():
@@ -46,7 +46,7 @@ def jit(function, layer=None):
 
     @wraps(function)
     def wrapped(*args, **kwargs):
-        return compiled([variable.value for variable in variables], *arrays((args, kwargs)))
+        return compiled([variable.value for variable in variables], *arguments((args, kwargs)))
 
     return wrapped
 
