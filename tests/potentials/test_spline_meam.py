@@ -12,7 +12,7 @@ from lammps_reference import FILES, check_parameter_derivatives, energies_of
 import keras_ff as kff
 from keras_ff import backend
 from keras_ff.layers import CubicSpline
-from keras_ff.models import spline_domains
+from keras_ff.models import chunks, spline_domains
 from keras_ff.potentials import SplineMEAM
 from keras_ff.testing import Probe, check_potential, padding, permutation, rotation, saving, supercell
 
@@ -121,7 +121,7 @@ KINDS = (SplineMEAM, Full) if backend.backend_name() == "jax" else (SplineMEAM,)
 @pytest.mark.skipif(len(KINDS) == 1, reason="TensorFlow computes both branches of cond: there all triplets are summed")
 @pytest.mark.parametrize("crowded, chunk", [(False, 600), (True, 10_000)])
 def test_the_triplets_that_count_are_all_triplets(crowded, chunk, monkeypatch):
-    monkeypatch.setattr("keras_ff.models.chunks.PAIRS", chunk)
+    monkeypatch.setitem(chunks.PAIRS, False, chunk)
     atoms, results = titanium(crowded), []
     for kind in KINDS:
         model = kff.ForceField(kind.from_lammps(FOLDER / "Ti.meam.spline", "Ti"))
