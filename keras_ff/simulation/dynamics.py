@@ -34,6 +34,9 @@ WORK, FEWEST_STEPS, MOST_STEPS = {False: 5e6, True: 2e8}, 20, 1000
 # Most frames that a call keeps, and most numbers of their positions.
 FRAMES, NUMBERS = 100, {False: 150_000, True: 3_000_000}
 
+# Fewest steps between two looks at how far the model extrapolates.
+LOOK = 100
+
 # Steps of a frame where none is kept.
 NEVER = 2**30
 
@@ -65,7 +68,7 @@ class Dynamics:
         atoms: The structure as it is now, with velocities.
         steps: Number of steps taken. Each has noise of its own: set it to that of a run that goes on.
         trajectory: `Trajectory` of the last run, also of one that was interrupted or ended in an error.
-        grades: List of the largest extrapolation grades of an atom, one after each loop, if the model has learned them (see
+        grades: List of the largest extrapolation grades of an atom, one for at least 100 steps, if the model has learned them (see
             `keras_ff.models.learn_extrapolation`).
 
     Raises:
@@ -136,7 +139,7 @@ class Dynamics:
             UserWarning: If the model extrapolates for the first time, as far as it knows its training set.
         """
         steps, every = whole("steps", steps, 0), whole("every", every, 0)
-        frames, done = [], 0
+        frames, done, looked = [], 0, 0
         try:
             self._begin()
             with tqdm(total=steps, desc="dynamics", disable=not verbose, leave=False, delay=2) as bar:
@@ -145,7 +148,9 @@ class Dynamics:
                     frames += taken
                     done += count
                     bar.update(count)
-                    self._look()
+                    if done - looked >= LOOK or done == steps:
+                        self._look()
+                        looked = done
         finally:
             self._update_atoms()
             self.trajectory = Trajectory.of_frames(self.atoms, self.timestep * every, frames)
