@@ -112,3 +112,16 @@ def test_jit_of_a_layer_sees_the_present_values_of_its_variables():
     close(energy(X), 2 * np.sum(X))
     close(forces(X), 2 + 0 * X)
     close(whole(X), 2 * np.sum(X, axis=1, keepdims=True))
+
+
+# devices
+
+
+def test_a_cpu_is_no_accelerator_whichever_way_it_is_named():
+    assert not backend.accelerated() and backend.peak_memory() is None
+    if backend.backend_name() == "jax":
+        import jax
+
+        for device in ("cpu", jax.devices("cpu")[0]):
+            with jax.default_device(device):
+                assert not backend.accelerated()

@@ -10,8 +10,9 @@ from .arrays import arguments, arrays
 
 def accelerated():
     """Whether the default device is no CPU."""
-    device = jax.config.jax_default_device
-    return (jax.devices()[0] if device is None else device).platform != "cpu"
+    device = jax.config.jax_default_device or jax.devices()[0]
+    # The setting may be a word, such as "cpu".
+    return getattr(device, "platform", device) != "cpu"
 
 
 def peak_memory():
