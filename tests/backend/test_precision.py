@@ -103,7 +103,7 @@ def test_training_has_all_digits_of_float32():
     assert all_in_full(text) and len(products(text)) > len(products(program(model.atomic, batch)))
 
 
-@pytest.mark.parametrize("accelerated", [False, True], ids=["lists of the host", "lists of an accelerator"])
+@pytest.mark.parametrize("accelerated", [False, pytest.param(True, marks=pytest.mark.slow_on_tensorflow)])
 def test_simulations_have_all_digits_of_float32(monkeypatch, accelerated):
     monkeypatch.setattr(backend, "accelerated", lambda: accelerated)
     model, texts = model_of("NeuralIL"), []

@@ -37,6 +37,10 @@ STRUCTURES = {
 }
 
 
+# Those that are drawn at random compile for one backend.
+ONE = pytest.mark.slow_on_tensorflow
+
+
 def listed(atoms, sizes=None):
     """Rows and needs of a structure, and the sizes that they are made with."""
     cell = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
@@ -60,7 +64,7 @@ def pairs(rows):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize("name", [pytest.param(one, marks=ONE if "random" in one else ()) for one in STRUCTURES])
 def test_pairs_are_those_of_vesin(name):
     atoms = STRUCTURES[name]
     rows, needs, sizes = listed(atoms)
