@@ -100,7 +100,9 @@ class Trajectory:
     @property
     def temperatures(self) -> np.ndarray:
         """Temperatures in K, `(frames,)`, with three degrees of freedom for each atom but those of constraints, as in ASE."""
-        return self.kinetic_energies / (0.5 * units.kB * max(self.atoms.get_number_of_degrees_of_freedom(), 1))
+        # ASE 3.23 has no method for it.
+        freedom = 3 * len(self.atoms) - sum(one.get_removed_dof(self.atoms) for one in self.atoms.constraints)
+        return self.kinetic_energies / (0.5 * units.kB * max(freedom, 1))
 
     @property
     def total_energies(self) -> np.ndarray:
