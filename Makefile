@@ -47,7 +47,7 @@ VERSIONS = tests/data tests/export tests/plots \
 	$(addprefix tests/potentials/,test_stillinger_weber.py test_neuralil.py) \
 	$(addprefix tests/models/,test_force_field.py test_data_model.py test_ensemble.py test_files.py) \
 	$(addprefix tests/interfaces/,test_ase.py test_artifact.py lammps/test_plugin.py lammps/test_external.py) \
-	$(addprefix tests/simulation/,test_dynamics.py test_lists.py test_cell_list.py test_ensembles.py test_trajectory.py)
+	$(addprefix tests/simulation/,test_dynamics.py test_lists.py test_cell_list.py test_ensembles.py test_trajectory.py test_constraints.py)
 
 # pip brings the newest releases that fit together; those of before are replaced.
 test-next:

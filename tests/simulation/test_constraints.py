@@ -16,6 +16,11 @@ from keras_ff.simulation.constraints import FreeDirections, Held
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+def freedom(atoms):
+    """Degrees of freedom as ASE counts them; 3.23 has no method for it."""
+    return 3 * len(atoms) - sum(one.get_removed_dof(atoms) for one in atoms.constraints)
+
+
 @pytest.fixture
 def held(silicon):
     """Sixteen atoms of silicon in an oblique cell, with a constraint of each kind that is honored."""
@@ -46,7 +51,7 @@ def assert_held(held, positions):
 def test_degrees_of_freedom(held):
     free = FreeDirections(held)
     # 48 - 9 - 1 - 1 - 2 - 2
-    assert free.count == free.thermal == held.get_number_of_degrees_of_freedom() == 33
+    assert free.count == free.thermal == freedom(held) == 33
     assert free.held.sum() == 7
     np.testing.assert_allclose(free.projections @ free.projections, free.projections, atol=1e-14)
     held.set_constraint()
@@ -68,7 +73,7 @@ def test_the_optimizers_of_ase_take_them(held):
     moved.set_constraint(constraint)
     moved.set_positions(moved.positions + np.random.default_rng(0).normal(size=(16, 3)))
     assert_held(held, moved.positions)
-    assert moved.get_number_of_degrees_of_freedom() == 33
+    assert freedom(moved) == 33
 
 
 @pytest.mark.parametrize(
