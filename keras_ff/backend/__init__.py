@@ -15,7 +15,7 @@ from keras_ff.backend.derivatives import custom_gradient, grad, hvp, jvp, stop_g
 from keras_ff.backend.distribution import data_parallel, mean_over_replicas, process, replicas
 from keras_ff.backend.elementary import erfc, softplus
 from keras_ff.backend.kept import keep_compiled
-from keras_ff.backend.loops import cond, scan
+from keras_ff.backend.loops import cond, map_rows, scan
 from keras_ff.backend.precision import default_dtype, enable_float64, prepare
 from keras_ff.backend.transformations import accelerated, backend_name, jit, peak_memory, vmap
 
@@ -32,6 +32,7 @@ __all__ = [
     "hvp",
     "jit",
     "jvp",
+    "map_rows",
     "mean_over_replicas",
     "peak_memory",
     "prepare",

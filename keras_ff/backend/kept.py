@@ -17,13 +17,14 @@ def keep_compiled() -> None:
     process. TensorFlow reads the setting once, at its first compilation. The folder is for one kind of machine and may be deleted
     at any time.
     """
-    folder = cache_folder() / backend_name()
     if os.environ.get("KERAS_FF_CACHE") == OFF or twin.compilation_cache():
         return
     try:
+        folder = cache_folder() / backend_name()
         new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):
+        # The disk, or a user without a home.
         return
     if not os.access(folder, os.W_OK):
         return

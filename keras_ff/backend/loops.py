@@ -1,9 +1,9 @@
 """Loops and conditional functions that can be differentiated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras  # noqa: F401  For the examples.
+import keras
 
 from keras_ff.backend.active import twin
 
@@ -72,3 +72,34 @@ def scan(function: Callable, init: Any, xs: Any = None, length: int | None = Non
     if xs is None and length is None:
         raise ValueError("scan needs xs or length to know the number of steps. Received xs=None and length=None.")
     return twin.scan(function, init, xs, length, checkpoint)
+
+
+def map_rows(function: Callable, arrays: Sequence[Any], padding: Sequence[Any], most: int) -> Any:
+    """Results of a function of rows of arrays, computed for a bounded number of rows at a time, in bounded memory.
+
+    Args:
+        function: Takes some rows of each array, and returns an array or a nest of arrays with these rows.
+        arrays: Arrays with the same number of rows, which is known.
+        padding: What fills up the last rows of each array; results there do not count.
+        most: Most rows that are computed together. Pieces have the same number of rows.
+
+    Returns:
+        Result of `function` for all rows.
+
+    Example:
+        >>> squares = map_rows(lambda x: x * x, [keras.ops.array([1.0, 2.0, 3.0])], [0.0], most=2)
+        >>> keras.ops.convert_to_numpy(squares).tolist()
+        [1.0, 4.0, 9.0]
+    """
+    total = arrays[0].shape[0]
+    pieces = -(-total // most)
+    if pieces <= 1:
+        return function(*arrays)
+    rows = -(-total // pieces)
+
+    def cut(x, fill):
+        x = keras.ops.pad(x, [(0, pieces * rows - total)] + [(0, 0)] * (x.ndim - 1), constant_values=fill)
+        return keras.ops.reshape(x, (pieces, rows, *x.shape[1:]))
+
+    _, results = scan(lambda _, some: ((), function(*some)), (), [cut(x, fill) for x, fill in zip(arrays, padding, strict=True)])
+    return keras.tree.map_structure(lambda x: keras.ops.reshape(x, (-1, *x.shape[2:]))[:total], results)

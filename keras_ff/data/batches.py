@@ -110,10 +110,7 @@ class Batcher(TakesBatches):
         del record["vectors"]
         check_resolution(record["positions"], record["i"], self.dtype)
         record["n_neighbors"] = int(np.bincount(record["i"], minlength=1).max())
-        self.add_species(record)
-        if self.wave_cutoff > 0:
-            check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())
-        return record
+        return self._known(record, atoms)
 
     def placed(self, atoms: Atoms) -> dict:
         """Make the record of one structure without its neighbors, for code that lists them itself.
@@ -128,12 +125,16 @@ class Batcher(TakesBatches):
             ValueError: As `record`, but for what concerns neighbors.
         """
         record = {"numbers": atoms.numbers, **placed(atoms)}
-        self.add_species(record)
         try:
             check_resolution(record["positions"], np.arange(len(atoms)), self.dtype)
         except ValueError:
             # Atoms without neighbors may be that far away.
             self.record(atoms)
+        return self._known(record, atoms)
+
+    def _known(self, record, atoms):
+        """The record with species, after a check that the model can compute the structure."""
+        self.add_species(record)
         if self.wave_cutoff > 0:
             check_crystal(record["cell"] * record["pbc"][:, None], atoms.get_chemical_formula())
         return record

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keras import ops
-
 from keras_ff import backend
 from keras_ff.geometry import Neighborhood
 
@@ -49,18 +47,6 @@ def in_chunks(function: Callable, neighborhood: Neighborhood, potential: Potenti
     if atoms is None or atoms <= 2 * min(most, max(1, pairs // (neighbors or 1))):
         return function(neighborhood)
     chunk = min(most, max(1, pairs // (potential.intermediates(neighbors or 0) or 1)))
-    count = -(-atoms // chunk)
-    chunk = -(-atoms // count)
-    chunks = [
-        ops.reshape(
-            ops.pad(row, [(0, count * chunk - atoms)] + [(0, 0)] * (row.ndim - 1), constant_values=fill),
-            (count, chunk, *row.shape[1:]),
-        )
-        for row, fill in zip(neighborhood.arrays, (0.0, False, -1, 0))
-    ]
-
-    def of_chunk(carry, arrays):
-        return carry, function(Neighborhood(*arrays, neighborhood.cutoff))
-
-    _, results = backend.scan(of_chunk, ops.zeros((), neighborhood.dtype), chunks)
-    return tuple(ops.reshape(x, (-1, *x.shape[2:]))[:atoms] for x in results)
+    return backend.map_rows(
+        lambda *arrays: function(Neighborhood(*arrays, neighborhood.cutoff)), neighborhood.arrays, (0.0, False, -1, 0), chunk
+    )

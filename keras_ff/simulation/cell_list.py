@@ -15,6 +15,7 @@ from keras import ops
 from keras_ff import backend
 from keras_ff.data.neighbors import completed
 from keras_ff.geometry import inverse
+from keras_ff.simulation.bits import ones, place_of_one
 
 # Room that a bin gets beyond its fullest, and a grid of a cell that may shrink.
 MORE, SLACK = 1.25, 0.05
@@ -144,7 +145,6 @@ def neighbor_rows(positions: Any, cell: Any, grid: Grid, reach: Any, sizes: Size
         atom is away; `reached`, the smallest distance that the bins reach relative to `reach`; and `closest`, the shortest distance
         in Å, infinity without neighbors. Rows are complete if these fit the sizes, see `fits`.
     """
-    n_atoms = positions.shape[0]
     counts = ops.cast(grid.counts, positions.dtype)
     frame = ops.where(grid.periodic[:, None], cell, grid.frame)
     across = inverse(frame)
@@ -158,21 +158,20 @@ def neighbor_rows(positions: Any, cell: Any, grid: Grid, reach: Any, sizes: Size
     in_bins = [ops.where(table >= 0, ops.take(wrapped[:, axis], ops.maximum(table, 0)), NOWHERE) for axis in range(3)]
     turns = ops.cast(turns, "int32")
 
-    def of_some(_, atoms):
-        bins, images, words, closest = _candidates(atoms, in_bins, cell, grid, reach)
-        neighbors, shifts, count = _packed(words, bins, images, table, turns, atoms["turns"], sizes)
-        return (), (neighbors, shifts, ops.max(count), closest)
+    def of_some(*atoms):
+        *own, own_turns = atoms
+        bins, images, words, squares = _candidates(*own, in_bins, cell, grid, reach)
+        return (*_packed(words, bins, images, table, turns, own_turns, sizes), squares)
 
-    index = ops.arange(n_atoms, dtype="int32")
-    some = {"index": index, "place": place, "seat": seats, "turns": turns, "positions": wrapped}
-    rows = in_pieces(of_some, some, {"index": -1})
-    neighbors, shifts = (ops.reshape(x, (-1, *x.shape[2:]))[:n_atoms] for x in rows[:2])
+    atoms = (ops.ones(positions.shape[:1], "bool"), place, seats, wrapped, turns)
+    rows = ROWS[backend.accelerated()]
+    neighbors, shifts, numbers, squares = backend.map_rows(of_some, atoms, (False, 0, 0, 0.0, 0), rows)
     needs = {
-        "neighbors": ops.max(rows[2]),
+        "neighbors": ops.max(numbers),
         "fullest": fullest,
         "turns": ops.max(ops.abs(turns)),
         "reached": ops.min(_reached(across, grid)) / reach,
-        "closest": ops.sqrt(ops.min(rows[3])),
+        "closest": ops.sqrt(ops.min(squares)),
     }
     found = {"neighbors": neighbors, "shifts": shifts}
     # The CPU adds forces on neighbors as fast without.
@@ -206,41 +205,17 @@ def reverse_places(neighbors: Any, shifts: Any) -> Any:
     images = (signed[..., 0] * 256 + signed[..., 1]) * 256 + signed[..., 2]
     places = ops.arange(count, dtype="int32")
 
-    def of_some(_, atoms):
-        rows = ops.maximum(atoms["neighbors"], 0)
+    def of_some(index, row, image):
+        others = ops.maximum(row, 0)
         same = ops.logical_and(
-            ops.take(neighbors, rows, axis=0) == atoms["index"][:, None, None],
-            ops.take(images, rows, axis=0) == -atoms["images"][:, :, None],
+            ops.take(neighbors, others, axis=0) == index[:, None, None], ops.take(images, others, axis=0) == -image[:, :, None]
         )
         # At most one is the same.
         place = ops.max(ops.where(same, places, -1), axis=2)
-        return (), ops.where(ops.logical_and(atoms["neighbors"] >= 0, place >= 0), rows * count + place, -1)
+        return ops.where(ops.logical_and(row >= 0, place >= 0), others * count + place, -1)
 
-    some = {"index": ops.arange(neighbors.shape[0], dtype="int32"), "neighbors": neighbors, "images": images}
-    return ops.reshape(in_pieces(of_some, some, {"neighbors": -1}), (-1, count))[: neighbors.shape[0]]
-
-
-def in_pieces(function, arrays: dict, padding: dict):
-    """Results of a function of some rows of arrays, for all rows in pieces of bounded size.
-
-    Args:
-        function: From a carry that is not used and a dict of rows to the carry and results.
-        arrays: Dict of tensors with the same number of rows.
-        padding: Numbers that fill up some of them; others are filled with 0.
-
-    Returns:
-        Results of the pieces, stacked.
-    """
-    total = arrays["index"].shape[0]
-    rows = min(ROWS[backend.accelerated()], total)
-    pieces = -(-total // rows)
-    missing = pieces * rows - total
-
-    def cut(name, x):
-        x = ops.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1), constant_values=padding.get(name, 0)) if missing else x
-        return ops.reshape(x, (pieces, rows, *x.shape[1:]))
-
-    return backend.scan(function, (), {name: cut(name, x) for name, x in arrays.items()})[1]
+    index = ops.arange(neighbors.shape[0], dtype="int32")
+    return backend.map_rows(of_some, (index, neighbors, images), (0, -1, 0), ROWS[backend.accelerated()])
 
 
 def _flat(place, counts):
@@ -271,23 +246,23 @@ def _table(bins, sizes):
     return ops.where(place < bounds[1:, None], atoms, -1), seats, ops.max(bounds[1:] - bounds[:-1])
 
 
-def _candidates(atoms, in_bins, cell, grid, reach):
-    """Bins and images around some atoms; which of their atoms are near, one bit for each; and the square of the shortest distance.
+def _candidates(is_atom, place, seat, positions, in_bins, cell, grid, reach):
+    """Bins and images around some atoms; which of their atoms are near, one bit for each; and squares of shortest distances.
 
     A word has the bits of `WORD` places of a bin, or of all of them.
     """
-    at = atoms["place"][:, None] + grid.offsets
+    at = place[:, None] + grid.offsets
     images = ops.where(grid.periodic, ops.floor_divide(at, grid.counts), 0)
     at = at - images * grid.counts
-    exists = ops.logical_and(ops.all(ops.logical_and(at >= 0, at < grid.counts), axis=-1), atoms["index"][:, None] >= 0)
+    exists = ops.logical_and(ops.all(ops.logical_and(at >= 0, at < grid.counts), axis=-1), is_atom[:, None])
     bins = ops.where(exists, _flat(at, grid.counts), 0)
-    start = atoms["positions"][:, None] - _translations(ops.cast(images, cell.dtype), cell)
+    start = positions[:, None] - _translations(ops.cast(images, cell.dtype), cell)
     squares = sum((ops.take(x, bins, axis=0) - start[..., axis, None]) ** 2 for axis, x in enumerate(in_bins))
     own = ops.all(ops.logical_and(grid.offsets == 0, images == 0), axis=-1)
     seats = ops.arange(in_bins[0].shape[1], dtype="int32")
-    itself = ops.logical_and(own[..., None], seats == atoms["seat"][:, None, None])
+    itself = ops.logical_and(own[..., None], seats == seat[:, None, None])
     near = ops.logical_and(squares < reach * reach, ops.logical_and(exists[..., None], ops.logical_not(itself)))
-    closest = ops.min(ops.where(near, squares, np.inf))
+    closest = ops.min(ops.where(near, squares, np.inf), axis=(1, 2))
     near = ops.reshape(near, (near.shape[0], -1, min(WORD, near.shape[2])))
     weights = ops.convert_to_tensor(2 ** np.arange(near.shape[2], dtype="uint32"))
     words = ops.sum(ops.where(near, weights, ops.zeros_like(weights)), axis=2)
@@ -298,7 +273,7 @@ def _candidates(atoms, in_bins, cell, grid, reach):
 def _packed(words, bins, images, table, turns, own, sizes):
     """Rows of the neighbors among candidates, and how many there are."""
     bits = min(WORD, sizes.capacity)
-    each, total = _ones(words), words.shape[1]
+    each, total = ones(words), words.shape[1]
     so_far = ops.cumsum(each, axis=1)
     place = ops.broadcast_to(ops.arange(sizes.neighbors, dtype="int32")[None], (words.shape[0], sizes.neighbors))
     # The neighbor k is in the first word with which there are more than k so far: a binary search.
@@ -310,38 +285,10 @@ def _packed(words, bins, images, table, turns, own, sizes):
     exists = place < so_far[:, -1:]
     word = ops.where(exists, before + 1, 0)
     rest = place - ops.take_along_axis(so_far - each, word, axis=1)
-    bit = _place_of_one(ops.take_along_axis(words, word, axis=1), rest)
+    bit = place_of_one(ops.take_along_axis(words, word, axis=1), rest)
     offset = word // (sizes.capacity // bits)
     found = ops.take_along_axis(bins, offset, axis=1) * sizes.capacity + word % (sizes.capacity // bits) * bits + bit
     neighbors = ops.where(exists, ops.take(ops.reshape(table, (-1,)), ops.where(exists, found, 0)), -1)
     shifts = ops.stack([ops.take_along_axis(images[..., axis], offset, axis=1) for axis in range(3)], axis=-1)
     shifts = shifts + own[:, None] - ops.take(turns, ops.maximum(neighbors, 0), axis=0)
     return neighbors, ops.cast(ops.where(exists[..., None], shifts, 0), "int8"), so_far[:, -1]
-
-
-def _ones(words):
-    """Number of bits of uint32 words that are 1, int32."""
-    pairs = words - ops.bitwise_and(_right(words, 1), _word(0x55555555))
-    fours = ops.bitwise_and(pairs, _word(0x33333333)) + ops.bitwise_and(_right(pairs, 2), _word(0x33333333))
-    bytes_ = ops.bitwise_and(fours + _right(fours, 4), _word(0x0F0F0F0F))
-    return ops.cast(_right(bytes_ * _word(0x01010101), 24), "int32")
-
-
-def _place_of_one(words, number):
-    """Place of a bit that is 1 in uint32 words, `number` such bits after the first."""
-    place = ops.zeros_like(number)
-    for width in (16, 8, 4, 2, 1):
-        low = ops.bitwise_and(words, _word((1 << width) - 1))
-        count = _ones(low)
-        above = number >= count
-        words = ops.where(above, _right(words, width), low)
-        number, place = ops.where(above, number - count, number), ops.where(above, place + width, place)
-    return place
-
-
-def _right(words, bits):
-    return ops.bitwise_right_shift(words, _word(bits))
-
-
-def _word(number):
-    return ops.convert_to_tensor(number, dtype="uint32")

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_ff import backend
+from keras_ff.simulation.bits import right, word
 
 # Rotations of the generator, and the constant that completes its key.
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -34,15 +35,15 @@ def threefry(key: tuple, counter: tuple) -> tuple:
     Reference:
         Salmon, Moraes, Dror and Shaw, Parallel random numbers: as easy as 1, 2, 3, SC11 (2011).
     """
-    words = [*key, ops.bitwise_xor(ops.bitwise_xor(key[0], key[1]), _word(PARITY))]
+    words = [*key, ops.bitwise_xor(ops.bitwise_xor(key[0], key[1]), word(PARITY))]
     a, b = counter[0] + words[0], counter[1] + words[1]
     for group in range(5):
         for rotation in ROTATIONS[group % 2]:
             a = a + b
-            left = ops.bitwise_left_shift(b, _word(rotation))
-            b = ops.bitwise_xor(ops.bitwise_or(left, ops.bitwise_right_shift(b, _word(32 - rotation))), a)
+            left = ops.bitwise_left_shift(b, word(rotation))
+            b = ops.bitwise_xor(ops.bitwise_or(left, right(b, 32 - rotation)), a)
         a = a + words[(group + 1) % 3]
-        b = b + words[(group + 2) % 3] + _word(group + 1)
+        b = b + words[(group + 2) % 3] + word(group + 1)
     return a, b
 
 
@@ -96,10 +97,6 @@ def key(seed: int) -> np.uint32:
         seed: Any whole number.
     """
     return np.uint32(int(seed) % 2**32)
-
-
-def _word(number):
-    return ops.convert_to_tensor(number, dtype="uint32")
 
 
 def _uniform(words, dtype):

@@ -46,3 +46,17 @@ def test_a_folder_that_cannot_be_made_and_a_cache_of_the_user_are_left_alone(tmp
     monkeypatch.setenv("KERAS_FF_CACHE", str(tmp_path / folder))
     kept.keep_compiled()
     assert enabled == [] and [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_user_without_a_home_can_import(monkeypatch):
+    """As in a container that runs under a number without a name."""
+    enabled = []
+    monkeypatch.setattr(twin, "enable_compilation_cache", enabled.append)
+    monkeypatch.setattr(twin, "compilation_cache", lambda: None)
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(kept, "cache_folder", homeless)
+    kept.keep_compiled()
+    assert enabled == []

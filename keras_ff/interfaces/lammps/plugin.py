@@ -89,8 +89,9 @@ def plugin_path() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder in which plugins are kept, as `keras_ff.files.cache_folder` names it."""
-    base = {"off": None}.get(named := os.environ.get("KERAS_FF_CACHE"), named)
+    """Folder in which plugins are kept, within that of `keras_ff.files.cache_folder`, which this file does not import."""
+    named = os.environ.get("KERAS_FF_CACHE")
+    base = None if named == "off" else named
     return Path(base or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_ff").absolute() / "lammps"
 
 
